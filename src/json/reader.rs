@@ -1,0 +1,462 @@
+//! The strict reader: I-JSON (RFC 7493) within bounds, in one pass.
+
+use super::{Number, Object, Value};
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+/// What the reader allows at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Containers within containers.
+    pub depth: usize,
+    /// Elements of an array that is the whole text: the ops of a patch.
+    pub items: usize,
+    /// Values in all.
+    pub values: usize,
+    /// Bytes of one string, as written.
+    pub string: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { depth: 32, items: 100, values: 20_000, string: 64 * 1024 }
+    }
+}
+
+/// Why a text is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// An object names a member twice.
+    DuplicateMember,
+    /// A number that 64 bits cannot hold exactly.
+    ImpreciseNumber,
+    /// Not JSON as RFC 8259 and RFC 7493 have it.
+    Syntax(&'static str),
+    /// More containers within containers than [`Bounds::depth`].
+    TooDeep,
+    /// More elements than [`Bounds::items`].
+    TooManyItems,
+    /// More values than [`Bounds::values`], or a string over [`Bounds::string`].
+    TooMuch,
+}
+
+/// Where and why reading stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Why.
+    pub fault: Fault,
+    /// The byte at which it was seen, counted from 0.
+    pub offset: usize,
+    /// The element of the outermost array that was being read, if any.
+    pub item: Option<usize>,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.fault {
+            Fault::DuplicateMember => "a member is named twice",
+            Fault::ImpreciseNumber => "a number does not fit 64 bits exactly",
+            Fault::Syntax(what) => what,
+            Fault::TooDeep => "nested too deeply",
+            Fault::TooManyItems => "too many elements in the outermost array",
+            Fault::TooMuch => "too many values, or a string that is too long",
+        };
+        write!(f, "{what} (byte {})", self.offset)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Reads the one JSON text that `bytes` are.
+///
+/// # Errors
+///
+/// When they are not UTF-8, not exactly one JSON text, hold a member twice in one object, a lone
+/// surrogate, a number that 64 bits cannot hold exactly, or more than `bounds` allow.
+pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Value<'_>, Unreadable> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Unreadable {
+        fault: Fault::Syntax("not UTF-8"),
+        offset: error.valid_up_to(),
+        item: None,
+    })?;
+    let mut reader = Reader { text, bytes, at: 0, bounds, depth: 0, values: 0, item: None };
+    let read = reader.document();
+    read.map_err(|fault| Unreadable { fault, offset: reader.at, item: reader.item })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    bounds: Bounds,
+    depth: usize,
+    values: usize,
+    item: Option<usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn document(&mut self) -> Result<Value<'a>, Fault> {
+        if self.bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err(Fault::Syntax("a byte order mark stands before the text"));
+        }
+        self.blanks();
+        let value = self.value()?;
+        self.item = None;
+        self.blanks();
+        match self.peek() {
+            None => Ok(value),
+            Some(_) => Err(Fault::Syntax("something follows the JSON text")),
+        }
+    }
+
+    fn value(&mut self) -> Result<Value<'a>, Fault> {
+        self.values += 1;
+        if self.values > self.bounds.values {
+            return Err(Fault::TooMuch);
+        }
+        match self.peek() {
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(_) => Err(Fault::Syntax("not the beginning of a value")),
+            None => Err(Fault::Syntax("the text ends where a value is expected")),
+        }
+    }
+
+    fn nested(
+        &mut self,
+        container: fn(&mut Self) -> Result<Value<'a>, Fault>,
+    ) -> Result<Value<'a>, Fault> {
+        if self.depth == self.bounds.depth {
+            return Err(Fault::TooDeep);
+        }
+        self.depth += 1;
+        self.at += 1;
+        let value = container(self);
+        self.depth -= 1;
+        value
+    }
+
+    fn array(&mut self) -> Result<Value<'a>, Fault> {
+        let outermost = self.depth == 1;
+        let mut elements = Vec::new();
+        self.blanks();
+        if self.take(b']') {
+            return Ok(Value::Array(elements));
+        }
+        loop {
+            if outermost {
+                if elements.len() == self.bounds.items {
+                    return Err(Fault::TooManyItems);
+                }
+                self.item = Some(elements.len());
+            }
+            elements.push(self.value()?);
+            self.blanks();
+            if self.take(b']') {
+                return Ok(Value::Array(elements));
+            }
+            self.expect(b',', "`,` or `]` is expected after an element")?;
+            self.blanks();
+        }
+    }
+
+    fn object(&mut self) -> Result<Value<'a>, Fault> {
+        let mut members = Vec::with_capacity(4);
+        self.blanks();
+        if self.take(b'}') {
+            return Ok(Value::Object(Object(members)));
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Fault::Syntax("a member name is expected"));
+            }
+            let name = self.string()?;
+            self.blanks();
+            self.expect(b':', "`:` is expected after a member name")?;
+            self.blanks();
+            let value = self.value()?;
+            members.push((name, value));
+            self.blanks();
+            if self.take(b'}') {
+                break;
+            }
+            self.expect(b',', "`,` or `}` is expected after a member")?;
+            self.blanks();
+        }
+        if named_twice(&members) {
+            return Err(Fault::DuplicateMember);
+        }
+        Ok(Value::Object(Object(members)))
+    }
+
+    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Fault> {
+        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            self.at += word.len();
+            Ok(value)
+        } else {
+            Err(Fault::Syntax("not the beginning of a value"))
+        }
+    }
+
+    fn number(&mut self) -> Result<Value<'a>, Fault> {
+        let start = self.at;
+        self.take(b'-');
+        if self.take(b'0') {
+            if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                return Err(Fault::Syntax("a number has a leading zero"));
+            }
+        } else {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        let number = Number::new(self.slice(start, self.at)?);
+        if number.survives() {
+            Ok(Value::Number(number))
+        } else {
+            self.at = start;
+            Err(Fault::ImpreciseNumber)
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == start { Err(Fault::Syntax("a number lacks a digit")) } else { Ok(()) }
+    }
+
+    /// Reads a string; the cursor stands at its opening quote.
+    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
+        self.at += 1;
+        let start = self.at;
+        self.plain(start)?;
+        if self.take(b'"') {
+            return Ok(Cow::Borrowed(self.slice(start, self.at - 1)?));
+        }
+        let mut text = String::with_capacity(self.at - start + 16);
+        let mut piece = start;
+        loop {
+            text.push_str(self.slice(piece, self.at)?);
+            if self.take(b'"') {
+                return Ok(Cow::Owned(text));
+            }
+            self.at += 1;
+            text.push(self.escape()?);
+            piece = self.at;
+            self.plain(start)?;
+        }
+    }
+
+    /// Moves on to the next quote or backslash.
+    fn plain(&mut self, start: usize) -> Result<(), Fault> {
+        loop {
+            match self.peek() {
+                Some(b'"' | b'\\') => break,
+                Some(0..b' ') => return Err(Fault::Syntax("a control character in a string")),
+                Some(_) => self.at += 1,
+                None => return Err(Fault::Syntax("the text ends within a string")),
+            }
+        }
+        if self.at - start > self.bounds.string { Err(Fault::TooMuch) } else { Ok(()) }
+    }
+
+    fn escape(&mut self) -> Result<char, Fault> {
+        let escape = self.peek();
+        self.at += 1;
+        Ok(match escape {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.code_point(),
+            _ => return Err(Fault::Syntax("an unknown escape in a string")),
+        })
+    }
+
+    fn code_point(&mut self) -> Result<char, Fault> {
+        const LONE: Fault = Fault::Syntax("a lone surrogate in a string");
+        let first = self.hex()?;
+        let code = match first {
+            0xD800..=0xDBFF => {
+                if !(self.take(b'\\') && self.take(b'u')) {
+                    return Err(LONE);
+                }
+                let second = self.hex()?;
+                if !(0xDC00..=0xDFFF).contains(&second) {
+                    return Err(LONE);
+                }
+                0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+            }
+            other => other,
+        };
+        char::from_u32(code).ok_or(LONE)
+    }
+
+    fn hex(&mut self) -> Result<u32, Fault> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            let digit = digit.ok_or(Fault::Syntax("`\\u` needs four hexadecimal digits"))?;
+            code = code * 16 + digit;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+        if self.take(byte) { Ok(()) } else { Err(Fault::Syntax(what)) }
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Result<&'a str, Fault> {
+        // Both ends lie beside an ASCII byte, so this never fails; the error keeps it total.
+        self.text.get(start..end).ok_or(Fault::Syntax("not UTF-8"))
+    }
+}
+
+fn named_twice(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+    if members.len() <= 16 {
+        let mut rest = members;
+        while let [(name, _), tail @ ..] = rest {
+            if tail.iter().any(|(other, _)| other == name) {
+                return true;
+            }
+            rest = tail;
+        }
+        return false;
+    }
+    let mut seen = HashSet::with_capacity(members.len());
+    !members.iter().all(|(name, _)| seen.insert(name.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Option<Fault> {
+        read(text.as_bytes(), Bounds::default()).err().map(|unreadable| unreadable.fault)
+    }
+
+    #[test]
+    fn what_two_readers_could_understand_differently_is_refused() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "{\"a\":1,}",
+            "[1] 2",
+            "nul",
+            "'a'",
+            "{a:1}",
+            "[1 2]",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "-",
+            "1e",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "\"\\x\"",
+            "\"\u{1}\"",
+            "\"\\ud800\"",
+            "\"\\udc00\\ud800\"",
+            "\"\\ud800\\u0041\"",
+            "\u{feff}1",
+            "// c\n1",
+            "/**/1",
+            "\"a",
+            "[\"a\",",
+            "tru",
+            "\"\\u12\"",
+            "{\"a\" 1}",
+            "{1:2}",
+            "]",
+            "\u{a0}1",
+            "1\u{0}",
+        ] {
+            assert!(matches!(fault(text), Some(Fault::Syntax(_))), "{text:?}: {:?}", fault(text));
+        }
+        assert!(read(b"\"\xff\"", Bounds::default()).is_err());
+        assert!(read(b"\xff\xfe[\0]\0", Bounds::default()).is_err());
+        assert!(read(b"\"\xc0\xaf\"", Bounds::default()).is_err());
+    }
+
+    #[test]
+    fn duplicates_are_found_at_any_depth_and_after_unescaping() {
+        assert_eq!(fault(r#"{"a":1,"\u0061":2}"#), Some(Fault::DuplicateMember));
+        assert_eq!(fault(r#"[{"v":{"x":{"a":1,"b":2,"a":3}}}]"#), Some(Fault::DuplicateMember));
+        let many: Vec<_> = (0..40).map(|n| format!("\"m{}\":0", n % 39)).collect();
+        assert_eq!(fault(&format!("{{{}}}", many.join(","))), Some(Fault::DuplicateMember));
+        assert_eq!(fault(r#"{"a":1,"A":2}"#), None);
+    }
+
+    #[test]
+    fn bounds_hold_before_anything_is_built() {
+        let started = std::time::Instant::now();
+        assert_eq!(fault(&"[".repeat(400_000)), Some(Fault::TooDeep));
+        let ops = vec!["{}"; 300_000].join(",");
+        let refused = read(format!("[{ops}]").as_bytes(), Bounds::default()).map(drop);
+        assert_eq!(
+            refused.map_err(|error| (error.fault, error.item)),
+            Err((Fault::TooManyItems, Some(99)))
+        );
+        assert!(
+            started.elapsed() < std::time::Duration::from_millis(500),
+            "early, not after a tree"
+        );
+        let long = format!("\"{}\"", "a".repeat(70_000));
+        assert_eq!(fault(&long), Some(Fault::TooMuch));
+    }
+
+    #[test]
+    fn what_is_read_is_written_again_as_it_was() {
+        for text in [
+            r#"[{"op":"replace","path":"/details/dealValue","value":"10000"}]"#,
+            r#"{"a":[1,1.0,-0,1E2,12345678901234567890],"b":{"c":null,"d":[true,false]},"e":""}"#,
+            "\"\\u0001\\\\\\\"\u{e9}\u{1f600}\"",
+        ] {
+            assert_eq!(
+                read(text.as_bytes(), Bounds::default()).map(|v| v.to_string()),
+                Ok(text.into())
+            );
+        }
+        let surrogates = read(br#""\ud83d\ude00\/""#, Bounds::default());
+        assert_eq!(surrogates.map(|v| v.to_string()), Ok("\"\u{1f600}/\"".into()));
+    }
+}

@@ -1,0 +1,8 @@
+//! patchgate: a validating gateway for HTTP APIs that are changed by JSON Patch.
+//!
+//! The pure core ([`violation`], [`json`], [`patch`], [`policy`]) judges values and does no I/O; the
+//! proxy and the command line are two callers of one judge. `ARCHITECTURE.md` is the map.
+
+pub mod json;
+pub mod patch;
+pub mod violation;

@@ -1,0 +1,114 @@
+//! What a patch does to a document, whatever the document holds.
+
+use super::{Op, Pointer};
+use crate::json::Value;
+
+/// How an effect bears on its pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// It is looked at.
+    Read,
+    /// It, and all beneath it, is taken away.
+    Remove,
+    /// It is set, and all that was beneath it is gone.
+    Write,
+}
+
+/// One thing an op does.
+#[derive(Clone, Copy, Debug)]
+pub struct Effect<'e, 'a> {
+    /// The index of the op.
+    pub op: usize,
+    /// What is done.
+    pub touch: Touch,
+    /// Where.
+    pub pointer: &'e Pointer<'a>,
+    /// What is written; `None` when the patch alone does not tell.
+    pub value: Option<&'e Value<'a>>,
+}
+
+/// The effects of `op`, in the order they happen.
+pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> impl Iterator<Item = Effect<'e, 'a>> {
+    let effect = |touch, pointer, value| Effect { op: index, touch, pointer, value };
+    let (first, second) = match op {
+        Op::Add { path, value } | Op::Replace { path, value } => {
+            (effect(Touch::Write, path, Some(value)), None)
+        }
+        Op::Copy { from, path } => {
+            (effect(Touch::Read, from, None), Some(effect(Touch::Write, path, None)))
+        }
+        Op::Move { from, path } => {
+            (effect(Touch::Remove, from, None), Some(effect(Touch::Write, path, None)))
+        }
+        Op::Remove { path } => (effect(Touch::Remove, path, None), None),
+        Op::Test { path, .. } => (effect(Touch::Read, path, None), None),
+    };
+    std::iter::once(first).chain(second)
+}
+
+impl Effect<'_, '_> {
+    /// Whether it may change what stands at `governed`: there, above it, beneath it, or in an
+    /// array whose elements it shifts.
+    pub fn may_change(&self, governed: &Pointer<'_>) -> bool {
+        if self.touch == Touch::Read {
+            return false;
+        }
+        self.pointer.overlaps(governed) || self.shifts(governed)
+    }
+
+    /// Whether an element is put in or taken out at or before one that `governed` passes through.
+    fn shifts(&self, governed: &Pointer<'_>) -> bool {
+        let Some((array, place)) = self.pointer.split_last() else { return false };
+        // An append lands on whichever element comes next.
+        let place = if place == "-" { Some(0) } else { super::pointer::index(&place) };
+        let Some(place) = place else { return false };
+        if !array.covers(governed) {
+            return false;
+        }
+        let depth = array.tokens().count();
+        let element = governed.tokens().nth(depth);
+        element.and_then(|token| super::pointer::index(&token)).is_some_and(|at| at >= place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::Patch;
+
+    fn changes(patch: &str, governed: &'static str) -> bool {
+        let patch = Patch::from(patch);
+        assert!(!patch.ops.is_empty(), "an unreadable patch");
+        let governed = Pointer::parse(governed).expect("well-formed");
+        patch.effects().any(|effect| effect.may_change(&governed))
+    }
+
+    #[test]
+    fn a_parent_a_child_a_move_and_a_shift_reach_a_field() {
+        for patch in [
+            r#"[{"op":"replace","path":"/a/b","value":1}]"#,
+            r#"[{"op":"replace","path":"/a","value":{}}]"#,
+            r#"[{"op":"add","path":"","value":{}}]"#,
+            r#"[{"op":"add","path":"/a/b/c","value":1}]"#,
+            r#"[{"op":"move","from":"/a","path":"/z"}]"#,
+            r#"[{"op":"copy","from":"/z","path":"/a/b"}]"#,
+        ] {
+            assert!(changes(patch, "/a/b"), "{patch}");
+        }
+        assert!(changes(r#"[{"op":"remove","path":"/t/0"}]"#, "/t/1/id"));
+        assert!(changes(r#"[{"op":"add","path":"/t/1","value":1}]"#, "/t/1/id"));
+        assert!(changes(r#"[{"op":"add","path":"/t/-","value":1}]"#, "/t/1/id"));
+    }
+
+    #[test]
+    fn a_sibling_a_later_element_and_a_look_do_not() {
+        for patch in [
+            r#"[{"op":"replace","path":"/a/bc","value":1}]"#,
+            r#"[{"op":"test","path":"/a/b","value":1}]"#,
+            r#"[{"op":"copy","from":"/a/b","path":"/z"}]"#,
+        ] {
+            assert!(!changes(patch, "/a/b"), "{patch}");
+        }
+        assert!(!changes(r#"[{"op":"remove","path":"/t/2"}]"#, "/t/1/id"));
+    }
+}

@@ -1,0 +1,195 @@
+//! JSON Pointer (RFC 6901), exactly.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A well-formed pointer.
+///
+/// Only `~0` and `~1` are escapes, so every location has one spelling: two pointers are the same
+/// exactly when their texts are.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pointer<'a>(Cow<'a, str>);
+
+/// Why a text is not a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is not empty and does not begin with `/`.
+    NoSlash,
+    /// A `~` is followed by neither `0` nor `1`.
+    StrayTilde,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSlash => "it is neither empty nor begins with `/`",
+            Self::StrayTilde => "a `~` is followed by neither `0` nor `1`",
+        })
+    }
+}
+
+impl<'a> Pointer<'a> {
+    /// The whole document.
+    pub const ROOT: Pointer<'static> = Pointer(Cow::Borrowed(""));
+
+    /// The pointer that `text` is.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one of RFC 6901 §3.
+    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, Malformed> {
+        let text = text.into();
+        if !text.is_empty() && !text.starts_with('/') {
+            return Err(Malformed::NoSlash);
+        }
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| *byte == b'~') {
+            match rest.get(at + 1) {
+                Some(b'0' | b'1') => rest = rest.get(at + 2..).unwrap_or_default(),
+                _ => return Err(Malformed::StrayTilde),
+            }
+        }
+        Ok(Self(text))
+    }
+
+    /// The pointer as it is written.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The reference tokens, unescaped.
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Cow<'_, str>> + Clone {
+        let mut tokens = self.0.split('/');
+        tokens.next();
+        tokens.map(unescape)
+    }
+
+    /// Whether it is the whole document.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pointer to the container, and the last token; `None` for the whole document.
+    pub fn split_last(&self) -> Option<(Pointer<'_>, Cow<'_, str>)> {
+        let (parent, last) = self.0.rsplit_once('/')?;
+        Some((Pointer(Cow::Borrowed(parent)), unescape(last)))
+    }
+
+    /// The pointer to what is called `token` within.
+    #[must_use]
+    pub fn join(&self, token: &str) -> Pointer<'static> {
+        let mut text = String::with_capacity(self.0.len() + token.len() + 1);
+        text.push_str(&self.0);
+        text.push('/');
+        for character in token.chars() {
+            match character {
+                '~' => text.push_str("~0"),
+                '/' => text.push_str("~1"),
+                other => text.push(other),
+            }
+        }
+        Pointer(Cow::Owned(text))
+    }
+
+    /// Whether `other` is this place or lies beneath it.
+    pub fn covers(&self, other: &Pointer<'_>) -> bool {
+        match other.0.strip_prefix(&*self.0) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        }
+    }
+
+    /// Whether one of the two covers the other.
+    pub fn overlaps(&self, other: &Pointer<'_>) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    /// The same pointer with a text of its own.
+    pub fn into_owned(self) -> Pointer<'static> {
+        Pointer(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+/// The array index that `token` is: digits without a sign or a leading zero (RFC 6901 §4).
+pub fn index(token: &str) -> Option<usize> {
+    let plain = token.bytes().all(|byte| byte.is_ascii_digit());
+    let leading = token.len() > 1 && token.starts_with('0');
+    if plain && !leading { token.parse().ok() } else { None }
+}
+
+fn unescape(token: &str) -> Cow<'_, str> {
+    if token.contains('~') {
+        // `~1` before `~0`, so that `~01` is `~1` and not `/`.
+        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+    } else {
+        Cow::Borrowed(token)
+    }
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tokens(text: &str) -> Vec<String> {
+        let pointer = Pointer::parse(text).expect("well-formed");
+        pointer.tokens().map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc_decode() {
+        assert_eq!(tokens(""), [""; 0]);
+        assert_eq!(tokens("/"), [""]);
+        assert_eq!(tokens("/foo/0"), ["foo", "0"]);
+        assert_eq!(tokens("/a~1b/m~0n/~01"), ["a/b", "m~n", "~1"]);
+        assert_eq!(tokens("/c%d/ /\u{e9}"), ["c%d", " ", "\u{e9}"]);
+    }
+
+    #[test]
+    fn malformed_pointers_are_errors() {
+        for text in ["a", "#/a", "$.a", "a/b", "\\a"] {
+            assert_eq!(Pointer::parse(text), Err(Malformed::NoSlash), "{text}");
+        }
+        for text in ["/~", "/~2", "/a~/b", "/~0~", "/~~1"] {
+            assert_eq!(Pointer::parse(text), Err(Malformed::StrayTilde), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_index_has_neither_sign_nor_leading_zero() {
+        assert_eq!((index("0"), index("10")), (Some(0), Some(10)));
+        for token in ["", "-", "01", "+1", "-1", "1e0", " 0", "\u{661}", "99999999999999999999"] {
+            assert_eq!(index(token), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn covering_is_by_token_not_by_text() {
+        let pointer = |text: &'static str| Pointer::parse(text).expect("well-formed");
+        assert!(pointer("/a").covers(&pointer("/a/b")));
+        assert!(pointer("").covers(&pointer("/a")));
+        assert!(!pointer("/a").covers(&pointer("/ab")));
+        assert!(pointer("/a/b").overlaps(&pointer("/a")));
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_survive_a_round_trip(tokens in prop::collection::vec(".{0,6}", 0..5)) {
+            let pointer = tokens.iter().fold(Pointer::ROOT, |pointer, token| pointer.join(token));
+            let read = Pointer::parse(pointer.text().to_owned()).expect("join escapes");
+            prop_assert_eq!(read.tokens().map(Cow::into_owned).collect::<Vec<_>>(), tokens);
+        }
+    }
+}
