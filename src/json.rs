@@ -110,10 +110,7 @@ impl<'a> Value<'a> {
 
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::String(text) => Some(text),
-            _ => None,
-        }
+        if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// Whether other values can stand inside it.
@@ -128,7 +125,7 @@ impl<'a> Value<'a> {
             Self::Object(members) => {
                 1 + members.iter().map(|(_, value)| value.size()).sum::<usize>()
             }
-            _ => 1,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => 1,
         }
     }
 

@@ -1,7 +1,9 @@
 //! One way one op breaks one rule: what a caller is told, and what the log may repeat.
 
+mod closest;
 mod code;
 
+pub use closest::closest;
 pub use code::{Class, Code};
 
 use std::fmt;

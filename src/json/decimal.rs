@@ -84,13 +84,13 @@ impl Decimal {
             return Self { negative: false, digits: Vec::new(), exponent: 0 };
         }
         let exponent =
-            power.saturating_add(length(whole)).saturating_sub(length(&digits[..leading]));
+            power.saturating_add(length(whole)).saturating_sub(i64::try_from(leading).unwrap_or(i64::MAX / 4));
         Self { negative, digits: significant.to_vec(), exponent }
     }
 }
 
-fn length(digits: impl AsRef<[u8]>) -> i64 {
-    i64::try_from(digits.as_ref().len()).unwrap_or(i64::MAX / 4)
+fn length(digits: &str) -> i64 {
+    i64::try_from(digits.len()).unwrap_or(i64::MAX / 4)
 }
 
 #[cfg(test)]

@@ -31,11 +31,11 @@ enum Node<'v, 'a> {
     /// Exactly this value stands here.
     Is(&'v Value<'a>),
     /// An object with exactly these members.
-    Object(BTreeMap<String, Node<'v, 'a>>),
+    Object(BTreeMap<String, Self>),
     /// An array of known length.
-    Array(Vec<Node<'v, 'a>>),
+    Array(Vec<Self>),
     /// An object or an array, of which some members or elements are known.
-    Open(BTreeMap<String, Node<'v, 'a>>),
+    Open(BTreeMap<String, Self>),
 }
 
 impl<'v, 'a> Partial<'v, 'a> {

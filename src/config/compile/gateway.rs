@@ -1,0 +1,133 @@
+//! The gateway file's own values: addresses, names and the upstream's URL.
+
+use super::Reading;
+use crate::config::File;
+use crate::config::gateway::GatewayFile;
+
+use http::{HeaderName, Uri};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What is fixed from start to stop; a change of it needs a restart.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Where callers connect.
+    pub listen: SocketAddr,
+    /// Where probes and operators connect.
+    pub admin: SocketAddr,
+    /// Threads that serve requests; 0 means one for each core.
+    pub workers: usize,
+    /// Where requests are sent to.
+    pub target: Target,
+    /// The certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection to the upstream may take to be made.
+    pub connect_timeout: Duration,
+    /// How long the upstream's answer may take to begin.
+    pub response_timeout: Duration,
+    /// How long an unused connection to the upstream is kept.
+    pub idle_timeout: Duration,
+    /// How long a connection to the upstream is used at most.
+    pub max_age: Duration,
+    /// Connections to the upstream for each worker.
+    pub max_upstream_connections: usize,
+    /// How long a request's head may take.
+    pub header_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// How long a request may take until the answer's head.
+    pub request_timeout: Duration,
+    /// How long requests in flight may take when the gateway stops.
+    pub drain: Duration,
+    /// Connections from callers.
+    pub max_connections: usize,
+    /// Requests in flight.
+    pub max_in_flight: usize,
+    /// The header that identifies a request.
+    pub request_id: HeaderName,
+    /// Where the access log goes, as it is written in the file.
+    pub access_log: String,
+    /// What the gateway says of itself.
+    pub log_level: String,
+}
+
+/// Where requests are sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The built-in stand-in.
+    Sandbox,
+    /// An upstream of one's own.
+    Url(Uri),
+}
+
+impl Reading {
+    pub(super) fn gateway(&mut self, file: &File<GatewayFile>) -> Option<Gateway> {
+        let value = &file.value;
+        let listen = self.address(file, "/listen", &value.listen);
+        let admin = self.address(file, "/admin/listen", &value.admin.listen);
+        let target = self.target(file);
+        let name = HeaderName::from_bytes(value.request_id.header.as_bytes());
+        let request_id = self.keep(name.map_err(|_| {
+            file.error(
+                "/request_id/header",
+                "`header` is not a header name; write it as `Request-ID`",
+            )
+        }));
+        let ca_file = Some(&value.upstream.ca_file).filter(|ca_file| !ca_file.is_empty());
+        let ca_file = ca_file.map(|ca_file| file.beside(ca_file));
+        if let Some(path) = &ca_file {
+            let noted = self.note(path);
+            self.keep(noted.map_err(|error| {
+                file.error("/upstream/ca_file", format!("`ca_file` {}", error.message))
+            }));
+        }
+        let (upstream, timeouts) = (&value.upstream, &value.timeouts);
+        Some(Gateway {
+            listen: listen?,
+            admin: admin?,
+            workers: value.workers,
+            target: target?,
+            ca_file,
+            connect_timeout: upstream.connect_timeout.duration(),
+            response_timeout: upstream.response_timeout.duration(),
+            idle_timeout: upstream.idle_timeout.duration(),
+            max_age: upstream.max_age.duration(),
+            max_upstream_connections: upstream.max_connections.max(1),
+            header_timeout: timeouts.header.duration(),
+            body_timeout: timeouts.body.duration(),
+            request_timeout: timeouts.request.duration(),
+            drain: timeouts.drain.duration(),
+            max_connections: value.bounds.connections.max(1),
+            max_in_flight: value.bounds.in_flight.max(1),
+            request_id: request_id?,
+            access_log: value.log.access.clone(),
+            log_level: value.log.level.clone(),
+        })
+    }
+
+    fn address(&mut self, file: &File<GatewayFile>, key: &str, text: &str) -> Option<SocketAddr> {
+        let address = text.parse().map_err(|_| {
+            file.error(key, "`listen` is not an address with a port; write it as `127.0.0.1:8080`")
+        });
+        self.keep(address)
+    }
+
+    fn target(&mut self, file: &File<GatewayFile>) -> Option<Target> {
+        let text = &file.value.upstream.url;
+        if text == "sandbox" {
+            return Some(Target::Sandbox);
+        }
+        let plain = |uri: &Uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+                && uri.query().is_none()
+        };
+        let uri = text.parse::<Uri>().ok().filter(plain).ok_or_else(|| {
+            let message = "`url` is neither `sandbox` nor an `http://` or `https://` URL without user, password and query";
+            file.error("/upstream/url", message)
+        });
+        self.keep(uri).map(Target::Url)
+    }
+}

@@ -1,0 +1,288 @@
+//! The policy file: schemas, paths, state graphs and routes.
+
+use super::{POLICY_SCHEMA, Reading};
+use crate::config::policy::{self as file, Choice, PolicyFile};
+use crate::config::{File, read};
+use crate::json::Bounds;
+use crate::patch::{OpName, Pointer, UnknownMembers};
+use crate::policy::graph::{Edge, Graph, Step};
+use crate::policy::pattern::Pattern;
+use crate::policy::resource::Resource;
+use crate::policy::route::BodyForm;
+use crate::policy::rule::{
+    AllowedPath, Edits, FitsSchema, Immutable, Operations, Paths, Precondition, Together,
+    Transition,
+};
+use crate::policy::schema::Schema;
+use crate::policy::{ErrorForm, NormalPath, Policy, Route, Routes, Rule, StateSource};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+type Policies = File<PolicyFile>;
+
+/// A resource, and the rules that every route which changes it has.
+struct Compiled {
+    resource: Arc<Resource>,
+    ops: Vec<OpName>,
+    paths: Vec<Rule>,
+    rest: Vec<Rule>,
+}
+
+impl Reading {
+    pub(super) fn policy(&mut self, path: &Path) -> Option<Policy> {
+        let file: Policies = match read(self.source, path, POLICY_SCHEMA) {
+            Ok(file) => file,
+            Err(errors) => {
+                self.errors.extend(errors.0);
+                return None;
+            }
+        };
+        let noted = self.note(path);
+        self.keep(noted)?;
+        let mut resources = BTreeMap::new();
+        for (name, resource) in &file.value.resources {
+            let at = format!("/resources/{name}");
+            if let Some(compiled) = self.resource(&file, &at, name, resource) {
+                resources.insert(name.as_str(), compiled);
+            }
+        }
+        let mut routes = Vec::new();
+        for (index, route) in file.value.routes.iter().enumerate() {
+            let at = format!("/routes/{index}");
+            if file.value.routes.iter().take(index).any(|other| other.id == route.id) {
+                let message = format!("the route `{}` is named twice", route.id);
+                self.errors.push(file.error(&format!("{at}/id"), message));
+            }
+            routes.extend(self.route(&file, &at, route, &resources).map(Arc::new));
+        }
+        let errors = match file.value.errors {
+            file::ErrorForm::PartnerCenter => ErrorForm::PartnerCenter,
+            file::ErrorForm::Problem => ErrorForm::Problem,
+        };
+        let routes = self.keep(Routes::new(routes).map_err(|(route, message)| {
+            let index = file.value.routes.iter().position(|other| other.id == route.id);
+            file.error(&format!("/routes/{}/path", index.unwrap_or_default()), message)
+        }))?;
+        Some(Policy { name: file.value.name, routes, errors })
+    }
+
+    fn resource(
+        &mut self,
+        file: &Policies,
+        at: &str,
+        name: &str,
+        wanted: &file::Resource,
+    ) -> Option<Compiled> {
+        let schema = Arc::new(self.schema(file, at, wanted)?);
+        let ops: Vec<OpName> = wanted.ops.iter().copied().map(op).collect();
+        let mut allowed = Vec::new();
+        for (index, path) in wanted.paths.iter().enumerate() {
+            let at = format!("{at}/paths/{index}");
+            let Some(pattern) = self.pattern(file, &format!("{at}/path"), &path.path) else {
+                continue;
+            };
+            let described =
+                pattern.pointer().is_none_or(|pointer| schema.place(&pointer).is_described());
+            if !described && wanted.undescribed == Choice::Refuse {
+                let message = format!(
+                    "the schema does not describe `{pattern}`, so that no patch of it passes"
+                );
+                self.errors.push(file.error(&format!("{at}/path"), message));
+            }
+            let own: Vec<OpName> = path.ops.iter().copied().map(op).collect();
+            for extra in own.iter().filter(|name| !ops.contains(name)) {
+                let message = format!("`{extra}` is not among the `ops` of the resource");
+                self.errors.push(file.error(&format!("{at}/ops"), message));
+            }
+            let ops = if own.is_empty() { ops.clone() } else { own };
+            allowed.push(AllowedPath { pattern, ops, subtree: path.subtree });
+        }
+        let mut fields = Vec::new();
+        for (index, pattern) in wanted.immutable.iter().enumerate() {
+            fields.extend(self.pattern(file, &format!("{at}/immutable/{index}"), pattern));
+        }
+        let tag = match wanted.tag.as_str() {
+            "" => None,
+            text => self.pointer(file, &format!("{at}/tag"), text),
+        };
+        let undescribed = wanted.undescribed == Choice::Permit;
+        let mut rest = vec![
+            Rule::Schema(FitsSchema { schema: Arc::clone(&schema), undescribed }),
+            Rule::Immutable(Immutable { fields, schema: Arc::clone(&schema) }),
+        ];
+        let mut graph = None;
+        if let Some(states) = &wanted.states {
+            let at = format!("{at}/states");
+            let compiled = Arc::new(self.graph(file, &at, states)?);
+            if states.together {
+                rest.push(Rule::Together(Together { fields: compiled.fields().to_vec() }));
+            }
+            let edits = self.edits(file, &at, states);
+            rest.push(Rule::Transition(Transition { graph: Arc::clone(&compiled), edits }));
+            graph = Some(compiled);
+        }
+        let resource = Arc::new(Resource { name: name.to_owned(), schema, graph, tag });
+        Some(Compiled { resource, ops, paths: vec![Rule::Paths(Paths { allowed })], rest })
+    }
+
+    fn schema(&mut self, file: &Policies, at: &str, wanted: &file::Resource) -> Option<Schema> {
+        let path = file.beside(&wanted.schema);
+        let key = format!("{at}/schema");
+        let noted = self.note(&path);
+        let text =
+            self.keep(noted.map_err(|error| {
+                file.error(&key, format!("`{}` {}", wanted.schema, error.message))
+            }))?;
+        let value = serde_json::from_str(&text)
+            .map_err(|error| file.error(&key, format!("`{}` is not JSON: {error}", wanted.schema)));
+        let schema = Schema::new(&self.keep(value)?);
+        self.keep(schema.map_err(|error| file.error(&key, format!("`{}`: {error}", wanted.schema))))
+    }
+
+    fn graph(&mut self, file: &Policies, at: &str, states: &file::States) -> Option<Graph> {
+        let mut fields = Vec::new();
+        for (index, field) in states.fields.iter().enumerate() {
+            fields.push(self.pointer(file, &format!("{at}/fields/{index}"), field)?);
+        }
+        let steps: Vec<Step> = (states.transitions.iter())
+            .map(|step| Step {
+                from: step.from.clone(),
+                to: step.to.clone(),
+                edge: Edge { allow: step.allow, reason: some(&step.reason) },
+            })
+            .collect();
+        match Graph::new(fields, &states.names, &states.initial, &steps) {
+            Ok(graph) => Some(graph),
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|(step, message)| match step {
+                    Some(step) => file.error(&format!("{at}/transitions/{step}"), message),
+                    None => file.error(&format!("{at}/names"), message),
+                }));
+                None
+            }
+        }
+    }
+
+    fn edits(&mut self, file: &Policies, at: &str, states: &file::States) -> Vec<Edits> {
+        let mut compiled = Vec::new();
+        for (index, edits) in states.edits.iter().enumerate().filter(|(_, edits)| !edits.allow) {
+            let mut except = Vec::new();
+            for (position, pattern) in edits.except.iter().enumerate() {
+                let at = format!("{at}/edits/{index}/except/{position}");
+                except.extend(self.pattern(file, &at, pattern));
+            }
+            let states = edits.states.clone();
+            compiled.push(Edits { states, except, reason: some(&edits.reason) });
+        }
+        compiled
+    }
+
+    fn route(
+        &mut self,
+        file: &Policies,
+        at: &str,
+        wanted: &file::Route,
+        resources: &BTreeMap<&str, Compiled>,
+    ) -> Option<Route> {
+        if NormalPath::of(&wanted.path.replace(['{', '}'], "")).is_none() {
+            let message = "`path` has no normal form: no empty, `.` or `..` segments, no escapes, no slash at the end";
+            self.errors.push(file.error(&format!("{at}/path"), message));
+        }
+        let compiled = match (wanted.body, wanted.resource.as_str()) {
+            (file::Body::None, "") => None,
+            (_, name) => match resources.get(name) {
+                Some(compiled) => Some(compiled),
+                None => {
+                    if !file.value.resources.contains_key(name) {
+                        let known: Vec<_> =
+                            file.value.resources.keys().map(String::as_str).collect();
+                        let message = format!("`resource` is one of `{}`", known.join("`, `"));
+                        self.errors.push(file.error(&format!("{at}/resource"), message));
+                    }
+                    return None;
+                }
+            },
+        };
+        let needs_type = wanted.body != file::Body::None && wanted.media_types.is_empty();
+        if needs_type {
+            let message =
+                "`media_types` is needed where there is a body, as `[application/json-patch+json]`";
+            self.errors.push(file.error(at, message));
+        }
+        let required = wanted.if_match == file::IfMatch::Required;
+        let mut rules = vec![Rule::Precondition(Precondition { required })];
+        let body = match wanted.body {
+            file::Body::None => BodyForm::Nothing,
+            file::Body::Document => BodyForm::Document,
+            file::Body::JsonPatch => BodyForm::JsonPatch,
+        };
+        if let Some(compiled) = compiled.filter(|_| body != BodyForm::Nothing) {
+            let empty = wanted.empty_patch == Choice::Permit;
+            rules.push(Rule::Operations(Operations { allowed: compiled.ops.clone(), empty }));
+            rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
+        }
+        let bounds = &wanted.bounds;
+        Some(Route {
+            id: wanted.id.clone(),
+            template: wanted.path.clone(),
+            methods: wanted.methods.clone(),
+            body,
+            media_types: wanted.media_types.iter().map(|name| name.to_lowercase()).collect(),
+            max_body: bounds.body.bytes(),
+            bounds: Bounds {
+                depth: bounds.depth,
+                items: bounds.ops,
+                values: bounds.values,
+                string: bounds.string.bytes(),
+            },
+            unknown_members: match wanted.unknown_members {
+                Choice::Permit => UnknownMembers::Permit,
+                Choice::Refuse => UnknownMembers::Refuse,
+            },
+            query: wanted.query == Choice::Permit,
+            trailing_slashes: wanted.trailing_slashes,
+            state: match wanted.state {
+                file::State::Fetch => {
+                    StateSource::Fetch { advisory: wanted.untagged == Choice::Permit }
+                }
+                file::State::Never => {
+                    StateSource::Never { permit: wanted.undecided == Choice::Permit }
+                }
+            },
+            resource: compiled.map(|compiled| Arc::clone(&compiled.resource)),
+            rules,
+        })
+    }
+
+    fn pattern(&mut self, file: &Policies, at: &str, text: &str) -> Option<Pattern> {
+        let pattern = Pattern::parse(text);
+        self.keep(
+            pattern.map_err(|error| file.error(at, format!("`{text}` is no pattern: {error}"))),
+        )
+    }
+
+    fn pointer(&mut self, file: &Policies, at: &str, text: &str) -> Option<Pointer<'static>> {
+        let pointer = Pointer::parse(text.to_owned());
+        self.keep(
+            pointer
+                .map_err(|error| file.error(at, format!("`{text}` is no JSON Pointer: {error}"))),
+        )
+    }
+}
+
+fn op(op: file::Op) -> OpName {
+    match op {
+        file::Op::Add => OpName::Add,
+        file::Op::Copy => OpName::Copy,
+        file::Op::Move => OpName::Move,
+        file::Op::Remove => OpName::Remove,
+        file::Op::Replace => OpName::Replace,
+        file::Op::Test => OpName::Test,
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
+}

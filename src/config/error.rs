@@ -1,0 +1,150 @@
+//! What is wrong in a file: every fault, each with its file, line and column.
+
+use super::tree::Tree;
+use crate::violation::closest;
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A place in a file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+/// One fault in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// Where in it, if it could be read at all.
+    pub place: Option<Place>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(place) = self.place {
+            write!(f, ":{}:{}", place.line, place.column)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Every fault that was found; one line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Every way in which `json`, read from `file` as `tree`, does not follow the format `schema`.
+pub(super) fn against_schema(
+    file: &Path,
+    tree: &Tree,
+    json: &Value,
+    schema: &str,
+) -> Vec<ConfigError> {
+    let fail = |message: String| vec![ConfigError { file: file.to_owned(), place: None, message }];
+    let schema: Value = match serde_json::from_str(schema) {
+        Ok(schema) => schema,
+        Err(error) => return fail(format!("the format's schema is broken: {error}")),
+    };
+    let validator = match jsonschema::options().offline().build(&schema) {
+        Ok(validator) => validator,
+        Err(error) => return fail(format!("the format's schema is broken: {error}")),
+    };
+    let mut errors: Vec<ConfigError> = validator
+        .iter_errors(json)
+        .flat_map(|error| explain(&error, &schema))
+        .map(|(pointer, message)| ConfigError {
+            file: file.to_owned(),
+            place: tree.place(&pointer),
+            message,
+        })
+        .collect();
+    errors.sort_by_key(|error| error.place);
+    errors
+}
+
+/// What is wrong, each with the pointer to the key at fault.
+fn explain(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, String)> {
+    let at = error.instance_path().to_string();
+    let key = at.rsplit('/').next().unwrap_or_default().to_owned();
+    let one = |message: String| vec![(at.clone(), message)];
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list is open")]
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let parent = error.schema_path().to_string();
+            let parent = parent.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let known = schema.pointer(parent).and_then(|schema| schema.get("properties"));
+            let known: Vec<&str> = known
+                .and_then(Value::as_object)
+                .into_iter()
+                .flat_map(|m| m.keys())
+                .map(String::as_str)
+                .collect();
+            let unknown = |name: &String| {
+                let hint = match closest(name, known.iter().copied(), 1).first() {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are `{}`", known.join("`, `")),
+                };
+                (format!("{at}/{name}"), format!("unknown key `{name}`; {hint}"))
+            };
+            unexpected.iter().map(unknown).collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            one(format!("the key `{}` is missing", property.as_str().unwrap_or_default()))
+        }
+        ValidationErrorKind::Enum { options } => {
+            let listed = options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|option| format!("`{}`", option.as_str().unwrap_or("?")));
+            one(format!("`{key}` is one of {}", listed.collect::<Vec<_>>().join(", ")))
+        }
+        ValidationErrorKind::OneOfNotValid { .. } => {
+            let branches = schema.pointer(&error.schema_path().to_string());
+            let listed = branches.and_then(Value::as_array).into_iter().flatten();
+            let listed = listed.filter_map(|branch| branch.get("const")?.as_str());
+            one(format!("`{key}` is one of `{}`", listed.collect::<Vec<_>>().join("`, `")))
+        }
+        ValidationErrorKind::Pattern { .. } => {
+            let parent = error.schema_path().to_string();
+            let parent = parent.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let about = schema.pointer(parent).and_then(|schema| schema.get("description"));
+            one(format!(
+                "`{key}` is not written right: {}",
+                about.and_then(Value::as_str).unwrap_or("see the reference")
+            ))
+        }
+        _ => one(format!("`{key}`: {}", error.masked())),
+    }
+}

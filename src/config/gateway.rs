@@ -1,0 +1,303 @@
+//! The gateway file, as it is written: `kind: Gateway`.
+
+use super::ApiVersion;
+use super::units::{Size, Time};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A gateway: where it listens, where it sends to, who may call and how often.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "patchgate gateway file")]
+pub struct GatewayFile {
+    /// The version of the format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the file is.
+    pub kind: GatewayKind,
+    /// The address that callers connect to, as `127.0.0.1:8080`.
+    #[serde(default = "listen")]
+    pub listen: String,
+    /// Threads that serve requests, each on its own; 0 means one for each core.
+    #[serde(default)]
+    pub workers: usize,
+    /// The policy file, relative to this one.
+    pub policy: String,
+    /// Where requests are sent to.
+    pub upstream: Upstream,
+    /// The listener for probes and operators.
+    #[serde(default)]
+    pub admin: Admin,
+    /// How long things may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// How much there may be at once.
+    #[serde(default)]
+    pub bounds: Bounds,
+    /// The header that identifies a request.
+    #[serde(default)]
+    pub request_id: RequestId,
+    /// Where a request tells who is calling; the first source that applies decides.
+    #[serde(default)]
+    pub identity: Vec<Identity>,
+    /// The partners that are known by name.
+    #[serde(default)]
+    pub partners: Vec<Partner>,
+    /// What becomes of callers that are no known partner.
+    #[serde(default)]
+    pub unknown_partners: UnknownPartners,
+    /// What each partner may spend; a partner's own `limit` overrides it.
+    #[serde(default = "limit")]
+    pub limit: Limit,
+    /// What all unknown callers together may spend.
+    #[serde(default = "limit")]
+    pub unknown_limit: Limit,
+    /// What is written about requests and about the gateway itself.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `Gateway`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum GatewayKind {
+    /// A gateway file.
+    Gateway,
+}
+
+/// Where requests are sent to.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// `sandbox` for the built-in stand-in, or an `http://` or `https://` URL without a query.
+    pub url: String,
+    /// A PEM file with the certificates to trust instead of the system's, relative to this file.
+    #[serde(default)]
+    pub ca_file: String,
+    /// How long a connection may take to be made, TLS included.
+    #[serde(default = "two_seconds")]
+    pub connect_timeout: Time,
+    /// How long the answer's head may take once the request is sent.
+    #[serde(default = "ten_seconds")]
+    pub response_timeout: Time,
+    /// How long an unused connection is kept; keep it below the upstream's own.
+    #[serde(default = "thirty_seconds")]
+    pub idle_timeout: Time,
+    /// How long a connection is used at most, so that changes of address are seen.
+    #[serde(default = "five_minutes")]
+    pub max_age: Time,
+    /// Connections for each worker.
+    #[serde(default = "connections")]
+    pub max_connections: usize,
+}
+
+/// The listener for probes and operators.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// The address; keep it on loopback or inside the pod.
+    #[serde(default = "admin_listen")]
+    pub listen: String,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: admin_listen() }
+    }
+}
+
+/// How long things may take.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Timeouts {
+    /// A request's head.
+    #[serde(default = "ten_seconds")]
+    pub header: Time,
+    /// A request's body.
+    #[serde(default = "ten_seconds")]
+    pub body: Time,
+    /// A request in all, until the answer's head.
+    #[serde(default = "thirty_seconds")]
+    pub request: Time,
+    /// Requests in flight when the gateway stops.
+    #[serde(default = "ten_seconds")]
+    pub drain: Time,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: ten_seconds(),
+            body: ten_seconds(),
+            request: thirty_seconds(),
+            drain: ten_seconds(),
+        }
+    }
+}
+
+/// How much there may be at once.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Connections from callers.
+    #[serde(default = "ten_thousand")]
+    pub connections: usize,
+    /// Requests in flight; more are answered 503 at once.
+    #[serde(default = "thousand")]
+    pub in_flight: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { connections: ten_thousand(), in_flight: thousand() }
+    }
+}
+
+/// The header that identifies a request.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestId {
+    /// Its name.
+    #[serde(default = "request_id")]
+    pub header: String,
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self { header: request_id() }
+    }
+}
+
+/// A place in a request that tells who is calling. Nothing of it is verified: use it where the
+/// network or the upstream has already admitted the caller. Give one of the two keys.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The value of this header. It is not sent on.
+    #[serde(default)]
+    pub header: String,
+    /// The first of these claims that the bearer token has, read without verification.
+    #[serde(default)]
+    pub token_claims: Vec<String>,
+}
+
+/// A partner that is known by name.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partner {
+    /// The name in logs and metrics.
+    pub id: String,
+    /// The identities that are this partner, as `identity` finds them.
+    pub identities: Vec<String>,
+    /// What it may spend, if not what every partner may.
+    #[serde(default)]
+    #[schemars(with = "Limit")]
+    pub limit: Option<Limit>,
+}
+
+/// What becomes of callers that are no known partner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownPartners {
+    /// They are refused with 401.
+    Refuse,
+    /// They are let in and share one limit.
+    #[default]
+    Share,
+}
+
+/// So many requests in so long.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Requests, at least 1.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub requests: u32,
+    /// In this time.
+    #[serde(default = "one_second")]
+    pub per: Time,
+    /// How many of them may come at once; all of them if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000_000), with = "u32")]
+    pub burst: Option<u32>,
+}
+
+/// What is written about requests and about the gateway itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Where one JSON line for each request goes: `stdout`, `stderr`, `off`, or a file.
+    #[serde(default = "stdout")]
+    pub access: String,
+    /// What the gateway says of itself, to standard error: `error`, `warn`, `info`, `debug` or
+    /// `trace`, or a filter as `patchgate=debug,info`.
+    #[serde(default = "info")]
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { access: stdout(), level: info() }
+    }
+}
+
+/// The largest body that is read where a route does not say.
+pub(super) fn max_body() -> Size {
+    Size::new("1MiB")
+}
+
+fn listen() -> String {
+    "127.0.0.1:8080".into()
+}
+
+fn admin_listen() -> String {
+    "127.0.0.1:9090".into()
+}
+
+fn request_id() -> String {
+    "Request-ID".into()
+}
+
+fn stdout() -> String {
+    "stdout".into()
+}
+
+fn info() -> String {
+    "info".into()
+}
+
+fn limit() -> Limit {
+    Limit { requests: 100, per: one_second(), burst: None }
+}
+
+fn one_second() -> Time {
+    Time::new("1s")
+}
+
+fn two_seconds() -> Time {
+    Time::new("2s")
+}
+
+fn ten_seconds() -> Time {
+    Time::new("10s")
+}
+
+fn thirty_seconds() -> Time {
+    Time::new("30s")
+}
+
+fn five_minutes() -> Time {
+    Time::new("5m")
+}
+
+fn connections() -> usize {
+    256
+}
+
+fn thousand() -> usize {
+    1_000
+}
+
+fn ten_thousand() -> usize {
+    10_000
+}

@@ -1,0 +1,324 @@
+//! The policy file, as it is written: `kind: Policy`.
+
+use super::ApiVersion;
+use super::units::Size;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use std::collections::BTreeMap;
+
+/// A policy: the resources of an API, and the routes that change them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "patchgate policy file")]
+pub struct PolicyFile {
+    /// The version of the format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the file is.
+    pub kind: PolicyKind,
+    /// The name of the policy, in logs and on the admin page.
+    pub name: String,
+    /// In which form callers are told of a refusal.
+    #[serde(default)]
+    pub errors: ErrorForm,
+    /// The kinds of document that routes change, by name.
+    #[serde(default)]
+    pub resources: BTreeMap<String, Resource>,
+    /// The routes. What no route admits is refused.
+    pub routes: Vec<Route>,
+}
+
+/// `Policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum PolicyKind {
+    /// A policy file.
+    Policy,
+}
+
+/// The form of a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorForm {
+    /// The error envelope of the Partner Center API.
+    PartnerCenter,
+    /// Problem details (RFC 9457).
+    #[default]
+    Problem,
+}
+
+/// A kind of document.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Its JSON Schema, relative to this file.
+    pub schema: String,
+    /// What to do with places that the schema does not describe.
+    #[serde(default)]
+    pub undescribed: Choice,
+    /// A JSON Pointer to the entity tag inside a document, for an API that sends no `ETag` header.
+    #[serde(default)]
+    pub tag: String,
+    /// The ops that a patch may use.
+    #[serde(default = "add_replace")]
+    pub ops: Vec<Op>,
+    /// The places that ops may reach.
+    #[serde(default)]
+    pub paths: Vec<Path>,
+    /// Patterns of fields that keep their value, beside those that the schema calls `readOnly`.
+    #[serde(default)]
+    pub immutable: Vec<String>,
+    /// The states that documents can be in, and the steps between them.
+    #[serde(default)]
+    #[schemars(with = "States")]
+    pub states: Option<States>,
+}
+
+/// Refuse it, or let it pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Let it pass.
+    Permit,
+    /// Refuse it.
+    #[default]
+    Refuse,
+}
+
+/// An operation of RFC 6902.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    /// `add`
+    Add,
+    /// `copy`
+    Copy,
+    /// `move`
+    Move,
+    /// `remove`
+    Remove,
+    /// `replace`
+    Replace,
+    /// `test`
+    Test,
+}
+
+/// A place that ops may reach.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Path {
+    /// A pointer, in which `*` stands for one name or index and a last `**` for anything beneath.
+    pub path: String,
+    /// The ops that may point there; those of the resource if it is left out.
+    #[serde(default)]
+    pub ops: Vec<Op>,
+    /// Whether an op may write what stands there with everything beneath it.
+    #[serde(default)]
+    pub subtree: bool,
+    /// Why it is allowed, for readers.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// The state graph.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct States {
+    /// Pointers to the fields whose values are the state.
+    pub fields: Vec<String>,
+    /// Whether the fields change only together, in one patch.
+    #[serde(default)]
+    pub together: bool,
+    /// The states: the values of the fields in order, joined by `/`.
+    pub names: Vec<String>,
+    /// The states that a new document may begin in; any if it is left out.
+    #[serde(default)]
+    pub initial: Vec<String>,
+    /// The steps, in order; a later one overrides an earlier one. What none allows is refused.
+    pub transitions: Vec<Transition>,
+    /// States in which other fields may not be changed.
+    #[serde(default)]
+    pub edits: Vec<Edits>,
+}
+
+/// Steps between states.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transition {
+    /// States; `*` stands for any value of a field.
+    pub from: Vec<String>,
+    /// States that may follow, or `same` for the state itself.
+    pub to: Vec<String>,
+    /// Whether they may.
+    #[serde(default = "yes")]
+    pub allow: bool,
+    /// Why not; callers are told.
+    #[serde(default)]
+    pub reason: String,
+    /// Where it is written, for readers.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// What may be changed in a state.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Edits {
+    /// States; `*` stands for any value of a field.
+    #[serde(rename = "in")]
+    pub states: Vec<String>,
+    /// Whether fields outside the state may be changed.
+    #[serde(default)]
+    pub allow: bool,
+    /// Patterns of fields that may be changed all the same.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Why not the others; callers are told.
+    #[serde(default)]
+    pub reason: String,
+    /// Where it is written, for readers.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// Methods and a path template, with the rules for what comes there.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The name in logs and metrics.
+    pub id: String,
+    /// The methods, as `PATCH`.
+    pub methods: Vec<String>,
+    /// The path template, as `/v1.0/things/{id}`.
+    pub path: String,
+    /// The resource that it changes; needed for every body but `none`.
+    #[serde(default)]
+    pub resource: String,
+    /// What the body has to be.
+    #[serde(default)]
+    pub body: Body,
+    /// The media types that the body may have.
+    #[serde(default)]
+    pub media_types: Vec<String>,
+    /// Whether a query is passed on.
+    #[serde(default)]
+    pub query: Choice,
+    /// How many slashes may follow the path; they are not sent on.
+    #[serde(default)]
+    pub trailing_slashes: usize,
+    /// Whether callers must send `If-Match`.
+    #[serde(default)]
+    pub if_match: IfMatch,
+    /// Whether the current state is read where a rule needs it.
+    #[serde(default)]
+    pub state: State,
+    /// What to do where a rule needs the current state and `state` is `never`.
+    #[serde(default)]
+    pub undecided: Choice,
+    /// What to do where the current state carries no strong entity tag to pin it by.
+    #[serde(default)]
+    pub untagged: Choice,
+    /// What to do with members of an op that RFC 6902 does not name.
+    #[serde(default)]
+    pub unknown_members: Choice,
+    /// What to do with a patch without ops.
+    #[serde(default)]
+    pub empty_patch: Choice,
+    /// How much is read.
+    #[serde(default)]
+    pub bounds: Bounds,
+}
+
+/// What the body has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// A whole document.
+    Document,
+    /// A JSON Patch (RFC 6902).
+    JsonPatch,
+    /// No body.
+    #[default]
+    None,
+}
+
+/// Whether callers must send `If-Match`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IfMatch {
+    /// They may.
+    #[default]
+    Optional,
+    /// They must.
+    Required,
+}
+
+/// Whether the current state is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Where a rule needs it.
+    #[default]
+    Fetch,
+    /// Never.
+    Never,
+}
+
+/// How much of a body is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Bytes in all.
+    #[serde(default = "super::gateway::max_body")]
+    pub body: Size,
+    /// Ops in a patch.
+    #[serde(default = "ops")]
+    pub ops: usize,
+    /// Containers within containers.
+    #[serde(default = "depth")]
+    #[schemars(range(min = 2, max = 64))]
+    pub depth: usize,
+    /// Values in all.
+    #[serde(default = "values")]
+    pub values: usize,
+    /// Bytes of one string.
+    #[serde(default = "string")]
+    pub string: Size,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            body: super::gateway::max_body(),
+            ops: ops(),
+            depth: depth(),
+            values: values(),
+            string: string(),
+        }
+    }
+}
+
+fn ops() -> usize {
+    100
+}
+
+fn depth() -> usize {
+    32
+}
+
+fn values() -> usize {
+    20_000
+}
+
+fn string() -> Size {
+    Size::new("64KiB")
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn add_replace() -> Vec<Op> {
+    vec![Op::Add, Op::Replace]
+}

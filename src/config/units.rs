@@ -1,0 +1,68 @@
+//! Times and sizes as people write them.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use std::time::Duration;
+
+/// A time such as `250ms`, `10s`, `5m` or `1h`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Time(#[schemars(regex(pattern = r"^[1-9][0-9]{0,8}(ms|s|m|h)$"))] String);
+
+impl Time {
+    /// The time written as `text`.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// How long it is.
+    pub fn duration(&self) -> Duration {
+        let split = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
+        let (count, unit) = self.0.split_at(split);
+        let count: u64 = count.parse().unwrap_or_default();
+        match unit {
+            "ms" => Duration::from_millis(count),
+            "m" => Duration::from_secs(count * 60),
+            "h" => Duration::from_secs(count * 3600),
+            _ => Duration::from_secs(count),
+        }
+    }
+}
+
+/// A size such as `512B`, `64KiB` or `1MiB`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Size(#[schemars(regex(pattern = r"^[1-9][0-9]{0,8}(B|KiB|MiB)$"))] String);
+
+impl Size {
+    /// The size written as `text`.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// How many bytes it is.
+    pub fn bytes(&self) -> usize {
+        let split = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
+        let (count, unit) = self.0.split_at(split);
+        let count: usize = count.parse().unwrap_or_default();
+        match unit {
+            "KiB" => count * 1024,
+            "MiB" => count * 1024 * 1024,
+            _ => count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_read_as_they_are_written() {
+        assert_eq!(Time::new("250ms").duration(), Duration::from_millis(250));
+        assert_eq!(Time::new("5m").duration(), Duration::from_secs(300));
+        assert_eq!(Size::new("64KiB").bytes(), 65_536);
+        assert_eq!(Size::new("512B").bytes(), 512);
+    }
+}

@@ -1,0 +1,132 @@
+//! The policy: routes, the rules each has, and the one judge that asks them.
+
+pub mod facts;
+pub mod graph;
+pub mod pattern;
+pub mod resource;
+pub mod route;
+pub mod rule;
+pub mod schema;
+pub mod tag;
+pub mod verdict;
+
+pub use facts::{Current, Facts};
+pub use resource::Resource;
+pub use route::{NormalPath, Resolution, Route, Routes, StateSource};
+pub use rule::Rule;
+pub use tag::{EntityTag, IfMatch};
+pub use verdict::{Answer, Judgement, Need, Permit, Verdict};
+
+use crate::patch::Inapplicable;
+use crate::violation::{Code, Violation, Violations};
+
+use facts::{Change, Proposal};
+use rule::Report;
+
+/// What is allowed, for every route.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// The name the policy gives itself.
+    pub name: String,
+    /// The routes and their rules.
+    pub routes: Routes,
+    /// In which form callers are told of a refusal.
+    pub errors: ErrorForm,
+}
+
+/// The form of a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// The error envelope of the Partner Center API.
+    PartnerCenter,
+    /// Problem details (RFC 9457).
+    #[default]
+    Problem,
+}
+
+impl Policy {
+    /// Judges a request, with the current representation if it is at hand.
+    ///
+    /// Without it, a rule that cannot tell makes the verdict [`Verdict::NeedsCurrent`] where the
+    /// route reads the state, and what the route's policy says where it does not.
+    pub fn judge(&self, facts: &Facts<'_>, current: Option<&Current<'_>>) -> Judgement {
+        let mut report = Report::default();
+        match &facts.change {
+            Err(violations) => return report.refuse(violations.clone()),
+            Ok(Change::Patch(patch)) => {
+                match Proposal::new(patch, facts.route.resource.as_deref(), current) {
+                    Err(inapplicable) => report.push(does_not_apply(&inapplicable)),
+                    Ok(proposal) => {
+                        for rule in &facts.route.rules {
+                            report.ask(rule, |report| rule.check_patch(facts, &proposal, report));
+                        }
+                    }
+                }
+            }
+            Ok(Change::Document(document)) => {
+                for rule in &facts.route.rules {
+                    report.ask(rule, |report| rule.check_document(facts, document, report));
+                }
+            }
+            Ok(Change::Nothing) => {
+                for rule in &facts.route.rules {
+                    report.ask(rule, |report| rule.check_request(facts, report));
+                }
+            }
+        }
+        if let Some(current) = current
+            && !facts.if_match.holds(current.tag())
+        {
+            let message = "`If-Match` names another version than the one that is stored now";
+            report.push(Violation::new(Code::IfMatchFailed, message));
+        }
+        decide(facts, current, report)
+    }
+}
+
+/// What the rules' answers come to.
+fn decide(facts: &Facts<'_>, current: Option<&Current<'_>>, report: Report) -> Judgement {
+    if !report.violations.is_empty() {
+        return report.into_refusal();
+    }
+    let need = report.answers.need();
+    let (pin, advisory) = match (current, need, facts.route.state) {
+        (None, None, _) | (None, Some(_), StateSource::Never { permit: true }) => (None, false),
+        (None, Some(_), StateSource::Fetch { .. }) => {
+            return report.conclude(Verdict::NeedsCurrent(Need::new()));
+        }
+        (Some(current), None, state) => match (current.tag(), state) {
+            (Some(tag), _) => (Some(tag.clone()), false),
+            (None, StateSource::Fetch { advisory: true }) => (None, true),
+            (None, _) => {
+                let message = "the version that was judged has no strong entity tag to pin it by";
+                return report.refuse(Violation::new(Code::CurrentUnknown, message).into());
+            }
+        },
+        (None, Some(why), StateSource::Never { permit: false }) | (Some(_), Some(why), _) => {
+            let message = format!("{why}, and the policy does not read the current state");
+            return report.refuse(Violation::new(Code::CurrentUnknown, message).into());
+        }
+    };
+    report.conclude(Verdict::Permit(Permit::new(facts.body.clone(), pin, advisory)))
+}
+
+fn does_not_apply(inapplicable: &Inapplicable) -> Violation {
+    let message = format!("the op does not apply to the current document: {}", inapplicable.reason);
+    Violation::new(Code::PatchInapplicable, message).op(inapplicable.op).at(&*inapplicable.pointer)
+}
+
+impl Report {
+    fn refuse(self, violations: Violations) -> Judgement {
+        self.conclude(Verdict::Refuse(violations))
+    }
+
+    fn into_refusal(mut self) -> Judgement {
+        let violations = std::mem::take(&mut self.violations);
+        self.refuse(violations)
+    }
+
+    fn conclude(self, verdict: Verdict) -> Judgement {
+        Judgement { verdict, answers: self.answers }
+    }
+}

@@ -1,0 +1,160 @@
+//! All that a rule may look at.
+
+use super::resource::Resource;
+use super::route::{BodyForm, Route};
+use super::schema::Place;
+use super::tag::{EntityTag, IfMatch};
+use crate::json::{self, Bounds, Unreadable, Value};
+use crate::patch::{self, Inapplicable, Known, Op, Partial, Patch, Pointer, apply};
+use crate::violation::{Code, Violation, Violations};
+
+use bytes::Bytes;
+
+/// A request, as the rules see it.
+#[derive(Debug)]
+pub struct Facts<'f> {
+    pub(super) route: &'f Route,
+    pub(super) if_match: &'f IfMatch,
+    pub(super) body: &'f Bytes,
+    pub(super) change: Result<Change<'f>, Violations>,
+}
+
+/// What the body asks for.
+#[derive(Debug)]
+pub(super) enum Change<'f> {
+    /// A document to be stored as it is.
+    Document(Value<'f>),
+    /// Nothing: the route takes no body.
+    Nothing,
+    /// A change of a stored document.
+    Patch(Patch<'f>),
+}
+
+impl<'f> Facts<'f> {
+    /// Reads the request; what cannot be read is a fact as well, and the judge refuses it.
+    pub fn read(route: &'f Route, if_match: &'f IfMatch, body: &'f Bytes) -> Self {
+        Self { route, if_match, body, change: read_change(route, body) }
+    }
+}
+
+fn read_change<'f>(route: &Route, body: &'f Bytes) -> Result<Change<'f>, Violations> {
+    let bounds = route.bounds;
+    match route.body {
+        BodyForm::JsonPatch => Patch::read(body, bounds, route.unknown_members).map(Change::Patch),
+        BodyForm::Document => {
+            let bounds = Bounds { items: bounds.values, ..bounds };
+            let value = json::read(body, bounds)
+                .map_err(|unreadable| patch::unreadable_body(unreadable, bounds))?;
+            Ok(Change::Document(value))
+        }
+        BodyForm::Nothing if body.is_empty() => Ok(Change::Nothing),
+        BodyForm::Nothing => {
+            let message = "the route takes no body, but one was sent";
+            Err(Violation::new(Code::BodyUnexpected, message).into())
+        }
+    }
+}
+
+/// The representation that is stored upstream now.
+#[derive(Debug)]
+pub struct Current<'c> {
+    pub(super) tag: Option<EntityTag>,
+    pub(super) document: Value<'c>,
+}
+
+impl<'c> Current<'c> {
+    /// Reads a representation; its tag is the one in `header`, else the string at the place that
+    /// the route's resource names.
+    ///
+    /// # Errors
+    ///
+    /// When it is not JSON that can be judged.
+    pub fn read(route: &Route, header: Option<&str>, body: &'c [u8]) -> Result<Self, Unreadable> {
+        // What the upstream stores is not a caller's to bound; only its depth and size are.
+        let bounds = Bounds { items: usize::MAX, values: 200_000, depth: 64, string: 1 << 20 };
+        let document = json::read(body, bounds)?;
+        let held = route.resource.as_ref().and_then(|resource| resource.tag.as_ref());
+        let held = held.and_then(|pointer| patch::apply::find(&document, pointer));
+        let text = header.or_else(|| held.and_then(Value::as_str));
+        let tag = text.and_then(EntityTag::parse).filter(|tag| !tag.is_weak());
+        Ok(Self { tag, document })
+    }
+
+    /// The strong entity tag it carries.
+    pub fn tag(&self) -> Option<&EntityTag> {
+        self.tag.as_ref()
+    }
+}
+
+/// A patch as the rules see it: its ops, where they land, and what comes of them.
+#[derive(Debug)]
+pub(super) struct Proposal<'o, 'f> {
+    pub(super) patch: &'o Patch<'f>,
+    /// What the schema says of the `path` of each op.
+    pub(super) places: Vec<Place<'o>>,
+    pub(super) outcome: Outcome<'o, 'f>,
+}
+
+/// The documents before and after the change, as far as they are known.
+#[derive(Debug)]
+pub(super) enum Outcome<'o, 'f> {
+    /// Judged by the patch alone.
+    Partial { before: Partial<'o, 'f>, after: Partial<'o, 'f> },
+    /// Judged against the current document.
+    Whole { before: &'o Value<'f>, after: Value<'f> },
+}
+
+impl<'o, 'f> Proposal<'o, 'f> {
+    pub(super) fn new(
+        patch: &'o Patch<'f>,
+        resource: Option<&'o Resource>,
+        current: Option<&'o Current<'f>>,
+    ) -> Result<Self, Inapplicable> {
+        let outcome = match current {
+            None => {
+                let (before, after) = Partial::around(patch);
+                Outcome::Partial { before, after }
+            }
+            Some(current) => {
+                let after = apply(patch, current.document.clone())?;
+                Outcome::Whole { before: &current.document, after }
+            }
+        };
+        let places = resource.map_or_else(Vec::new, |resource| {
+            patch.ops.iter().map(|op| resource.schema.place(op.path())).collect()
+        });
+        Ok(Self { patch, places, outcome })
+    }
+
+    /// The ops with their index and what the schema says of the place they point to.
+    pub(super) fn ops(&self) -> impl Iterator<Item = (usize, &'o Op<'f>, &Place<'o>)> {
+        self.patch.ops.iter().zip(&self.places).enumerate().map(|(at, (op, place))| (at, op, place))
+    }
+
+    /// Whether some op may change what stands at `pointer`.
+    pub(super) fn may_change(&self, pointer: &Pointer<'_>) -> bool {
+        self.patch.effects().any(|effect| effect.may_change(pointer))
+    }
+}
+
+impl<'f> Outcome<'_, 'f> {
+    /// What stands at `pointer` before the change.
+    pub(super) fn before(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
+        match self {
+            Self::Partial { before, .. } => before.at(pointer),
+            Self::Whole { before, .. } => found(before, pointer),
+        }
+    }
+
+    /// What stands at `pointer` after it.
+    pub(super) fn after(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
+        match self {
+            Self::Partial { after, .. } => after.at(pointer),
+            Self::Whole { after, .. } => found(after, pointer),
+        }
+    }
+}
+
+fn found<'d, 'a>(document: &'d Value<'a>, pointer: &Pointer<'_>) -> Known<'d, 'a> {
+    patch::apply::find(document, pointer).map_or(Known::Absent, Known::Value)
+}

@@ -1,0 +1,210 @@
+//! Which rules a request meets: methods and a path template, decided on one normal form.
+
+use super::resource::Resource;
+use super::rule::Rule;
+use crate::json::Bounds;
+use crate::patch::UnknownMembers;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Methods and a path template, with the rules for what comes there.
+#[derive(Debug)]
+pub struct Route {
+    /// The name in logs and metrics.
+    pub id: String,
+    /// The path template, as `/v1.0/things/{id}`.
+    pub template: String,
+    /// The methods, as `PATCH`.
+    pub methods: Vec<String>,
+    /// What the body has to be.
+    pub body: BodyForm,
+    /// The media types that a body may have, lower-case, without parameters.
+    pub media_types: Vec<String>,
+    /// The most bytes a body may have.
+    pub max_body: usize,
+    /// What the reader allows at most.
+    pub bounds: Bounds,
+    /// What members an op may have beside its own.
+    pub unknown_members: UnknownMembers,
+    /// Whether a query is passed on; else it is refused.
+    pub query: bool,
+    /// How many slashes may end the path; they are not sent on.
+    pub trailing_slashes: usize,
+    /// What to do when a rule needs the current state.
+    pub state: StateSource,
+    /// What it changes.
+    pub resource: Option<Arc<Resource>>,
+    /// What it demands.
+    pub rules: Vec<Rule>,
+}
+
+/// What the body of a request has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// A whole document.
+    Document,
+    /// A JSON Patch (RFC 6902).
+    JsonPatch,
+    /// No body at all.
+    Nothing,
+}
+
+/// What to do when a rule needs the current state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateSource {
+    /// Read it; where it carries no strong tag, refuse, or judge it all the same.
+    Fetch { advisory: bool },
+    /// Do without: permit, or refuse.
+    Never { permit: bool },
+}
+
+/// The routes of a policy.
+#[derive(Debug, Default)]
+pub struct Routes {
+    templates: matchit::Router<Vec<Arc<Route>>>,
+    all: Vec<Arc<Route>>,
+}
+
+/// What a method and a path lead to.
+#[derive(Debug)]
+pub enum Resolution<'r> {
+    /// To this route.
+    Found(&'r Arc<Route>),
+    /// The path is known, but not with this method; these are.
+    MethodNotAllowed(Vec<&'r str>),
+    /// To nothing.
+    Unknown,
+}
+
+impl Routes {
+    /// The routes `all`.
+    ///
+    /// # Errors
+    ///
+    /// The route whose template is malformed or in conflict with an earlier one, and why.
+    pub fn new(all: Vec<Arc<Route>>) -> Result<Self, (Arc<Route>, String)> {
+        let mut by_template: Vec<(&str, Vec<Arc<Route>>)> = Vec::new();
+        for route in &all {
+            match by_template.iter_mut().find(|(template, _)| *template == route.template) {
+                Some((_, routes)) => routes.push(Arc::clone(route)),
+                None => by_template.push((&route.template, vec![Arc::clone(route)])),
+            }
+        }
+        let mut templates = matchit::Router::new();
+        for (template, routes) in by_template {
+            let first = routes.first().map(Arc::clone);
+            if let (Err(error), Some(route)) = (templates.insert(template, routes), first) {
+                return Err((route, error.to_string()));
+            }
+        }
+        Ok(Self { templates, all })
+    }
+
+    /// Every route, in the order of the policy.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<Route>> {
+        self.all.iter()
+    }
+
+    /// Where `method` and the normal form `path` lead.
+    pub fn resolve(&self, method: &str, path: &NormalPath<'_>) -> Resolution<'_> {
+        let Ok(found) = self.templates.at(&path.text) else { return Resolution::Unknown };
+        let mut routes =
+            found.value.iter().filter(|route| path.trailing_slashes <= route.trailing_slashes);
+        if let Some(route) =
+            routes.clone().find(|route| route.methods.iter().any(|known| known == method))
+        {
+            return Resolution::Found(route);
+        }
+        if routes.next().is_none() {
+            return Resolution::Unknown;
+        }
+        let mut allowed: Vec<&str> =
+            found.value.iter().flat_map(|route| &route.methods).map(String::as_str).collect();
+        allowed.sort_unstable();
+        allowed.dedup();
+        Resolution::MethodNotAllowed(allowed)
+    }
+}
+
+/// A path in the one form that decides the route and is sent on.
+///
+/// It has no empty, `.` or `..` segment and no escape or character that two parsers could take
+/// for a separator; the slashes at its end are counted and dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NormalPath<'p> {
+    text: Cow<'p, str>,
+    trailing_slashes: usize,
+}
+
+impl<'p> NormalPath<'p> {
+    /// The normal form of `path`, or `None` when it has none.
+    pub fn of(path: &'p str) -> Option<Self> {
+        let trimmed = path.trim_end_matches('/');
+        let trailing_slashes = path.len() - trimmed.len();
+        let segments = trimmed.strip_prefix('/')?;
+        if !segments.split('/').all(is_plain_segment) {
+            return None;
+        }
+        Some(Self { text: Cow::Borrowed(trimmed), trailing_slashes })
+    }
+
+    /// The path as it is sent on.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Whether every parser reads `segment` as the same one segment.
+fn is_plain_segment(segment: &str) -> bool {
+    let bytes = segment.as_bytes();
+    let plain = bytes.iter().all(|byte| {
+        // pchar of RFC 3986 without `;`, and without `%`: an escape has several spellings.
+        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(byte)
+    });
+    plain && !bytes.is_empty() && segment != "." && segment != ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_that_every_parser_reads_alike_have_a_normal_form() {
+        for (path, normal, slashes) in [
+            ("/v1.0/engagements/referrals", "/v1.0/engagements/referrals", 0),
+            ("/a/b/", "/a/b", 1),
+            ("/a/b//", "/a/b", 2),
+        ] {
+            let found = NormalPath::of(path).expect("a normal form");
+            assert_eq!((found.as_str(), found.trailing_slashes), (normal, slashes));
+        }
+        for path in [
+            "",
+            "/",
+            "*",
+            "a",
+            "//",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a/%2e%2e/b",
+            "/a%2fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a;x=1",
+            "/a%00",
+            "/%61",
+            "/a%",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/\u{ff0f}a",
+            "/a%c0%af",
+        ] {
+            assert_eq!(NormalPath::of(path), None, "{path}");
+        }
+    }
+}

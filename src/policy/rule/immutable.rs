@@ -1,0 +1,177 @@
+//! `immutable`: fields that keep their value, by policy or because the schema says `readOnly`.
+
+use super::Report;
+use crate::json::Value;
+use crate::patch::{Effect, Known, Op, Pointer, Touch};
+use crate::policy::facts::{Outcome, Proposal};
+use crate::policy::pattern::Pattern;
+use crate::policy::schema::{Place, Schema};
+use crate::violation::{Code, Violation};
+
+use std::sync::Arc;
+
+const NO_OP: &str = "a field that cannot be changed may be given the value that it has";
+
+/// Fields that keep their value.
+#[derive(Clone, Debug)]
+pub struct Immutable {
+    /// Those that the policy names.
+    pub fields: Vec<Pattern>,
+    /// The resource's schema, for those that are `readOnly`.
+    pub schema: Arc<Schema>,
+}
+
+impl Immutable {
+    pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+        match &proposal.outcome {
+            Outcome::Partial { .. } => self.check_effects(proposal, report),
+            Outcome::Whole { before, after } => {
+                self.compare(
+                    Some(before),
+                    Some(after),
+                    &self.schema.root(),
+                    &Pointer::ROOT,
+                    report,
+                );
+            }
+        }
+    }
+
+    /// An effect on such a field is at fault, unless it may come to nothing.
+    fn check_effects(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+        for effect in proposal.patch.effects().filter(|effect| effect.touch != Touch::Read) {
+            if !self.reaches(&effect) {
+                continue;
+            }
+            let others = proposal.patch.effects().filter(|other| {
+                other.touch != Touch::Read && other.pointer.overlaps(effect.pointer)
+            });
+            let alone = others.count() == 1;
+            let at = effect.pointer;
+            let within = self.holds(at);
+            let known = (proposal.outcome.before(at), proposal.outcome.after(at));
+            let certain = match (effect.touch, known) {
+                (Touch::Remove, _) => alone && within && is_remove(proposal, effect.op),
+                (_, (Known::Value(before), Known::Value(after))) => within && before != after,
+                _ => false,
+            };
+            if certain {
+                report.push(violation(at).op(effect.op));
+            } else {
+                report.needs_current(NO_OP);
+            }
+        }
+    }
+
+    /// Whether such a field stands at the effect's place, above it, or beneath it.
+    fn reaches(&self, effect: &Effect<'_, '_>) -> bool {
+        let place = self.schema.place(effect.pointer);
+        let appended = effect.pointer.split_last().is_some_and(|(_, last)| last == "-");
+        let beneath = match effect.value {
+            // Nothing stood there before, so that only what the value names is written.
+            Some(value) if appended => names_read_only(value, &place),
+            _ => place.holds_read_only(),
+        };
+        place.is_read_only()
+            || beneath
+            || self.fields.iter().any(|field| field.overlaps(effect.pointer))
+            || self
+                .fields
+                .iter()
+                .filter_map(Pattern::pointer)
+                .any(|field| effect.may_change(&field))
+    }
+
+    /// Whether `pointer` is such a field, or lies within one.
+    fn holds(&self, pointer: &Pointer<'_>) -> bool {
+        let mut text = pointer.text();
+        loop {
+            let Ok(above) = Pointer::parse(text) else { return false };
+            if self.fields.iter().any(|field| field.matches(&above)) {
+                return true;
+            }
+            match text.rsplit_once('/') {
+                Some((parent, _)) => text = parent,
+                None => return self.schema.place(pointer).is_read_only(),
+            }
+        }
+    }
+
+    /// Walks both documents where they differ.
+    fn compare(
+        &self,
+        before: Option<&Value<'_>>,
+        after: Option<&Value<'_>>,
+        place: &Place<'_>,
+        at: &Pointer<'_>,
+        report: &mut Report,
+    ) {
+        if before == after {
+            return;
+        }
+        if place.is_read_only() || self.fields.iter().any(|field| field.matches(at)) {
+            return report.push(violation(at));
+        }
+        for token in tokens(before, after) {
+            self.compare(
+                before.and_then(|value| member(value, &token)),
+                after.and_then(|value| member(value, &token)),
+                &place.child(&token),
+                &at.join(&token),
+                report,
+            );
+        }
+    }
+}
+
+/// Whether `value` sets a field that is `readOnly`.
+fn names_read_only(value: &Value<'_>, place: &Place<'_>) -> bool {
+    if place.is_read_only() {
+        return true;
+    }
+    match value {
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| names_read_only(value, &place.child(name)))
+        }
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .any(|(index, value)| names_read_only(value, &place.child(&index.to_string()))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn is_remove(proposal: &Proposal<'_, '_>, index: usize) -> bool {
+    matches!(proposal.patch.ops.get(index), Some(Op::Remove { .. }))
+}
+
+fn violation(at: &Pointer<'_>) -> Violation {
+    Violation::new(Code::FieldImmutable, "this field cannot be changed; leave it out").at(at.text())
+}
+
+fn member<'v, 'a>(value: &'v Value<'a>, token: &str) -> Option<&'v Value<'a>> {
+    match value {
+        Value::Object(members) => members.get(token),
+        Value::Array(elements) => elements.get(crate::patch::pointer::index(token)?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+/// The names and indexes that either value has.
+fn tokens(before: Option<&Value<'_>>, after: Option<&Value<'_>>) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for value in [before, after].into_iter().flatten() {
+        match value {
+            Value::Object(members) => {
+                tokens.extend(members.iter().map(|(name, _)| name.to_string()));
+            }
+            Value::Array(elements) => {
+                tokens.extend((0..elements.len()).map(|index| index.to_string()));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    tokens.sort();
+    tokens.dedup();
+    tokens
+}

@@ -1,0 +1,128 @@
+//! `paths`: every place that the patch reaches is one of those allowed for its op.
+
+use super::Report;
+use crate::json::Value;
+use crate::patch::{Op, OpName, Pointer};
+use crate::policy::facts::Proposal;
+use crate::policy::pattern::Pattern;
+use crate::policy::schema::Place;
+use crate::violation::{Code, Violation, closest};
+
+/// The places that ops may reach.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The allowed ones.
+    pub allowed: Vec<AllowedPath>,
+}
+
+/// One place, or a pattern of them.
+#[derive(Clone, Debug)]
+pub struct AllowedPath {
+    /// Where an op may point.
+    pub pattern: Pattern,
+    /// The ops that may point there.
+    pub ops: Vec<OpName>,
+    /// Whether an op may write, or take away, what stands there with all that is beneath it.
+    pub subtree: bool,
+}
+
+impl AllowedPath {
+    fn admits(&self, op: OpName, pointer: &Pointer<'_>) -> bool {
+        self.ops.contains(&op) && self.pattern.matches(pointer)
+    }
+}
+
+impl Paths {
+    pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+        for (index, op, place) in proposal.ops() {
+            if let Some(from) = op.from() {
+                self.check_from(index, op.name(), from, report);
+            }
+            let path = op.path();
+            if !self.check_pointer(index, op.name(), path, report) {
+                continue;
+            }
+            if let Some((_, last)) = path.split_last()
+                && last == "-"
+                && matches!(op, Op::Remove { .. } | Op::Replace { .. } | Op::Test { .. })
+            {
+                let message = format!(
+                    "`-` is the place after the last element; `{}` finds nothing there",
+                    op.name()
+                );
+                report.push(
+                    Violation::new(Code::PointerForbidden, message).op(index).at(path.text()),
+                );
+                continue;
+            }
+            self.check_subtree(index, op, place, report);
+        }
+    }
+
+    /// What is moved is taken away from where it stood; what is copied is read there.
+    fn check_from(&self, index: usize, op: OpName, from: &Pointer<'_>, report: &mut Report) {
+        if self.check_pointer(index, op, from, report) && !self.admits_subtree(op, from) {
+            report.push(self.needs_subtree(op, from).op(index));
+        }
+    }
+
+    fn check_pointer(
+        &self,
+        index: usize,
+        op: OpName,
+        pointer: &Pointer<'_>,
+        report: &mut Report,
+    ) -> bool {
+        if self.allowed.iter().any(|allowed| allowed.admits(op, pointer)) {
+            return true;
+        }
+        report.push(self.forbidden(op, pointer).op(index));
+        false
+    }
+
+    /// A write reaches everything beneath its place, named in the value or not.
+    fn check_subtree(&self, index: usize, op: &Op<'_>, place: &Place<'_>, report: &mut Report) {
+        let value = match op {
+            Op::Test { .. } => return,
+            Op::Add { value, .. } | Op::Replace { value, .. } => Some(value),
+            Op::Copy { .. } | Op::Move { .. } | Op::Remove { .. } => None,
+        };
+        let reaches_beneath = place.may_be_container() || value.is_some_and(Value::is_container);
+        if reaches_beneath && !self.admits_subtree(op.name(), op.path()) {
+            report.push(self.needs_subtree(op.name(), op.path()).op(index));
+        }
+    }
+
+    fn admits_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> bool {
+        self.allowed.iter().any(|allowed| {
+            (allowed.subtree || allowed.pattern.is_deep()) && allowed.admits(op, pointer)
+        })
+    }
+
+    fn needs_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> Violation {
+        let message = format!(
+            "`{op}` here reaches everything beneath, and the policy allows only parts of that (`subtree`)"
+        );
+        let beneath = self
+            .allowed
+            .iter()
+            .filter(|allowed| allowed.ops.contains(&op) && allowed.pattern.overlaps(pointer));
+        let accepted = beneath.map(|allowed| allowed.pattern.as_str()).take(5);
+        Violation::new(Code::PointerForbidden, message).at(pointer.text()).accepted(accepted)
+    }
+
+    fn forbidden(&self, op: OpName, pointer: &Pointer<'_>) -> Violation {
+        let for_op = self.allowed.iter().filter(|allowed| allowed.ops.contains(&op));
+        let known: Vec<&str> = for_op.map(|allowed| allowed.pattern.as_str()).collect();
+        let mut accepted = closest(pointer.text(), known.iter().copied(), 3);
+        if accepted.is_empty() {
+            accepted = known.into_iter().take(3).collect();
+        }
+        let other = self.allowed.iter().find(|allowed| allowed.pattern.matches(pointer));
+        let message = match other {
+            Some(_) => format!("`{op}` is not among the ops that are allowed at this place"),
+            None => format!("`{op}` may not reach this place"),
+        };
+        Violation::new(Code::PointerForbidden, message).at(pointer.text()).accepted(accepted)
+    }
+}

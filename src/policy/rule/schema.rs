@@ -1,0 +1,172 @@
+//! `schema`: each value fits the sub-schema of its place, and the result fits the whole schema.
+
+use super::Report;
+use crate::json::Value;
+use crate::patch::{Op, Pointer};
+use crate::policy::facts::{Outcome, Proposal};
+use crate::policy::schema::{Place, Schema};
+use crate::violation::{Code, Violation, closest};
+
+use std::sync::Arc;
+
+/// The schema, and what is done with what it does not describe.
+#[derive(Clone, Debug)]
+pub struct FitsSchema {
+    /// The resource's schema.
+    pub schema: Arc<Schema>,
+    /// Whether a place that the schema does not describe may be written.
+    pub undescribed: bool,
+}
+
+impl FitsSchema {
+    pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+        let before = report.violations.len();
+        for (index, op, place) in proposal.ops() {
+            self.check_op(index, op, place, report);
+        }
+        if report.violations.len() > before {
+            return;
+        }
+        match &proposal.outcome {
+            Outcome::Partial { .. } => self.check_needs(proposal, report),
+            Outcome::Whole { after, .. } => self.check_result(after, report),
+        }
+    }
+
+    pub(super) fn check_document(&self, document: &Value<'_>, report: &mut Report) {
+        if self.schema.fits(document) {
+            return self.check_described(0, document, &self.schema.root(), &Pointer::ROOT, report);
+        }
+        for misfit in self.schema.misfits(document) {
+            report.push(
+                Violation::new(Code::ValueInvalid, misfit.message)
+                    .at(misfit.pointer)
+                    .accepted(misfit.accepted),
+            );
+        }
+    }
+
+    fn check_op(&self, index: usize, op: &Op<'_>, place: &Place<'_>, report: &mut Report) {
+        if let Some(from) = op.from()
+            && !self.schema.place(from).is_described()
+        {
+            self.undescribed(index, from, report);
+        }
+        if !place.is_described() {
+            return self.undescribed(index, op.path(), report);
+        }
+        let (Op::Add { value, .. } | Op::Replace { value, .. } | Op::Test { value, .. }) = op
+        else {
+            return;
+        };
+        if place.fits(value) {
+            if !matches!(op, Op::Test { .. }) {
+                self.check_described(index, value, place, op.path(), report);
+            }
+            return;
+        }
+        for misfit in place.misfits(value) {
+            report.push(
+                Violation::new(Code::ValueInvalid, misfit.message)
+                    .op(index)
+                    .at(format!("{}{}", op.path(), misfit.pointer))
+                    .accepted(misfit.accepted),
+            );
+        }
+    }
+
+    /// Every name inside `value` is one that the schema describes: an upstream may know others.
+    fn check_described(
+        &self,
+        index: usize,
+        value: &Value<'_>,
+        place: &Place<'_>,
+        at: &Pointer<'_>,
+        report: &mut Report,
+    ) {
+        match value {
+            Value::Object(members) => {
+                for (name, inner) in members.iter() {
+                    let child = place.child(name);
+                    let pointer = at.join(name);
+                    if child.is_described() {
+                        self.check_described(index, inner, &child, &pointer, report);
+                    } else {
+                        self.undescribed(index, &pointer, report);
+                    }
+                }
+            }
+            Value::Array(elements) => {
+                for (position, inner) in
+                    elements.iter().enumerate().filter(|(_, inner)| inner.is_container())
+                {
+                    let token = position.to_string();
+                    let child = place.child(&token);
+                    self.check_described(index, inner, &child, &at.join(&token), report);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn undescribed(&self, index: usize, pointer: &Pointer<'_>, report: &mut Report) {
+        let Some((parent, last)) = pointer.split_last() else { return };
+        let parent = self.schema.place(&parent);
+        if let Some(known) = parent.case_variant(&last) {
+            let message = "a name differs from the one in the schema only in case; the upstream may take the two for the same";
+            return report.push(
+                Violation::new(Code::NameCaseVariant, message)
+                    .op(index)
+                    .at(pointer.text())
+                    .accepted([known]),
+            );
+        }
+        if !self.undescribed {
+            let names = parent.names();
+            let near = closest(&last, names.iter().copied(), 3);
+            let message = "the schema does not describe this place";
+            report.push(
+                Violation::new(Code::PointerUndescribed, message)
+                    .op(index)
+                    .at(pointer.text())
+                    .accepted(near),
+            );
+        }
+    }
+
+    /// What only the whole document can tell.
+    fn check_needs(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+        for (_, op, place) in proposal.ops() {
+            let moved = op.from().map(|from| self.schema.place(from));
+            let need = match op {
+                Op::Add { .. } | Op::Replace { .. } => place.whole(false),
+                Op::Remove { .. } => place.whole(true),
+                Op::Copy { .. } | Op::Move { .. } => {
+                    Some("the value comes from the stored document")
+                }
+                Op::Test { .. } => None,
+            };
+            let need = need.or(moved.and_then(|place| place.whole(true)));
+            if let Some(why) = need {
+                report.needs_current(why);
+            }
+        }
+    }
+
+    fn check_result(&self, after: &Value<'_>, report: &mut Report) {
+        if self.schema.fits(after) {
+            return;
+        }
+        for misfit in self.schema.misfits(after) {
+            let message = format!(
+                "the document that would result does not fit the schema: {}",
+                misfit.message
+            );
+            report.push(
+                Violation::new(Code::ResultInvalid, message)
+                    .at(misfit.pointer)
+                    .accepted(misfit.accepted),
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One resource schema, asked two questions: does this document fit it, and what does it say of
+//! the place that a pointer addresses?
+
+mod compile;
+mod place;
+
+pub use place::{Need, Place};
+
+use crate::json::{Borrowed, Value};
+use crate::patch::Pointer;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+
+use std::collections::HashMap;
+use std::fmt;
+
+/// How many errors of one value are told.
+const ERRORS: usize = 4;
+
+/// A compiled JSON Schema: a validator for every sub-schema, and how one leads to the next.
+pub struct Schema {
+    shapes: Vec<Shape>,
+    validators: Vec<Validator<Borrowed>>,
+}
+
+/// What one sub-schema says of what stands beneath it.
+#[derive(Debug, Default)]
+struct Shape {
+    /// `properties`.
+    properties: HashMap<String, usize>,
+    /// `patternProperties`.
+    patterns: Vec<(regex::Regex, usize)>,
+    /// `additionalProperties`.
+    additional: Rest,
+    /// `prefixItems`, or `items` as an array of older drafts.
+    prefix: Vec<usize>,
+    /// `items`, or `additionalItems` of older drafts.
+    items: Rest,
+    /// `$ref` and `allOf`: what holds here as well.
+    also: Vec<usize>,
+    /// `anyOf`, `oneOf`, `if` and `dependentSchemas`: of each set, one may hold here.
+    either: Vec<Vec<usize>>,
+    /// Whether an object, or an array, may stand here.
+    object: bool,
+    array: bool,
+    /// `readOnly`, and whether something beneath has it.
+    read_only: bool,
+    holds_read_only: bool,
+    /// Why the whole must be seen once something beneath is written, or is taken away.
+    whole_on_write: Option<&'static str>,
+    whole_on_remove: Option<&'static str>,
+    /// Whether errors may be told: where branches recurse, telling them takes exponential time.
+    explainable: bool,
+}
+
+/// What holds for members or elements that are not named.
+#[derive(Debug, Default)]
+enum Rest {
+    /// Anything may stand there; the schema does not say what.
+    #[default]
+    Open,
+    /// Nothing may stand there.
+    Closed,
+    /// This holds.
+    Is(usize),
+}
+
+/// One way a value does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where in the value, as a pointer.
+    pub pointer: String,
+    /// What is wrong, without the value.
+    pub message: String,
+    /// What would fit, where the schema lists it.
+    pub accepted: Vec<String>,
+}
+
+impl Schema {
+    /// Compiles `schema`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a JSON Schema, refers to something outside itself, or holds a regular
+    /// expression that needs backtracking.
+    pub fn new(schema: &serde_json::Value) -> Result<Self, String> {
+        compile::compile(schema)
+    }
+
+    /// The place of the whole document.
+    pub fn root(&self) -> Place<'_> {
+        Place::root(self)
+    }
+
+    /// What the schema says of the place at `pointer`.
+    pub fn place(&self, pointer: &Pointer<'_>) -> Place<'_> {
+        pointer.tokens().fold(self.root(), |place, token| place.child(&token))
+    }
+
+    /// Whether `document` fits the whole schema.
+    pub fn fits(&self, document: &Value<'_>) -> bool {
+        self.validators.first().is_some_and(|validator| validator.is_valid(document))
+    }
+
+    /// In which ways `document` does not fit.
+    pub fn misfits(&self, document: &Value<'_>) -> Vec<Misfit> {
+        self.explain(0, document)
+    }
+
+    fn explain(&self, shape: usize, value: &Value<'_>) -> Vec<Misfit> {
+        let explainable = self.shapes.get(shape).is_some_and(|shape| shape.explainable);
+        let Some(validator) = self.validators.get(shape).filter(|_| explainable) else {
+            let message = "the value does not fit the schema of its place".to_owned();
+            return vec![Misfit { pointer: String::new(), message, accepted: Vec::new() }];
+        };
+        validator.iter_errors(value).take(ERRORS).map(|error| misfit(&error)).collect()
+    }
+
+    /// The names of the properties that are described at `shape`.
+    fn names(&self, shape: usize) -> impl Iterator<Item = &str> {
+        self.shapes
+            .get(shape)
+            .into_iter()
+            .flat_map(|shape| shape.properties.keys())
+            .map(String::as_str)
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list is open")]
+fn misfit(error: &ValidationError<'_>) -> Misfit {
+    let accepted = match error.kind() {
+        ValidationErrorKind::Enum { options } => {
+            options.as_array().into_iter().flatten().map(ToString::to_string).collect()
+        }
+        ValidationErrorKind::Constant { expected_value } => vec![expected_value.to_string()],
+        _ => Vec::new(),
+    };
+    let message = match error.kind() {
+        ValidationErrorKind::Enum { .. } => "the value is not one of those listed".to_owned(),
+        // These two name members of the body.
+        ValidationErrorKind::AdditionalProperties { .. } => {
+            "a member is not allowed here".to_owned()
+        }
+        ValidationErrorKind::UnevaluatedProperties { .. } => {
+            "a member is not allowed here".to_owned()
+        }
+        _ => error.masked().to_string(),
+    };
+    Misfit { pointer: error.instance_path().to_string(), message, accepted }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schema of {} parts", self.shapes.len())
+    }
+}
