@@ -10,5 +10,6 @@ pub mod live;
 pub mod partner;
 pub mod patch;
 pub mod policy;
+pub mod sandbox;
 pub mod snapshot;
 pub mod violation;

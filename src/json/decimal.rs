@@ -83,8 +83,9 @@ impl Decimal {
         if significant.is_empty() {
             return Self { negative: false, digits: Vec::new(), exponent: 0 };
         }
-        let exponent =
-            power.saturating_add(length(whole)).saturating_sub(i64::try_from(leading).unwrap_or(i64::MAX / 4));
+        let exponent = power
+            .saturating_add(length(whole))
+            .saturating_sub(i64::try_from(leading).unwrap_or(i64::MAX / 4));
         Self { negative, digits: significant.to_vec(), exponent }
     }
 }
