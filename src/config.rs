@@ -8,7 +8,7 @@ pub mod source;
 mod tree;
 pub mod units;
 
-pub use compile::{Loaded, load, load_policy};
+pub use compile::{Loaded, check, load, load_policy};
 pub use error::{ConfigError, ConfigErrors};
 pub use source::Source;
 
@@ -62,30 +62,77 @@ pub fn schema_of<T: JsonSchema>() -> String {
     text
 }
 
-/// Reads the YAML or JSON file at `path`, whose format `schema` describes.
-///
-/// # Errors
-///
-/// Everything that does not follow the format.
-fn read<T: DeserializeOwned>(
-    source: Source,
-    path: &Path,
-    schema: &str,
-) -> Result<File<T>, ConfigErrors> {
+/// What the file at `path` says it is: `Gateway` or `Policy`.
+fn kind(source: Source, path: &Path) -> Result<&'static str, ConfigErrors> {
     let fail = |place: Option<Place>, message: String| {
         ConfigErrors::from(ConfigError { file: path.to_owned(), place, message })
     };
     let text = source.read(path).map_err(|error| fail(None, format!("cannot be read: {error}")))?;
     let tree = Tree::parse(&text).map_err(|(place, message)| fail(place, message))?;
-    let json = tree.to_json();
-    let errors = error::against_schema(path, &tree, &json, schema);
-    if !errors.is_empty() {
-        return Err(ConfigErrors(errors));
+    let kind = tree.to_json().get("kind").and_then(serde_json::Value::as_str).map(str::to_owned);
+    match kind.as_deref() {
+        Some("Gateway") => Ok("Gateway"),
+        Some("Policy") => Ok("Policy"),
+        _ => {
+            let message =
+                "`kind` is `Gateway` or `Policy`, and stands beside `apiVersion: patchgate/v1`";
+            Err(fail(tree.place("/kind"), message.to_owned()))
+        }
+    }
+}
+
+/// Reads the YAML or JSON file at `path`, whose format `schema` describes.
+///
+/// Whatever does not follow the format is added to `errors` and then left out, so that what the
+/// rest gets wrong can be told in the same breath. `None` when too little is left.
+fn read<T: DeserializeOwned>(
+    source: Source,
+    path: &Path,
+    schema: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Option<File<T>> {
+    let fail = |place, message| ConfigError { file: path.to_owned(), place, message };
+    let parsed = source.read(path).map_err(|error| (None, format!("cannot be read: {error}")));
+    let tree = match parsed.and_then(|text| Tree::parse(&text)) {
+        Ok(tree) => tree,
+        Err((place, message)) => {
+            errors.push(fail(place, message));
+            return None;
+        }
+    };
+    let mut json = tree.to_json();
+    let faults = error::against_schema(&json, schema);
+    errors.extend(faults.iter().map(|(at, message)| fail(tree.place(at), message.clone())));
+    let mut left = faults.clone();
+    // What is left may lack what is required of it, and is then left out as well.
+    for _ in 0..8 {
+        if left.is_empty() {
+            break;
+        }
+        for (at, _) in &left {
+            leave_out(&mut json, at);
+        }
+        left = error::against_schema(&json, schema);
     }
     match serde_json::from_value(json) {
-        Ok(value) => Ok(File { path: path.to_owned(), value, tree }),
+        Ok(value) => Some(File { path: path.to_owned(), value, tree }),
+        Err(_) if !faults.is_empty() => None,
         // The schema is made from the same types; what it cannot say is said here.
-        Err(error) => Err(fail(None, error.to_string())),
+        Err(error) => {
+            errors.push(fail(None, error.to_string()));
+            None
+        }
+    }
+}
+
+/// Takes the key that `pointer` leads to out of its map; for an element of a list, the list.
+fn leave_out(json: &mut serde_json::Value, pointer: &str) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
+    match json.pointer_mut(parent) {
+        Some(serde_json::Value::Object(members)) => {
+            members.remove(&key.replace("~1", "/").replace("~0", "~"));
+        }
+        _ => leave_out(json, parent),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The pure core ([`violation`], [`json`], [`patch`], [`policy`]) judges values and does no I/O; the
 //! proxy and the command line are two callers of one judge. `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod config;
 pub mod json;
 pub mod limits;

@@ -7,7 +7,7 @@ mod policy;
 pub use gateway::{Gateway, Target};
 
 use super::gateway::GatewayFile;
-use super::{ConfigError, ConfigErrors, File, Source, read};
+use super::{ConfigError, ConfigErrors, File, Source, kind, read};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -39,8 +39,9 @@ pub struct Loaded {
 ///
 /// Everything that is wrong in any of the files.
 pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigErrors> {
-    let file: File<GatewayFile> = read(source, path, GATEWAY_SCHEMA)?;
     let mut reading = Reading::of(source);
+    let file: Option<File<GatewayFile>> = read(source, path, GATEWAY_SCHEMA, &mut reading.errors);
+    let Some(file) = file else { return Err(ConfigErrors(reading.errors)) };
     reading.note(path)?;
     let policy = reading.policy(&file.beside(&file.value.policy));
     let gateway = reading.gateway(&file);
@@ -68,6 +69,25 @@ pub fn load_policy(source: Source, path: &Path) -> Result<Policy, ConfigErrors> 
         Some(policy) if reading.errors.is_empty() => Ok(policy),
         _ => Err(ConfigErrors(reading.errors)),
     }
+}
+
+/// Reads the file at `path`, whichever kind it says it is, and everything it refers to; gives back
+/// in a few words what was found.
+///
+/// # Errors
+///
+/// Everything that is wrong in any of the files.
+pub fn check(source: Source, path: &Path) -> Result<String, ConfigErrors> {
+    let described = |policy: &Policy| {
+        let routes = policy.routes.iter().count();
+        format!("policy `{}`, {routes} routes", policy.name)
+    };
+    if kind(source, path)? == "Policy" {
+        return load_policy(source, path).map(|policy| described(&policy));
+    }
+    let loaded = load(source, path, &Limits::default())?;
+    let Snapshot { policy, digest, .. } = &loaded.snapshot;
+    Ok(format!("gateway, {}, digest {digest}", described(policy)))
 }
 
 /// The errors found so far, and the files they were found in.

@@ -1,6 +1,5 @@
 //! What is wrong in a file: every fault, each with its file, line and column.
 
-use super::tree::Tree;
 use crate::violation::closest;
 
 use jsonschema::ValidationError;
@@ -8,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A place in a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +51,9 @@ impl From<ConfigError> for ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        let mut errors: Vec<&ConfigError> = self.0.iter().collect();
+        errors.sort_by_key(|error| (&error.file, error.place));
+        for (index, error) in errors.into_iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
@@ -64,33 +65,21 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Every way in which `json`, read from `file` as `tree`, does not follow the format `schema`.
-pub(super) fn against_schema(
-    file: &Path,
-    tree: &Tree,
-    json: &Value,
-    schema: &str,
-) -> Vec<ConfigError> {
-    let fail = |message: String| vec![ConfigError { file: file.to_owned(), place: None, message }];
+/// Every way in which `json` does not follow the format `schema`: the pointer to the key at fault,
+/// and what is wrong.
+pub(super) fn against_schema(json: &Value, schema: &str) -> Vec<(String, String)> {
+    let broken =
+        |error: String| vec![(String::new(), format!("the format's schema is broken: {error}"))];
     let schema: Value = match serde_json::from_str(schema) {
         Ok(schema) => schema,
-        Err(error) => return fail(format!("the format's schema is broken: {error}")),
+        Err(error) => return broken(error.to_string()),
     };
-    let validator = match jsonschema::options().offline().build(&schema) {
-        Ok(validator) => validator,
-        Err(error) => return fail(format!("the format's schema is broken: {error}")),
-    };
-    let mut errors: Vec<ConfigError> = validator
-        .iter_errors(json)
-        .flat_map(|error| explain(&error, &schema))
-        .map(|(pointer, message)| ConfigError {
-            file: file.to_owned(),
-            place: tree.place(&pointer),
-            message,
-        })
-        .collect();
-    errors.sort_by_key(|error| error.place);
-    errors
+    match jsonschema::options().offline().build(&schema) {
+        Ok(validator) => {
+            validator.iter_errors(json).flat_map(|error| explain(&error, &schema)).collect()
+        }
+        Err(error) => broken(error.to_string()),
+    }
 }
 
 /// What is wrong, each with the pointer to the key at fault.

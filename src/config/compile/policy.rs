@@ -32,13 +32,7 @@ struct Compiled {
 
 impl Reading {
     pub(super) fn policy(&mut self, path: &Path) -> Option<Policy> {
-        let file: Policies = match read(self.source, path, POLICY_SCHEMA) {
-            Ok(file) => file,
-            Err(errors) => {
-                self.errors.extend(errors.0);
-                return None;
-            }
-        };
+        let file: Policies = read(self.source, path, POLICY_SCHEMA, &mut self.errors)?;
         let noted = self.note(path);
         self.keep(noted)?;
         let mut resources = BTreeMap::new();

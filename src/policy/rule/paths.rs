@@ -113,7 +113,10 @@ impl Paths {
 
     fn forbidden(&self, op: OpName, pointer: &Pointer<'_>) -> Violation {
         let for_op = self.allowed.iter().filter(|allowed| allowed.ops.contains(&op));
-        let known: Vec<&str> = for_op.map(|allowed| allowed.pattern.as_str()).collect();
+        let mut known: Vec<&str> = for_op.map(|allowed| allowed.pattern.as_str()).collect();
+        if known.is_empty() {
+            known = self.allowed.iter().map(|allowed| allowed.pattern.as_str()).collect();
+        }
         let mut accepted = closest(pointer.text(), known.iter().copied(), 3);
         if accepted.is_empty() {
             accepted = known.into_iter().take(3).collect();

@@ -1,0 +1,35 @@
+//! The command line: one file for each command.
+
+pub mod check;
+pub mod explain;
+pub mod sandbox;
+
+use clap::{Parser, Subcommand};
+
+use std::process::ExitCode;
+
+/// A validating gateway for HTTP APIs that are changed by JSON Patch
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Command),
+    Explain(explain::Command),
+    Sandbox(sandbox::Command),
+}
+
+impl Cli {
+    /// Does what was asked; the exit code says how it went.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Check(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Sandbox(command) => command.run(),
+        }
+    }
+}

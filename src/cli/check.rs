@@ -1,0 +1,39 @@
+//! `patchgate check`: everything that is wrong in a file, before it is run.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to whoever typed it"
+)]
+
+use crate::config::{Source, check};
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Check gateway and policy files, and every file they refer to
+///
+/// Prints one line for each fault, as `file:line:column: what is wrong`. Exits with 0 when every
+/// file is valid, 1 when one is not, 2 when one cannot be read.
+#[derive(clap::Args, Debug)]
+pub struct Command {
+    /// Gateway or policy files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Command {
+    /// Checks each file and prints what was found.
+    pub fn run(self) -> ExitCode {
+        let mut worst = 0;
+        for file in &self.files {
+            match check(Source::Disk, file) {
+                Ok(found) => println!("{} is valid: {found}", file.display()),
+                Err(errors) => {
+                    eprintln!("{errors}");
+                    worst = worst.max(if file.is_file() { 1 } else { 2 });
+                }
+            }
+        }
+        ExitCode::from(worst)
+    }
+}

@@ -1,0 +1,168 @@
+//! `patchgate explain`: a patch judged rule by rule, by the judge that the proxy asks; or the page
+//! of a code.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to whoever typed it"
+)]
+
+use crate::config::{Source, load_policy, source};
+use crate::policy::rule::Name;
+use crate::policy::{
+    Answer, Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Route, Verdict,
+};
+use crate::violation::{Code, Violation, closest};
+
+use bytes::Bytes;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Judge a patch rule by rule, or print the page of a violation code
+///
+/// The judge is the proxy's own. Exits with 0 when the patch is permitted, 1 when it is refused,
+/// 2 when that cannot be said (the current state is needed, or a file cannot be read).
+#[derive(clap::Args, Debug)]
+pub struct Command {
+    /// The policy file; the shipped referrals policy if it is left out
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The document that is stored now, as JSON
+    #[arg(long, value_name = "FILE")]
+    current: Option<PathBuf>,
+    /// The value of `If-Match`, quotes included
+    #[arg(long, value_name = "TAG")]
+    if_match: Option<String>,
+    /// The method of the request
+    #[arg(long, default_value = "PATCH")]
+    method: String,
+    /// The path of the request; the first route with this method if it is left out
+    #[arg(long)]
+    path: Option<String>,
+    /// The file with the body (`-` for standard input), or a code as `transition-forbidden`
+    #[arg(value_name = "PATCH|CODE")]
+    body: PathBuf,
+}
+
+impl Command {
+    /// Judges, and prints what each rule says.
+    pub fn run(self) -> ExitCode {
+        if let Some(code) = self.body.to_str().and_then(Code::from_slug) {
+            print!("{}", code.page());
+            return ExitCode::SUCCESS;
+        }
+        match self.explain() {
+            Ok(code) => code,
+            Err(message) => {
+                eprintln!("patchgate: {message}");
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    fn explain(&self) -> Result<ExitCode, String> {
+        let policy = match &self.policy {
+            Some(path) => load_policy(Source::Disk, path),
+            None => load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
+        };
+        let policy = policy.map_err(|errors| errors.to_string())?;
+        let body = Bytes::from(self.read_body()?);
+        let current = self.current.as_ref().map(|path| {
+            std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+        });
+        let current = current.transpose()?;
+        let route = self.route(&policy)?;
+        let if_match = IfMatch::parse(self.if_match.as_ref().map(|tag| tag.as_bytes()));
+        let current = current.as_ref().map(|bytes| {
+            Current::read(route, None, bytes)
+                .map_err(|error| format!("the current document: {error}"))
+        });
+        let facts = Facts::read(route, &if_match, &body);
+        let judgement = policy.judge(&facts, current.transpose()?.as_ref());
+        println!(
+            "{} {}  (route {}, policy {})\n",
+            self.method, route.template, route.id, policy.name
+        );
+        Ok(print(&judgement))
+    }
+
+    fn read_body(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        let read = if self.body == Path::new("-") {
+            std::io::stdin().read_to_end(&mut bytes)
+        } else {
+            std::fs::File::open(&self.body).and_then(|mut file| file.read_to_end(&mut bytes))
+        };
+        read.map_err(|error| {
+            let name = self.body.display().to_string();
+            match closest(&name, Code::ALL.iter().map(|code| code.slug()), 1).first() {
+                Some(code) => format!("{name}: {error}; did you mean the code `{code}`?"),
+                None => format!("{name}: {error}"),
+            }
+        })?;
+        Ok(bytes)
+    }
+
+    fn route<'p>(&self, policy: &'p Policy) -> Result<&'p Route, String> {
+        let Some(path) = &self.path else {
+            let takes = |route: &&Route| route.methods.contains(&self.method);
+            let mut routes = policy.routes.iter().map(AsRef::as_ref);
+            return routes.find(takes).ok_or_else(|| format!("no route takes {}", self.method));
+        };
+        let normal = NormalPath::of(path).ok_or_else(|| format!("`{path}` has no normal form"))?;
+        match policy.routes.resolve(&self.method, &normal) {
+            Resolution::Found(route) => Ok(route),
+            Resolution::MethodNotAllowed(allowed) => {
+                Err(format!("`{path}` takes {}, not {}", allowed.join(", "), self.method))
+            }
+            Resolution::Unknown => Err(format!("no route leads to `{path}`")),
+        }
+    }
+}
+
+fn print(judgement: &Judgement) -> ExitCode {
+    for name in Name::ALL {
+        let said = match judgement.answers.of(name) {
+            Answer::Unasked => continue,
+            Answer::Pass => "pass".to_owned(),
+            Answer::NeedsCurrent(why) => format!("needs the current state: {why}"),
+            Answer::Violated(1) => "1 violation".to_owned(),
+            Answer::Violated(count) => format!("{count} violations"),
+        };
+        println!("  {:<13} {said}", name.as_str());
+    }
+    match &judgement.verdict {
+        Verdict::Permit(permit) => {
+            match permit.pin() {
+                Some(tag) => println!("\npermit, pinned to the version {}", tag.as_str()),
+                None => println!("\npermit"),
+            }
+            ExitCode::SUCCESS
+        }
+        Verdict::NeedsCurrent(_) => {
+            println!("\nneeds the current state: give the stored document with `--current FILE`");
+            ExitCode::from(2)
+        }
+        Verdict::Refuse(violations) => {
+            println!("\nrefuse");
+            for violation in violations {
+                println!("{}", told(violation));
+            }
+            if violations.more() > 0 {
+                println!("  … and {} more", violations.more());
+            }
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// A violation in words, with what would have been accepted.
+pub(super) fn told(violation: &Violation) -> String {
+    let mut text = format!("  {violation}");
+    if !violation.accepted.is_empty() {
+        text.push_str("\n    accepted: ");
+        text.push_str(&violation.accepted.join("  "));
+    }
+    text
+}
