@@ -4,13 +4,15 @@
 //! bound holds before anything is built, and what two readers could understand differently is
 //! refused. Tests hold it against `serde_json`: it never accepts what that refuses.
 
+mod bounds;
 mod decimal;
 mod instance;
 mod reader;
 
+pub use bounds::{Bounds, Fault, Unreadable};
 pub use decimal::Number;
 pub use instance::{Borrowed, Members};
-pub use reader::{Bounds, Fault, Unreadable, read};
+pub use reader::read;
 
 use std::borrow::Cow;
 use std::fmt;

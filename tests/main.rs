@@ -8,5 +8,9 @@
     reason = "a test may fail by panicking"
 )]
 
+// The public test vectors.
+mod conformance;
+// The shape of the code.
+mod layering;
 // The shipped policy, through the judge alone.
 mod judge;

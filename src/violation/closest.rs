@@ -48,7 +48,7 @@ mod tests {
         let known = ["/details/notes", "/details/dealValue", "/team/-", "/status"];
         assert_eq!(closest("/detials/notes", known, 2), ["/details/notes"]);
         assert_eq!(closest("/Status", known, 1), ["/status"]);
-        assert_eq!(closest("/teams", known, 3), ["/team/-", "/status"]);
+        assert_eq!(closest("/teams", known, 3), ["/team/-"]);
         assert!(closest("/somethingElse", known, 3).is_empty());
     }
 

@@ -1,0 +1,267 @@
+//! From bytes to a patch: strictly, and with every bad op reported by its index.
+
+use super::{Op, OpName, Patch, Pointer, UnknownMembers};
+use crate::json::{self, Bounds, Fault, Object, Unreadable, Value};
+use crate::violation::{Code, Violation, Violations};
+
+/// The longest pointer that is read, in bytes.
+const POINTER_MAX: usize = 256;
+
+impl<'a> Patch<'a> {
+    /// Reads the patch that `bytes` are.
+    ///
+    /// # Errors
+    ///
+    /// Every violation found: one where the text cannot be read, else those of every bad op.
+    pub fn read(
+        bytes: &'a [u8],
+        bounds: Bounds,
+        unknown: UnknownMembers,
+    ) -> Result<Self, Violations> {
+        let value = json::read(bytes, bounds)
+            .map_err(|unreadable| Violations::from(unreadable_body(unreadable, bounds)))?;
+        let Value::Array(elements) = value else {
+            let found = value.kind();
+            let message =
+                format!("a JSON Patch is an array of ops, but the body is of type {found}");
+            let accepted = r#"[{"op":"replace","path":"/member","value":"new"}]"#;
+            return Err(Violation::new(Code::PatchNotArray, message).accepted([accepted]).into());
+        };
+        let mut violations = Violations::default();
+        let ops = elements
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, element)| read_op(index, element, unknown, &mut violations))
+            .collect();
+        if violations.is_empty() { Ok(Self { ops }) } else { Err(violations) }
+    }
+}
+
+/// The violation that a text which cannot be read amounts to.
+pub fn unreadable_body(unreadable: Unreadable, bounds: Bounds) -> Violation {
+    let (code, message) = match unreadable.fault {
+        Fault::DuplicateMember => (
+            Code::BodyDuplicateMember,
+            "an object names a member twice, so that readers would disagree on its value".into(),
+        ),
+        Fault::ImpreciseNumber => (
+            Code::NumberImprecise,
+            "a number has more digits or a larger exponent than a reader can be trusted to keep"
+                .into(),
+        ),
+        Fault::Syntax(what) => (Code::BodyNotJson, format!("the body is not JSON: {what}")),
+        Fault::TooDeep => {
+            (Code::BodyTooDeep, format!("the body is nested deeper than {} levels", bounds.depth))
+        }
+        Fault::TooManyItems => {
+            (Code::TooManyOps, format!("the patch holds more than {} ops", bounds.items))
+        }
+        Fault::TooMuch => (
+            Code::BodyTooLarge,
+            format!(
+                "the body holds more than {} values, or a string of more than {} bytes",
+                bounds.values, bounds.string
+            ),
+        ),
+    };
+    let message = format!("{message} (byte {} of the body)", unreadable.offset);
+    let violation = Violation::new(code, message);
+    match unreadable.item {
+        Some(index) => violation.op(index),
+        None => violation,
+    }
+}
+
+/// Reads one op, or reports everything that is wrong with it.
+fn read_op<'a>(
+    index: usize,
+    element: Value<'a>,
+    unknown: UnknownMembers,
+    violations: &mut Violations,
+) -> Option<Op<'a>> {
+    let Value::Object(mut members) = element else {
+        let message = format!("an op is an object, but this one is of type {}", element.kind());
+        violations.push(Violation::new(Code::PatchNotArray, message).op(index));
+        return None;
+    };
+    let before = violations.len();
+    let mut report = |violation: Violation| violations.push(violation.op(index));
+    let name = read_name(&mut members, &mut report);
+    let path = read_pointer(&mut members, "path", &mut report);
+    let from = match name {
+        Some(name) if name.takes_from() => read_pointer(&mut members, "from", &mut report),
+        _ => None,
+    };
+    let value = match name {
+        Some(name) if name.takes_value() => {
+            let value = members.remove("value");
+            if value.is_none() {
+                report(Violation::new(
+                    Code::OpMemberMissing,
+                    format!("`{name}` needs the member `value` (`null` is a value)"),
+                ));
+            }
+            value
+        }
+        _ => None,
+    };
+    if name.is_some() {
+        refuse_others(&members, unknown, &mut report);
+    }
+    if violations.len() > before {
+        return None;
+    }
+    Some(match (name?, path?, from, value) {
+        (OpName::Add, path, _, Some(value)) => Op::Add { path, value },
+        (OpName::Replace, path, _, Some(value)) => Op::Replace { path, value },
+        (OpName::Test, path, _, Some(value)) => Op::Test { path, value },
+        (OpName::Copy, path, Some(from), _) => Op::Copy { from, path },
+        (OpName::Move, path, Some(from), _) => Op::Move { from, path },
+        (OpName::Remove, path, _, _) => Op::Remove { path },
+        // INVARIANT: what an op lacks was reported above, and a reported op has been left.
+        _ => return None,
+    })
+}
+
+fn read_name(members: &mut Object<'_>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
+    let known = OpName::ALL.map(OpName::as_str);
+    match members.remove("op") {
+        Some(Value::String(text)) => {
+            let name = OpName::from_name(&text);
+            if name.is_none() {
+                let message = "`op` is not one of the six operations, spelt exactly";
+                report(Violation::new(Code::OpUnknown, message).accepted(known));
+            }
+            name
+        }
+        Some(other) => {
+            let message = format!("`op` is a string, but this one is of type {}", other.kind());
+            report(Violation::new(Code::OpUnknown, message).accepted(known));
+            None
+        }
+        None => {
+            let message = "an op needs the member `op`";
+            report(Violation::new(Code::OpMemberMissing, message).accepted(known));
+            None
+        }
+    }
+}
+
+fn read_pointer<'a>(
+    members: &mut Object<'a>,
+    member: &str,
+    report: &mut impl FnMut(Violation),
+) -> Option<Pointer<'a>> {
+    match members.remove(member) {
+        Some(Value::String(text)) if text.len() > POINTER_MAX => {
+            let message = format!("`{member}` is longer than {POINTER_MAX} bytes");
+            report(Violation::new(Code::PointerMalformed, message));
+            None
+        }
+        Some(Value::String(text)) => match Pointer::parse(text) {
+            Ok(pointer) => Some(pointer),
+            Err(malformed) => {
+                report(Violation::new(
+                    Code::PointerMalformed,
+                    format!("`{member}` is not a JSON Pointer: {malformed}"),
+                ));
+                None
+            }
+        },
+        Some(other) => {
+            let message =
+                format!("`{member}` is a string, but this one is of type {}", other.kind());
+            report(Violation::new(Code::PointerMalformed, message));
+            None
+        }
+        None => {
+            let message = format!("the op needs the member `{member}`");
+            report(Violation::new(Code::OpMemberMissing, message));
+            None
+        }
+    }
+}
+
+/// Reports the members that are left over once an op has taken its own.
+fn refuse_others(
+    members: &Object<'_>,
+    unknown: UnknownMembers,
+    report: &mut impl FnMut(Violation),
+) {
+    const KNOWN: [&str; 4] = ["op", "path", "value", "from"];
+    for (name, _) in members.iter() {
+        if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) && !KNOWN.contains(&&**name) {
+            let message = "a member is named like one of an op, but in another case";
+            report(Violation::new(Code::NameCaseVariant, message).accepted(KNOWN));
+        } else if unknown == UnknownMembers::Refuse || KNOWN.contains(&&**name) {
+            let message = "the op has a member that this operation does not take";
+            report(Violation::new(Code::OpMemberUnknown, message).accepted(KNOWN));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<(Code, Option<usize>)> {
+        match Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Refuse) {
+            Ok(_) => Vec::new(),
+            Err(found) => found.iter().map(|v| (v.code, v.op)).collect(),
+        }
+    }
+
+    #[test]
+    fn every_bad_op_is_reported_by_its_index() {
+        let text = r#"[{"op":"replace","path":"/a","value":null},{"op":"REPLACE","path":"/a","value":1},
+            7,{"path":"/a"},{"op":"add","path":"a"},{"op":"move","path":"/b"}]"#;
+        assert_eq!(
+            codes(text),
+            [
+                (Code::OpUnknown, Some(1)),
+                (Code::PatchNotArray, Some(2)),
+                (Code::OpMemberMissing, Some(3)),
+                (Code::PointerMalformed, Some(4)),
+                (Code::OpMemberMissing, Some(4)),
+                (Code::OpMemberMissing, Some(5)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_lenient_upstream_would_read_otherwise_is_refused() {
+        for (text, code) in [
+            (r#"[{"op":" replace","path":"/a","value":1}]"#, Code::OpUnknown),
+            (r#"[{"op":2,"path":"/a","value":1}]"#, Code::OpUnknown),
+            (r#"[{"op":"replace","path":"/a","Path":"/id","value":1}]"#, Code::NameCaseVariant),
+            (r#"[{"op":"replace","path":"/a","value":1,"from":"/b"}]"#, Code::OpMemberUnknown),
+            (r#"[{"op":"remove","path":"/a","value":1}]"#, Code::OpMemberUnknown),
+            (r#"[{"op":"replace","path":"/a","value":1,"$type":"x"}]"#, Code::OpMemberUnknown),
+            (
+                r#"[{"op":"replace","path":"/a","value":1,"\u006fp":"remove"}]"#,
+                Code::BodyDuplicateMember,
+            ),
+            (r#"[{"op":"replace","path":["/a"],"value":1}]"#, Code::PointerMalformed),
+            (r#"{"op":"replace","path":"/a","value":1}"#, Code::PatchNotArray),
+            (r#""text""#, Code::PatchNotArray),
+        ] {
+            assert_eq!(codes(text).first().map(|found| found.0), Some(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_members_pass_only_where_the_policy_lets_them_and_never_as_a_case_variant() {
+        let read = |text: &'static str| {
+            Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Permit)
+        };
+        assert!(read(r#"[{"op":"remove","path":"/a","comment":"x"}]"#).is_ok());
+        assert!(read(r#"[{"op":"remove","path":"/a","OP":"add"}]"#).is_err());
+        assert!(read(r#"[{"op":"remove","path":"/a","value":1}]"#).is_err());
+    }
+
+    #[test]
+    fn null_is_a_value_and_an_empty_array_is_a_patch() {
+        assert_eq!(codes(r#"[{"op":"add","path":"","value":null}]"#), []);
+        assert_eq!(codes("[]"), []);
+    }
+}
