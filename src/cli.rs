@@ -1,7 +1,10 @@
 //! The command line: one file for each command.
 
 pub mod check;
+pub mod demo;
 pub mod explain;
+mod launch;
+pub mod run;
 pub mod sandbox;
 
 use clap::{Parser, Subcommand};
@@ -19,7 +22,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Command),
+    Demo(demo::Command),
     Explain(explain::Command),
+    Run(run::Command),
     Sandbox(sandbox::Command),
 }
 
@@ -28,7 +33,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(command) => command.run(),
+            Command::Demo(command) => command.run(),
             Command::Explain(command) => command.run(),
+            Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
         }
     }

@@ -3,6 +3,7 @@
 //! The pure core ([`violation`], [`json`], [`patch`], [`policy`]) judges values and does no I/O; the
 //! proxy and the command line are two callers of one judge. `ARCHITECTURE.md` is the map.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod json;
@@ -11,6 +12,11 @@ pub mod live;
 pub mod partner;
 pub mod patch;
 pub mod policy;
+pub mod proxy;
+pub mod reload;
 pub mod sandbox;
+pub mod server;
 pub mod snapshot;
+pub mod telemetry;
+pub mod tls;
 pub mod violation;

@@ -19,7 +19,7 @@ pub use transition::{Edits, Transition};
 use super::facts::{Facts, Proposal};
 use super::verdict::{Answer, Answers};
 use crate::json::Value;
-use crate::violation::{Violation, Violations};
+use crate::violation::{Code, Violation, Violations};
 
 /// One demand a route makes.
 ///
@@ -161,6 +161,11 @@ impl Report {
     /// Adds a violation.
     pub(super) fn push(&mut self, violation: Violation) {
         self.violations.push(violation);
+    }
+
+    /// Whether the op at `index` has been blamed with `code`.
+    pub(super) fn has(&self, code: Code, index: usize) -> bool {
+        self.violations.iter().any(|found| found.code == code && found.op == Some(index))
     }
 
     /// Says that the rule cannot tell without the current state, and why.

@@ -35,6 +35,9 @@ impl AllowedPath {
 impl Paths {
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         for (index, op, place) in proposal.ops() {
+            if report.has(Code::OpForbidden, index) {
+                continue;
+            }
             if let Some(from) = op.from() {
                 self.check_from(index, op.name(), from, report);
             }
@@ -117,9 +120,15 @@ impl Paths {
         if known.is_empty() {
             known = self.allowed.iter().map(|allowed| allowed.pattern.as_str()).collect();
         }
-        let mut accepted = closest(pointer.text(), known.iter().copied(), 3);
+        let beneath = |text: &&&str| {
+            text.strip_prefix(pointer.text()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let mut accepted: Vec<&str> = known.iter().filter(beneath).copied().take(6).collect();
         if accepted.is_empty() {
-            accepted = known.into_iter().take(3).collect();
+            accepted = closest(pointer.text(), known.iter().copied(), 3);
+        }
+        if accepted.is_empty() {
+            accepted = known.into_iter().take(6).collect();
         }
         let other = self.allowed.iter().find(|allowed| allowed.pattern.matches(pointer));
         let message = match other {

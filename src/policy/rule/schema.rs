@@ -121,7 +121,8 @@ impl FitsSchema {
                     .accepted([known]),
             );
         }
-        if !self.undescribed {
+        // What may not be reached at all has been said.
+        if !self.undescribed && !report.has(Code::PointerForbidden, index) {
             let names = parent.names();
             let near = closest(&last, names.iter().copied(), 3);
             let message = "the schema does not describe this place";

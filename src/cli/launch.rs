@@ -1,0 +1,197 @@
+//! From a loaded configuration to a gateway that runs.
+
+use crate::admin;
+use crate::config::compile::{Gateway, Target};
+use crate::config::{Loaded, Source};
+use crate::live::Live;
+use crate::proxy::{self, upstream};
+use crate::reload::Reload;
+use crate::sandbox::{self, Sandbox};
+use crate::server;
+use crate::telemetry::{AccessLog, Destination};
+use crate::tls;
+
+use http::Uri;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A gateway with its admin listener, and the sandbox behind it if that is its upstream.
+#[derive(Debug)]
+pub(super) struct Launched {
+    // In the order in which they stop.
+    pub(super) server: server::Running,
+    pub(super) admin: admin::Running,
+    pub(super) sandbox: Option<SandboxThread>,
+    pub(super) reload: Reload,
+}
+
+/// Starts all that `loaded`, which came from `path`, asks for.
+pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<Launched> {
+    let Loaded { gateway, snapshot, .. } = loaded;
+    let live = Live::new(snapshot);
+    let reload = Reload::new(source, path.to_owned(), live.clone());
+    let sandbox = match gateway.target {
+        Target::Sandbox => Some(SandboxThread::start()?),
+        Target::Url(_) => None,
+    };
+    let access_log = AccessLog::open(&destination(&gateway.access_log)).map_err(|error| {
+        io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
+    })?;
+    let settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
+    let server = server::start(settings, live.clone(), access_log).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", gateway.listen))
+    })?;
+    let again = reload.clone();
+    let again: admin::Reload = Arc::new(move || again.run());
+    let admin = admin::start(gateway.admin, live, server.draining(), again).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", gateway.admin))
+    })?;
+    Ok(Launched { server, admin, sandbox, reload })
+}
+
+fn destination(access_log: &str) -> Destination {
+    match access_log {
+        "off" => Destination::Off,
+        "stderr" => Destination::Stderr,
+        "stdout" => Destination::Stdout,
+        file => Destination::File(PathBuf::from(file)),
+    }
+}
+
+fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server::Settings> {
+    let base = match (&gateway.target, sandbox) {
+        (Target::Url(url), _) => url.clone(),
+        (Target::Sandbox, Some(address)) => {
+            format!("http://{address}").parse::<Uri>().map_err(io::Error::other)?
+        }
+        (Target::Sandbox, None) => return Err(io::Error::other("the sandbox does not run")),
+    };
+    let tls = match base.scheme_str() {
+        Some("https") => Some(tls::client(gateway.ca_file.as_deref()).map_err(io::Error::other)?),
+        _ => None,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(server::Settings {
+        listen: gateway.listen,
+        workers: if gateway.workers == 0 { cores } else { gateway.workers },
+        connections: gateway.max_connections,
+        head_time: gateway.header_timeout,
+        stall_time: gateway.request_timeout,
+        drain_time: gateway.drain,
+        proxy: proxy::Settings {
+            request_id: gateway.request_id.clone(),
+            in_flight: gateway.max_in_flight,
+            deadline: gateway.request_timeout,
+            body_time: gateway.body_timeout,
+            upstream: upstream::Settings {
+                base,
+                tls,
+                pseudonym: "patchgate".to_owned(),
+                connect_time: gateway.connect_timeout,
+                head_time: gateway.response_timeout,
+                silence_time: gateway.response_timeout,
+                fetch_time: gateway.response_timeout,
+                fetch_max: 4 << 20,
+                connections: gateway.max_upstream_connections,
+                idle: gateway.max_upstream_connections,
+                idle_time: gateway.idle_timeout,
+                age: gateway.max_age,
+            },
+        },
+    })
+}
+
+/// The sandbox on a thread of its own; it stops when this is dropped.
+#[derive(Debug)]
+pub(super) struct SandboxThread {
+    pub(super) address: SocketAddr,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SandboxThread {
+    fn start() -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("sandbox".into()).spawn(move || {
+            let served = runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let sandbox = Arc::new(Sandbox::new(sandbox::Options::default()));
+                sandbox::serve(listener, sandbox, async { drop(stopped.await) }).await
+            });
+            if let Err(error) = served {
+                tracing::error!(%error, "the sandbox stopped");
+            }
+        })?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for SandboxThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the sandbox had panicked");
+        }
+    }
+}
+
+/// What was asked of a process by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Reload,
+    Stop,
+}
+
+/// The signals that a server listens to.
+pub(super) struct Signals {
+    runtime: tokio::runtime::Runtime,
+    hangup: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From now on no signal is lost.
+    pub(super) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let hangup = signal(SignalKind::hangup())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        drop(guard);
+        Ok(Self { runtime, hangup, interrupt, terminate })
+    }
+
+    /// Waits for the next one.
+    pub(super) fn next(&mut self) -> Asked {
+        let Self { runtime, hangup, interrupt, terminate } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = hangup.recv() => Asked::Reload,
+                _ = interrupt.recv() => Asked::Stop,
+                _ = terminate.recv() => Asked::Stop,
+            }
+        })
+    }
+
+    /// Ends the process at the next signal to stop, for as long as the gateway drains.
+    pub(super) fn end_at_next(mut self) {
+        let spawned = std::thread::Builder::new().name("signals".into()).spawn(move || {
+            while self.next() != Asked::Stop {}
+            #[allow(clippy::exit, reason = "whoever asks twice wants it now")]
+            std::process::exit(130);
+        });
+        drop(spawned);
+    }
+}

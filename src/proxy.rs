@@ -1,0 +1,52 @@
+//! The proxy: what happens to a request between the caller and the real API.
+//!
+//! [`stack`] lists it in order. Everything here belongs to one worker thread: services and their
+//! futures are not `Send`, and what the threads share is in [`Shared`] and atomic.
+
+pub mod body;
+pub mod headers;
+mod identity;
+pub mod middleware;
+pub mod problem;
+pub mod rejection;
+pub mod request;
+pub mod stack;
+pub mod trail;
+pub mod upstream;
+
+pub use stack::{Entrance, stack};
+
+use crate::live::Live;
+use crate::telemetry::AccessLog;
+
+use middleware::in_flight::Capacity;
+
+use http::HeaderName;
+
+use std::time::Duration;
+
+/// How the proxy deals with every request, whatever the policy.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The field that carries the id of a request, as `request-id`.
+    pub request_id: HeaderName,
+    /// The most requests at once, over all workers; more are shed with 503.
+    pub in_flight: usize,
+    /// The longest time from a request's head to its answer's head.
+    pub deadline: Duration,
+    /// The longest time a caller may take to send a body.
+    pub body_time: Duration,
+    /// The API behind the gateway, and how it is reached.
+    pub upstream: upstream::Settings,
+}
+
+/// What the workers share: all of it atomic.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The snapshot in force.
+    pub live: Live,
+    /// The room for requests at once.
+    pub capacity: Capacity,
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+}

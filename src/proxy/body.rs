@@ -1,0 +1,93 @@
+//! The body of an answer: the gateway's own, or the upstream's as it comes.
+
+use super::middleware::in_flight::Slot;
+use super::upstream::Streamed;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The body of an answer, and the room that the request takes up until it has ended.
+#[derive(Debug)]
+pub struct Content {
+    source: Source,
+    _slot: Option<Slot>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Own(Option<Bytes>),
+    Upstream(Box<Streamed>),
+}
+
+impl Content {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self { source: Source::Own(None), _slot: None }
+    }
+
+    /// The same, with `slot` held until the body has ended or is dropped.
+    #[must_use]
+    pub fn holding(mut self, slot: Slot) -> Self {
+        self._slot = Some(slot);
+        self
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { source: Source::Own(Some(bytes.into())), _slot: None }
+    }
+}
+
+impl From<Streamed> for Content {
+    fn from(streamed: Streamed) -> Self {
+        Self { source: Source::Upstream(Box::new(streamed)), _slot: None }
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.source {
+            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Upstream(streamed) => Pin::new(&mut **streamed).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(bytes) => bytes.is_none(),
+            Source::Upstream(streamed) => streamed.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Source::Upstream(streamed) => streamed.size_hint(),
+        }
+    }
+}
+
+/// An answer's body broke off; the caller's connection must break with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the upstream's answer broke off")
+    }
+}
+
+impl std::error::Error for Broken {}

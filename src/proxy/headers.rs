@@ -1,0 +1,238 @@
+//! Header fields: what stays on its hop, what is never believed, what the gateway adds.
+
+use super::trail::Trail;
+use crate::limits::{Limit, Spent};
+use crate::partner::IdentitySource;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use std::time::Duration;
+
+/// The id that the upstream gave a request, where it is not the one it was sent.
+pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("upstream-request-id");
+/// The media types of a patch that a resource takes (RFC 5789).
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A field that may be there once is there twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twice;
+
+/// The one line of the field `name`, if it is there.
+///
+/// # Errors
+///
+/// When there are several.
+pub fn sole<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h HeaderValue>, Twice> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (line, None) => Ok(line),
+        _ => Err(Twice),
+    }
+}
+
+/// The field names that `Connection` nominates for this hop only.
+pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(header::CONNECTION).iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Whether the gateway or the upstream decides something by the field `name`, so that it may
+/// neither be nominated away nor have a twin.
+pub fn is_guarded(name: &str, request_id: &HeaderName) -> bool {
+    name == request_id.as_str()
+        || matches!(
+            name,
+            "accept"
+                | "authorization"
+                | "content-encoding"
+                | "content-length"
+                | "content-type"
+                | "cookie"
+                | "host"
+                | "if-match"
+                | "if-modified-since"
+                | "if-none-match"
+                | "if-unmodified-since"
+                | "prefer"
+                | "transfer-encoding"
+                | "via"
+        )
+}
+
+/// Whether a field is about one connection, or says something that only a trusted hop may say.
+fn stays_here(name: &str) -> bool {
+    is_hop_by_hop(name)
+        || name.starts_with("proxy-")
+        || name.starts_with("x-forwarded-")
+        || matches!(
+            name,
+            "expect"
+                | "forwarded"
+                | "x-client-ip"
+                | "x-http-method"
+                | "x-http-method-override"
+                | "x-method-override"
+                | "x-original-url"
+                | "x-real-ip"
+                | "x-rewrite-url"
+        )
+}
+
+/// RFC 9110 §7.6.1.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Takes out of a request what must not go upstream.
+pub fn clean_request(
+    headers: &mut HeaderMap,
+    identity: &[IdentitySource],
+    request_id: &HeaderName,
+) {
+    let identifies = |name: &str| {
+        let reads = |source: &IdentitySource| match source {
+            IdentitySource::Header(known) => known == name,
+            IdentitySource::TokenClaims(_) => false,
+        };
+        name != "authorization" && identity.iter().any(reads)
+    };
+    let goes = |name: &str| {
+        if stays_here(name) || identifies(name) {
+            return true;
+        }
+        // Some servers read `If_Match` as `If-Match`.
+        name.contains('_') && {
+            let twin = name.replace('_', "-");
+            stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)
+        }
+    };
+    remove(headers, goes);
+}
+
+/// Takes out of an answer what is about the upstream's connection.
+pub fn clean_answer(headers: &mut HeaderMap) {
+    // `Alt-Svc` would lead the caller past the gateway.
+    let goes = |name: &str| is_hop_by_hop(name) || matches!(name, "alt-svc" | "proxy-authenticate");
+    remove(headers, goes);
+}
+
+fn remove(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
+    let mut gone: Vec<HeaderName> = nominated(headers)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE))
+        .collect();
+    gone.extend(headers.keys().filter(|name| goes(name.as_str())).cloned());
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+/// Adds what is left of the partner's quota, beside what the upstream says of its own.
+pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
+    let (Some(partner), Some(spent)) = (trail.partner.get(), trail.spent.get()) else { return };
+    let limit = &partner.limit;
+    let name = structured_string(limit.name());
+    let quota = limit.quota();
+    let window = whole_seconds(quota.per);
+    let (left, time) = match spent {
+        Spent::Left(left) => (left, time_to_refill(limit, left)),
+        Spent::Wait(wait) => (0, wait),
+    };
+    let policy = format!("{name};q={};w={window}", quota.requests);
+    let rest = format!("{name};r={left};t={}", whole_seconds(time));
+    for (field, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, rest)] {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.append(field, value);
+        }
+    }
+}
+
+fn time_to_refill(limit: &Limit, left: u32) -> Duration {
+    let quota = limit.quota();
+    (quota.per / quota.requests.get()) * quota.burst.get().saturating_sub(left)
+}
+
+/// The time in seconds, never less than it is and never none.
+pub fn whole_seconds(time: Duration) -> u64 {
+    time.as_nanos().div_ceil(1_000_000_000).clamp(1, u128::from(u32::MAX)) as u64
+}
+
+/// A string of RFC 9651.
+fn structured_string(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='~' => quoted.push(c),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_belongs_to_this_hop_does_not_leave_it() {
+        let mut headers = map(&[
+            ("connection", "close, x-secret"),
+            ("x-secret", "1"),
+            ("keep-alive", "1"),
+            ("te", "trailers"),
+            ("proxy-authorization", "x"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x_forwarded_for", "1.1.1.1"),
+            ("if_match", "\"a\""),
+            ("x_mine", "kept"),
+            ("x-http-method-override", "DELETE"),
+            ("x-partner-id", "acme"),
+            ("if-match", "\"b\""),
+        ]);
+        let identity = [IdentitySource::Header("x-partner-id".into())];
+        clean_request(&mut headers, &identity, &HeaderName::from_static("request-id"));
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["if-match", "x_mine"]);
+    }
+
+    #[test]
+    fn a_limit_name_cannot_break_out_of_its_string() {
+        assert_eq!(structured_string("a\"b\\c\u{e9}"), r#""a\"b\\c?""#);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Who a request says it comes from. Nothing here is verified: see [`IdentitySource`].
+
+use super::headers::sole;
+use super::rejection::Rejection;
+use crate::partner::{IdentitySource, Partner, Partners};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest payload of a token that is looked into, as base64.
+const PAYLOAD_MAX: usize = 8 << 10;
+
+/// The partner that `headers` name, by the first source that says anything.
+pub(super) fn find<'p>(
+    partners: &'p Partners,
+    headers: &HeaderMap,
+) -> Result<&'p Arc<Partner>, Rejection> {
+    for source in &partners.identity {
+        let found = match source {
+            IdentitySource::Header(name) => {
+                let name = HeaderName::from_bytes(name.as_bytes());
+                let line = name.map(|name| sole(headers, &name)).unwrap_or(Ok(None));
+                let twice = "the field that names the partner is there twice";
+                let line = line.map_err(|_twice| Rejection::HeadMalformed(twice))?;
+                line.and_then(|value| value.to_str().ok()).and_then(|identity| {
+                    (!identity.is_empty()).then(|| partners.find(Some(identity)))
+                })
+            }
+            IdentitySource::TokenClaims(names) => headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| claim(value, names))
+                .map(|identity| partners.find(Some(&identity))),
+        };
+        if let Some(found) = found {
+            return found.ok_or(Rejection::Unidentified);
+        }
+    }
+    partners.find(None).ok_or(Rejection::Unidentified)
+}
+
+/// The first of the claims `names` that the bearer token in `value` has as a string.
+fn claim(value: &HeaderValue, names: &[String]) -> Option<String> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let mut parts = token.trim().split('.');
+    let (Some(_), Some(payload), Some(_), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") || payload.len() > PAYLOAD_MAX {
+        return None;
+    }
+    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let mut reader = serde_json::Deserializer::from_slice(&json);
+    let found = reader.deserialize_map(Wanted(names)).ok()?;
+    reader.end().ok()?;
+    found
+}
+
+/// Reads the claims `names` and skips the rest.
+struct Wanted<'n>(&'n [String]);
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut claims: A) -> Result<Self::Value, A::Error> {
+        let mut best: Option<(usize, String)> = None;
+        while let Some(name) = claims.next_key::<String>()? {
+            match self.0.iter().position(|wanted| *wanted == name) {
+                Some(rank) => {
+                    let value = claims.next_value::<serde_json::Value>()?;
+                    let better = best.as_ref().is_none_or(|(other, _)| rank < *other);
+                    if let (serde_json::Value::String(text), true) = (value, better) {
+                        best = Some((rank, text));
+                    }
+                }
+                None => {
+                    claims.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(best.map(|(_, text)| text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim_of(scheme: &str, payload: &str) -> Option<String> {
+        let value = format!("{scheme} e30.{}.sig", URL_SAFE_NO_PAD.encode(payload));
+        let names = ["azp".to_owned(), "appid".to_owned()];
+        claim(&HeaderValue::try_from(value).unwrap(), &names)
+    }
+
+    #[test]
+    fn the_first_listed_claim_that_is_a_string_names_the_caller() {
+        let found = |payload| claim_of("Bearer", payload);
+        assert_eq!(found(r#"{"appid":"b","azp":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(found(r#"{"azp":1,"appid":"b","x":[{}]}"#).as_deref(), Some("b"));
+        assert_eq!(found(r#"{"x":"a"}"#), None);
+        assert_eq!(found(r#"{"azp":"a"} x"#), None);
+        assert_eq!(found(r#"["azp"]"#), None);
+        assert_eq!(claim_of("bEARER", r#"{"azp":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(claim_of("Basic", r#"{"azp":"a"}"#), None);
+    }
+
+    #[test]
+    fn what_is_no_token_names_nobody() {
+        let long = format!("Bearer a.{}.c", "e".repeat(PAYLOAD_MAX + 1));
+        for text in ["Bearer", "Bearer a", "Bearer a.b", "Bearer a.!.c", "Bearer a.b.c.d", &long] {
+            assert_eq!(claim(&HeaderValue::from_str(text).unwrap(), &["azp".into()]), None);
+        }
+    }
+}

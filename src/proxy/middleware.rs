@@ -1,0 +1,58 @@
+//! The gates, one file each, in the order of the [`stack`](super::stack).
+//!
+//! None of them ever makes a caller wait for readiness: `poll_ready` is always ready, so a service
+//! may be called as it is.
+
+pub mod access_log;
+pub mod collect;
+pub mod deadline;
+pub mod enforce;
+pub mod in_flight;
+pub mod rate_limit;
+pub mod request_id;
+pub mod rescue;
+pub mod resolve;
+
+use pin_project_lite::pin_project;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future on this thread.
+pub(crate) type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+
+pin_project! {
+    /// Either the way inward, or an end right here.
+    #[derive(Debug)]
+    #[project = StepProjection]
+    pub enum Step<F, T> {
+        /// An end right here.
+        End { answer: Option<T> },
+        /// The way inward.
+        Inward { #[pin] inner: F },
+    }
+}
+
+impl<F, T> Step<F, T> {
+    /// An end right here.
+    pub fn end(answer: T) -> Self {
+        Self::End { answer: Some(answer) }
+    }
+
+    /// The way inward.
+    pub fn inward(inner: F) -> Self {
+        Self::Inward { inner }
+    }
+}
+
+impl<F: Future> Future for Step<F, F::Output> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project() {
+            StepProjection::End { answer } => answer.take().map_or(Poll::Pending, Poll::Ready),
+            StepProjection::Inward { inner } => inner.poll(cx),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From here on inward a failure becomes an answer, and a panic too.
+
+use crate::proxy::body::Content;
+use crate::proxy::headers;
+use crate::proxy::problem;
+use crate::proxy::rejection::Rejection;
+use crate::proxy::request::{Arrived, RequestId};
+use crate::proxy::trail::Trail;
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+/// Answers every request: a rejection by its problem, a panic by 500. What the panic said is not
+/// repeated; it may hold anything.
+#[derive(Clone, Debug)]
+pub struct Rescue<S> {
+    inner: S,
+}
+
+impl<S> Rescue<S> {
+    /// Nothing to set.
+    pub fn layer() -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(|inner| Self { inner })
+    }
+}
+
+impl<S, B> Service<Arrived<B>> for Rescue<S>
+where
+    S: Service<Arrived<B>, Response = Response<Content>, Error = Rejection>,
+{
+    type Response = Response<Content>;
+    type Error = Infallible;
+    type Future = Rescuing<S::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        let id = arrived.id.clone();
+        let trail = Rc::clone(&arrived.trail);
+        // Gates that need not wait do their work in `call`, and may panic there.
+        let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
+        Rescuing { inner, id, trail }
+    }
+}
+
+pin_project! {
+    /// An answer, whatever happens.
+    #[derive(Debug)]
+    pub struct Rescuing<F> {
+        #[pin]
+        inner: Option<F>,
+        id: RequestId,
+        trail: Rc<Trail>,
+    }
+}
+
+impl<F> Future for Rescuing<F>
+where
+    F: Future<Output = Result<Response<Content>, Rejection>>,
+{
+    type Output = Result<Response<Content>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = match this.inner.as_pin_mut() {
+            Some(inner) => catch_unwind(AssertUnwindSafe(|| inner.poll(cx))),
+            None => Ok(Poll::Ready(Err(Rejection::Failed))),
+        };
+        let result = match polled {
+            Ok(poll) => ready!(poll),
+            Err(_) => Err(Rejection::Failed),
+        };
+        let mut response =
+            result.unwrap_or_else(|rejection| problem::answer(&rejection, this.id, this.trail));
+        // Here, where every answer of a request that was counted passes.
+        headers::add_rate_limit(response.headers_mut(), this.trail);
+        Poll::Ready(Ok(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use http::{Method, Request};
+    use http_body_util::BodyExt;
+    use tower::{ServiceExt, service_fn};
+
+    fn arrived() -> Arrived<()> {
+        let trail = Rc::new(Trail::begin(Method::PATCH));
+        Arrived { request: Request::new(()), id: RequestId::make(), trail }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_panic_is_answered_with_500_and_says_nothing_of_itself() {
+        let late = service_fn(|_: Arrived<()>| async {
+            tokio::task::yield_now().await;
+            if true { panic!("secret") } else { Ok(Response::new(Content::empty())) }
+        });
+        let early = service_fn(|_: Arrived<()>| {
+            if true { panic!("secret") } else { std::future::ready(Err(Rejection::Overloaded)) }
+        });
+        let id = arrived();
+        let urn = id.id.urn();
+        let answers = [
+            Rescue { inner: late }.oneshot(id).await,
+            Rescue { inner: early }.oneshot(arrived()).await,
+        ];
+        for (index, answer) in answers.into_iter().enumerate() {
+            let answer = answer.unwrap();
+            assert_eq!(answer.status(), 500);
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(!body.contains("secret"), "{body}");
+            assert_eq!(body.contains(&urn), index == 0, "{body}");
+        }
+    }
+}

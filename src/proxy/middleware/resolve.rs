@@ -1,0 +1,243 @@
+//! Pins one snapshot, and finds out what is asked for and by whom: the head of the request is
+//! checked, its path brought to normal form, its route and its partner found.
+
+use super::Step;
+
+use crate::live::Live;
+use crate::policy::{NormalPath, Resolution, Route};
+use crate::proxy::body::Content;
+use crate::proxy::headers::{ACCEPT_PATCH, is_guarded, nominated, sole};
+use crate::proxy::identity;
+use crate::proxy::rejection::Rejection;
+use crate::proxy::request::{Arrived, Routed};
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Response, StatusCode, Uri};
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Finds the route and the partner of a request, both of one load.
+#[derive(Clone, Debug)]
+pub struct Resolve<S> {
+    inner: S,
+    live: Live,
+    request_id: HeaderName,
+    pseudonym: Arc<str>,
+}
+
+impl<S> Resolve<S> {
+    /// By the snapshot in force in `live`; `request_id` names a field that is relied on, and
+    /// `pseudonym` is what we are called in `Via`.
+    pub fn layer(
+        live: Live,
+        request_id: HeaderName,
+        pseudonym: &str,
+    ) -> impl Layer<S, Service = Self> + Clone {
+        let pseudonym: Arc<str> = pseudonym.into();
+        layer_fn(move |inner| Self {
+            inner,
+            live: live.clone(),
+            request_id: request_id.clone(),
+            pseudonym: Arc::clone(&pseudonym),
+        })
+    }
+
+    fn resolve<B>(&self, arrived: Arrived<B>) -> Result<Resolved<B>, Rejection> {
+        let Arrived { request, id, trail } = arrived;
+        let snapshot = self.live.load();
+        let _ = trail.snapshot.set(Arc::clone(&snapshot));
+        let (parts, body) = request.into_parts();
+        let path = self.check_head(&parts)?;
+        let route = match snapshot.policy.routes.resolve(parts.method.as_str(), &path) {
+            Resolution::Found(route) => Arc::clone(route),
+            Resolution::MethodNotAllowed(mut allowed) => {
+                if parts.method == Method::OPTIONS {
+                    allowed.push("OPTIONS");
+                    return Ok(Resolved::Options(options(&allowed, snapshot.policy.routes.iter())));
+                }
+                return Err(Rejection::MethodNotAllowed { allow: allowed.join(", ") });
+            }
+            Resolution::Unknown => return Err(Rejection::Unrouted),
+        };
+        let _ = trail.route.set(Arc::clone(&route));
+        let target = target(&parts.uri, &path, &route)?;
+        let partner = identity::find(&snapshot.partners, &parts.headers)?;
+        let partner = Arc::clone(partner);
+        let _ = trail.partner.set(Arc::clone(&partner));
+        let Parts { method, headers, .. } = parts;
+        let routed = Routed { method, target, headers, body, partner, route, snapshot, id, trail };
+        Ok(Resolved::Routed(routed))
+    }
+
+    /// Checks what hyper lets pass and we must not; gives the normal form of the path.
+    fn check_head<'p>(&self, parts: &'p Parts) -> Result<NormalPath<'p>, Rejection> {
+        let malformed = |why| Err(Rejection::HeadMalformed(why));
+        let headers = &parts.headers;
+        let Ok(Some(host)) = sole(headers, &header::HOST) else {
+            return malformed("exactly one `Host` is needed");
+        };
+        if !is_host(host.as_bytes()) {
+            return malformed("`Host` is malformed");
+        }
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Err(Rejection::MethodUnsupported);
+        }
+        if let Some(authority) = parts.uri.authority() {
+            let web = matches!(parts.uri.scheme_str(), Some("http" | "https"));
+            if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) {
+                return malformed("the request target names another host than `Host`");
+            }
+        }
+        // hyper decodes `chunked` and leaves any coding below it in place. (Of a request with a
+        // `Content-Length` beside it hyper shows us only the chunks, and closes after the answer;
+        // we frame the body anew, so nothing can hide behind the difference.)
+        match sole(headers, &header::TRANSFER_ENCODING) {
+            Ok(None) => {}
+            Ok(Some(coding)) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
+            _ => return malformed("the only transfer coding accepted is `chunked`"),
+        }
+        for (name, why) in [
+            (header::AUTHORIZATION, "`Authorization` is there twice"),
+            (header::CONTENT_TYPE, "`Content-Type` is there twice"),
+        ] {
+            if sole(headers, &name).is_err() {
+                return malformed(why);
+            }
+        }
+        let takes_away = |name: &[u8]| match HeaderName::from_bytes(name) {
+            Ok(name) => is_guarded(name.as_str(), &self.request_id),
+            Err(_) => false,
+        };
+        if nominated(headers).any(takes_away) {
+            return malformed("`Connection` names a field that has to be passed on");
+        }
+        if via_names(headers, &self.pseudonym) {
+            return Err(Rejection::LoopDetected);
+        }
+        NormalPath::of(parts.uri.path()).ok_or(Rejection::Unrouted)
+    }
+}
+
+enum Resolved<B> {
+    Options(Response<Content>),
+    Routed(Routed<B>),
+}
+
+/// What is sent on: the normal form of the path, and the query as it came.
+fn target(uri: &Uri, path: &NormalPath<'_>, route: &Route) -> Result<PathAndQuery, Rejection> {
+    if uri.query().is_some() && !route.query {
+        return Err(Rejection::HeadMalformed("this route takes no query"));
+    }
+    let unroutable = || Rejection::Unrouted;
+    match uri.path_and_query() {
+        Some(target) if target.path() == path.as_str() => Ok(target.clone()),
+        _ => match uri.query() {
+            Some(query) => PathAndQuery::try_from(format!("{}?{query}", path.as_str())),
+            None => PathAndQuery::try_from(path.as_str()),
+        }
+        .map_err(|_| unroutable()),
+    }
+}
+
+/// Whether `host` is a name or an address, with or without a port, and nothing else.
+fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
+        Some(at) if !host.ends_with(b"]") => {
+            let (name, port) = host.split_at(at);
+            (name, port.get(1..).unwrap_or_default())
+        }
+        _ => (host, &[][..]),
+    };
+    let inner = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+    let plain = match inner {
+        Some(address) => {
+            address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+        }
+        None => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)),
+    };
+    plain && !name.is_empty() && inner != Some(b"") && port.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether a line of `Via` names `pseudonym` as one who received the request.
+fn via_names(headers: &HeaderMap, pseudonym: &str) -> bool {
+    let lines = headers.get_all(header::VIA).iter();
+    let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let names = |hop: &[u8]| {
+        let mut words = hop.split(|byte| matches!(*byte, b' ' | b'\t')).filter(|w| !w.is_empty());
+        words.nth(1).is_some_and(|name| name.eq_ignore_ascii_case(pseudonym.as_bytes()))
+    };
+    hops.into_iter().any(names)
+}
+
+/// What a path can do, told without asking the upstream.
+fn options<'r>(
+    allowed: &[&str],
+    routes: impl Iterator<Item = &'r Arc<Route>>,
+) -> Response<Content> {
+    let mut response = Response::new(Content::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
+        headers.insert(header::ALLOW, value);
+    }
+    if allowed.contains(&"PATCH") {
+        let mut types: Vec<&str> = routes
+            .filter(|route| route.methods.iter().any(|method| method == "PATCH"))
+            .flat_map(|route| route.media_types.iter().map(String::as_str))
+            .collect();
+        types.sort_unstable();
+        types.dedup();
+        if let Ok(value) = HeaderValue::from_str(&types.join(", ")) {
+            headers.insert(ACCEPT_PATCH, value);
+        }
+    }
+    response
+}
+
+impl<S, B> Service<Arrived<B>> for Resolve<S>
+where
+    S: Service<Routed<B>, Response = Response<Content>, Error = Rejection>,
+{
+    type Response = Response<Content>;
+    type Error = Rejection;
+    type Future = Step<S::Future, Result<Response<Content>, Rejection>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        match self.resolve(arrived) {
+            Ok(Resolved::Routed(routed)) => Step::inward(self.inner.call(routed)),
+            Ok(Resolved::Options(response)) => Step::end(Ok(response)),
+            Err(rejection) => Step::end(Err(rejection)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        for host in ["a", "a.b-c:80", "127.0.0.1:1", "[::1]", "[::1]:80", "a:"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["", ":80", "a b", "a@b", "a/b", "a:b", "a,b", "[]", "[::1", "::1", "a:1:2"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_loop_is_seen_by_our_own_name_alone() {
+        let via = |line| HeaderMap::from_iter([(header::VIA, HeaderValue::from_static(line))]);
+        assert!(via_names(&via("1.1 a, 1.1 PatchGate (x)"), "patchgate"));
+        assert!(!via_names(&via("1.1 patchgate2, 1.1 b (1.1 patchgate)"), "patchgate"));
+    }
+}

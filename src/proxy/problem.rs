@@ -1,0 +1,291 @@
+//! A rejection as the caller sees it: problem details (RFC 9457), or the API's own envelope.
+//!
+//! One table gives every rejection its status, slug and title. Nothing of the request is repeated.
+
+mod envelope;
+
+use super::body::Content;
+use super::headers::{self, ACCEPT_PATCH};
+use super::rejection::Rejection;
+use super::request::RequestId;
+use super::trail::{Decision, Trail};
+use super::upstream::Fault;
+use crate::policy::{ErrorForm, Route};
+use crate::violation::{Class, Violation, Violations};
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use std::borrow::Cow;
+
+/// How the caller is told of a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The stable name, in answers and in the log.
+    pub slug: &'static str,
+    /// One line for people.
+    pub title: &'static str,
+}
+
+/// The table: what each rejection is to the caller.
+pub fn kind(rejection: &Rejection) -> Kind {
+    let (status, slug, title) = match rejection {
+        Rejection::BodyTooLarge { .. } => (413, "body-too-large", "The body is too large"),
+        Rejection::BodyTooSlow => (408, "body-too-slow", "The body did not come in time"),
+        Rejection::BodyUnreadable => (400, "body-unreadable", "The body could not be read"),
+        Rejection::CodingUnsupported => {
+            (415, "coding-unsupported", "The content coding is not accepted")
+        }
+        Rejection::CurrentUnavailable(fault) => (
+            fault_status(*fault),
+            "current-unavailable",
+            "The current state is needed and could not be read",
+        ),
+        Rejection::DeadlineExceeded => (504, "deadline-exceeded", "The request took too long"),
+        Rejection::Failed => (500, "failed", "The gateway failed"),
+        Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
+        Rejection::LoopDetected => (508, "loop-detected", "The request came here before"),
+        Rejection::MediaTypeUnsupported(_) => {
+            (415, "media-type-unsupported", "The media type is not accepted")
+        }
+        Rejection::MethodNotAllowed { .. } => {
+            (405, "method-not-allowed", "The method is not allowed here")
+        }
+        Rejection::MethodUnsupported => (501, "method-unsupported", "The method is not supported"),
+        Rejection::Overloaded => (503, "overloaded", "The gateway has no room"),
+        Rejection::RateLimited { .. } => (429, "rate-limited", "The quota is exceeded"),
+        Rejection::Refused(violations) => match violations.class() {
+            Class::Malformed => (400, "refused", "The policy refuses the request"),
+            Class::TooLarge => (413, "refused", "The policy refuses the request"),
+            Class::PreconditionRequired => (428, "refused", "The policy refuses the request"),
+            Class::PreconditionFailed => (412, "refused", "The policy refuses the request"),
+            Class::Forbidden => (422, "refused", "The policy refuses the request"),
+            Class::Conflict => (409, "refused", "The policy refuses the request"),
+        },
+        Rejection::Unidentified => (401, "unidentified", "The caller is not known"),
+        Rejection::Unrouted => (404, "unrouted", "There is nothing here"),
+        Rejection::UpstreamFailed(fault) => {
+            (fault_status(*fault), fault_slug(*fault), "The API did not answer properly")
+        }
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Kind { status, slug, title }
+}
+
+fn fault_status(fault: Fault) -> u16 {
+    match fault {
+        Fault::Broken | Fault::Unreachable | Fault::Unusable(_) | Fault::Untrusted => 502,
+        Fault::Saturated => 503,
+        Fault::TooSlow => 504,
+    }
+}
+
+fn fault_slug(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Broken => "upstream-broken",
+        Fault::Saturated => "upstream-saturated",
+        Fault::TooSlow => "upstream-too-slow",
+        Fault::Unreachable => "upstream-unreachable",
+        Fault::Untrusted => "upstream-untrusted",
+        Fault::Unusable(_) => "upstream-unusable",
+    }
+}
+
+fn fault_detail(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Broken => "the API closed the connection or broke the protocol before it answered",
+        Fault::Saturated => "every connection to the API is in use",
+        Fault::TooSlow => "the API did not answer in time",
+        Fault::Unreachable => "the API could not be reached; nothing was sent",
+        Fault::Untrusted => "no trusted TLS connection to the API could be made; nothing was sent",
+        Fault::Unusable(why) => why,
+    }
+}
+
+/// What went wrong this time, for people.
+fn detail(rejection: &Rejection) -> Cow<'static, str> {
+    match rejection {
+        Rejection::BodyTooLarge { max } => format!("the most is {max} bytes").into(),
+        Rejection::BodyTooSlow => "send the body faster, or a smaller one".into(),
+        Rejection::BodyUnreadable => "the body broke off, or its chunks are malformed".into(),
+        Rejection::CodingUnsupported => "send the body without `Content-Encoding`".into(),
+        Rejection::CurrentUnavailable(fault) | Rejection::UpstreamFailed(fault) => {
+            fault_detail(*fault).into()
+        }
+        Rejection::DeadlineExceeded => "no answer could be given in the time allowed".into(),
+        Rejection::Failed => {
+            "this is a fault of the gateway; name the request id in a report".into()
+        }
+        Rejection::HeadMalformed(why) => (*why).into(),
+        Rejection::LoopDetected => "`Via` names this gateway already".into(),
+        Rejection::MediaTypeUnsupported(_) => "send one of the accepted media types".into(),
+        Rejection::MethodNotAllowed { .. } => "`Allow` lists the methods that are".into(),
+        Rejection::MethodUnsupported => {
+            "the gateway opens no tunnels and echoes no requests".into()
+        }
+        Rejection::Overloaded => "too many requests are under way; try again".into(),
+        Rejection::RateLimited { .. } => "try again after the time in `Retry-After`".into(),
+        Rejection::Refused(violations) => match violations.len() {
+            1 => "1 violation; nothing was sent to the API".into(),
+            count => format!("{count} violations; nothing was sent to the API").into(),
+        },
+        Rejection::Unidentified => "no known partner is named by the request".into(),
+        Rejection::Unrouted => "no route of the policy has this path".into(),
+    }
+}
+
+/// Fields that go with the answer.
+fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
+    let retry = |wait: u64| HeaderValue::from(wait);
+    match rejection {
+        Rejection::CodingUnsupported => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        Rejection::MediaTypeUnsupported(route) => add_accept_patch(route, headers),
+        Rejection::MethodNotAllowed { allow } => {
+            if let Ok(value) = HeaderValue::from_str(allow) {
+                headers.insert(header::ALLOW, value);
+            }
+        }
+        Rejection::Overloaded
+        | Rejection::CurrentUnavailable(Fault::Saturated)
+        | Rejection::UpstreamFailed(Fault::Saturated) => {
+            headers.insert(header::RETRY_AFTER, retry(1));
+        }
+        Rejection::RateLimited { wait, .. } => {
+            headers.insert(header::RETRY_AFTER, retry(headers::whole_seconds(*wait)));
+        }
+        Rejection::Unidentified => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Rejection::BodyTooLarge { .. }
+        | Rejection::BodyTooSlow
+        | Rejection::BodyUnreadable
+        | Rejection::CurrentUnavailable(_)
+        | Rejection::DeadlineExceeded
+        | Rejection::Failed
+        | Rejection::HeadMalformed(_)
+        | Rejection::LoopDetected
+        | Rejection::MethodUnsupported
+        | Rejection::Refused(_)
+        | Rejection::Unrouted
+        | Rejection::UpstreamFailed(_) => {}
+    }
+}
+
+/// Adds `Accept-Patch` where `route` takes patches, else `Accept`.
+pub fn add_accept_patch(route: &Route, headers: &mut HeaderMap) {
+    let patches = route.methods.iter().any(|method| method == "PATCH");
+    if let Ok(value) = HeaderValue::from_str(&route.media_types.join(", ")) {
+        headers.insert(if patches { ACCEPT_PATCH } else { header::ACCEPT }, value);
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'p> {
+    #[serde(rename = "type")]
+    kind: Cow<'static, str>,
+    title: &'static str,
+    status: u16,
+    detail: Cow<'static, str>,
+    instance: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
+    violated: Option<[&'p str; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Entry<'p>>,
+    #[serde(skip_serializing_if = "is_none")]
+    more: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+#[derive(Serialize)]
+struct Entry<'p> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'p str>,
+    message: &'p str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    accepted: &'p [String],
+    docs: String,
+}
+
+impl<'p> From<&'p Violation> for Entry<'p> {
+    fn from(violation: &'p Violation) -> Self {
+        Self {
+            code: violation.code.slug(),
+            op: violation.op,
+            pointer: violation.pointer.as_deref(),
+            message: &violation.message,
+            accepted: &violation.accepted,
+            docs: format!("https://patchgate.dev/violations/{}", violation.code),
+        }
+    }
+}
+
+/// The answer to a request that ended in `rejection`; the trail learns of it too.
+pub fn answer(rejection: &Rejection, id: &RequestId, trail: &Trail) -> Response<Content> {
+    let kind = kind(rejection);
+    trail.rejection.set(Some(kind.slug));
+    let violations = if let Rejection::Refused(violations) = rejection {
+        Some(violations)
+    } else {
+        trail.decision.set(Some(Decision::Reject));
+        None
+    };
+    let form = trail.snapshot.get().map_or_else(ErrorForm::default, |held| held.policy.errors);
+    let (media_type, body) = match form {
+        ErrorForm::PartnerCenter => {
+            ("application/json", envelope::write(kind, &detail(rejection), violations))
+        }
+        ErrorForm::Problem => {
+            ("application/problem+json", write(kind, rejection, violations, id, trail))
+        }
+    };
+    let mut response = Response::new(Content::from(body));
+    *response.status_mut() = kind.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields(rejection, headers);
+    response
+}
+
+fn write(
+    kind: Kind,
+    rejection: &Rejection,
+    violations: Option<&Violations>,
+    id: &RequestId,
+    trail: &Trail,
+) -> Vec<u8> {
+    let (type_uri, violated) = if let Rejection::RateLimited { limit, .. } = rejection {
+        let uri = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+        (uri.into(), Some([limit.as_str()]))
+    } else {
+        (format!("https://patchgate.dev/problems/{}", kind.slug).into(), None)
+    };
+    let outcome = trail.outcome().filter(|_| kind.status.is_server_error());
+    let problem = Problem {
+        kind: type_uri,
+        title: kind.title,
+        status: kind.status.as_u16(),
+        detail: detail(rejection),
+        instance: id.urn(),
+        code: kind.slug,
+        outcome: outcome.map(|outcome| outcome.as_str()),
+        violated,
+        errors: violations.into_iter().flatten().map(Entry::from).collect(),
+        more: violations.map_or(0, Violations::more),
+    };
+    serde_json::to_vec(&problem).unwrap_or_default()
+}

@@ -1,0 +1,135 @@
+//! A request on its way: each gate it passes gives it another type, so that a gate that is left
+//! out or moved does not compile.
+
+use super::trail::Trail;
+use crate::partner::Partner;
+use crate::policy::{Permit, Route};
+use crate::snapshot::Snapshot;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A request that has an id, and of which nothing else is known.
+#[derive(Debug)]
+pub struct Arrived<B = Incoming> {
+    /// As it came.
+    pub request: Request<B>,
+    /// Its id.
+    pub id: RequestId,
+    /// What is learned of it.
+    pub trail: Rc<Trail>,
+}
+
+/// A request whose snapshot, partner and route are known.
+#[derive(Clone, Debug)]
+pub struct Routed<B> {
+    /// The method.
+    pub method: Method,
+    /// The normal form of the path, and the query where the route takes one.
+    pub target: PathAndQuery,
+    /// The fields, as they came.
+    pub headers: HeaderMap,
+    /// The body: on its way, or all of it.
+    pub body: B,
+    /// Who is calling.
+    pub partner: Arc<Partner>,
+    /// The route that method and path lead to.
+    pub route: Arc<Route>,
+    /// The load that partner and route come from.
+    pub snapshot: Arc<Snapshot>,
+    /// Its id.
+    pub id: RequestId,
+    /// What is learned of it.
+    pub trail: Rc<Trail>,
+}
+
+impl<B> Routed<B> {
+    /// The same with another body, and the body it had.
+    pub fn replace_body<C>(self, body: C) -> (Routed<C>, B) {
+        let Self { method, target, headers, body: old, .. } = self;
+        let Self { partner, route, snapshot, id, trail, .. } = self;
+        let new = Routed { method, target, headers, body, partner, route, snapshot, id, trail };
+        (new, old)
+    }
+}
+
+/// A request that the policy permits. The bytes to send are in the permit.
+#[derive(Debug)]
+pub struct Permitted {
+    /// The request, without a body of its own.
+    pub routed: Routed<()>,
+    /// The proof.
+    pub permit: Permit,
+}
+
+/// The id of a request: `[0-9A-Za-z._-]{1,128}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// A new one.
+    pub fn make() -> Self {
+        let mut buffer = Uuid::encode_buffer();
+        let text = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+        // The text of a UUID is always a field value.
+        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unnamed")))
+    }
+
+    /// The id that `value` is, if it is well-formed.
+    pub fn parse(value: &HeaderValue) -> Option<Self> {
+        let bytes = value.as_bytes();
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self(value.clone()))
+    }
+
+    /// As a field value.
+    pub fn value(&self) -> &HeaderValue {
+        &self.0
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// As a URN: `urn:uuid:…` where it is a UUID.
+    pub fn urn(&self) -> String {
+        let text = self.as_str();
+        let uuid = text.len() == 36 && Uuid::try_parse(text).is_ok();
+        format!("urn:{}:{text}", if uuid { "uuid" } else { "request" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_and_short_ids_are_kept() {
+        for (text, kept) in [
+            ("a", true),
+            ("0A-z._", true),
+            (&*"x".repeat(128), true),
+            (&*"x".repeat(129), false),
+            ("", false),
+            ("a b", false),
+            ("a%0d", false),
+            ("<a>", false),
+        ] {
+            let value = HeaderValue::from_str(text).unwrap();
+            assert_eq!(RequestId::parse(&value).is_some(), kept, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_made_id_is_a_uuid_urn() {
+        assert!(RequestId::make().urn().starts_with("urn:uuid:0"));
+        let own = RequestId::parse(&HeaderValue::from_static("retry-7")).unwrap();
+        assert_eq!(own.urn(), "urn:request:retry-7");
+    }
+}

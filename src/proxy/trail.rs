@@ -1,0 +1,161 @@
+//! What is learned of a request inside and told of it outside, whatever becomes of the request:
+//! the trail survives a future that is dropped.
+
+use crate::limits::Spent;
+use crate::partner::Partner;
+use crate::policy::Route;
+use crate::snapshot::Snapshot;
+use crate::violation::{Code, Violations};
+
+use http::{Method, StatusCode};
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What is learned of one request.
+#[derive(Debug)]
+pub struct Trail {
+    /// When it came, by the clock on the wall.
+    pub at: SystemTime,
+    /// When it came.
+    pub began: Instant,
+    /// Its method.
+    pub method: Method,
+    /// The load that is used for it.
+    pub snapshot: OnceCell<Arc<Snapshot>>,
+    /// Who sent it.
+    pub partner: OnceCell<Arc<Partner>>,
+    /// Where it leads.
+    pub route: OnceCell<Arc<Route>>,
+    /// What is left of the partner's quota after it.
+    pub spent: Cell<Option<Spent>>,
+    /// How it was decided.
+    pub decision: Cell<Option<Decision>>,
+    /// The codes of the violations that it was refused for.
+    pub codes: RefCell<Vec<Code>>,
+    /// The slug of the rejection that ended it.
+    pub rejection: Cell<Option<&'static str>>,
+    /// How far it came on its way upstream.
+    pub sent: Cell<Sent>,
+    /// The upstream's last status, of a fetch or of the request itself.
+    pub upstream_status: Cell<Option<StatusCode>>,
+    /// The id that the upstream gave it, where that is another one and well-formed.
+    pub upstream_id: OnceCell<String>,
+    /// How long the upstream took in all.
+    pub upstream_time: Cell<Duration>,
+    /// How often the current state was fetched for it.
+    pub fetches: Cell<u32>,
+    /// The bytes of its body that were read.
+    pub bytes_in: Cell<u64>,
+}
+
+impl Trail {
+    /// The trail of a request that came just now.
+    pub fn begin(method: Method) -> Self {
+        Self {
+            at: SystemTime::now(),
+            began: Instant::now(),
+            method,
+            snapshot: OnceCell::new(),
+            partner: OnceCell::new(),
+            route: OnceCell::new(),
+            spent: Cell::new(None),
+            decision: Cell::new(None),
+            codes: RefCell::default(),
+            rejection: Cell::new(None),
+            sent: Cell::new(Sent::Nothing),
+            upstream_status: Cell::new(None),
+            upstream_id: OnceCell::new(),
+            upstream_time: Cell::default(),
+            fetches: Cell::new(0),
+            bytes_in: Cell::new(0),
+        }
+    }
+
+    /// Notes why the policy refused it.
+    pub fn refused(&self, violations: &Violations) {
+        self.decision.set(Some(Decision::Refuse));
+        let mut codes = self.codes.borrow_mut();
+        for violation in violations {
+            if !codes.contains(&violation.code) {
+                codes.push(violation.code);
+            }
+        }
+    }
+
+    /// Notes time that the upstream took.
+    pub fn waited(&self, time: Duration) {
+        self.upstream_time.set(self.upstream_time.get() + time);
+    }
+
+    /// What became of the change that was asked for; `None` where none was.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if self.method.is_safe() {
+            return None;
+        }
+        Some(match self.sent.get() {
+            Sent::Nothing => Outcome::NotApplied,
+            Sent::Begun => Outcome::Unknown,
+            Sent::Answered(status) if status.is_success() => Outcome::Applied,
+            // A server that failed may have done so after it applied the change.
+            Sent::Answered(status) if status.is_server_error() => Outcome::Unknown,
+            Sent::Answered(_) => Outcome::NotApplied,
+        })
+    }
+}
+
+/// How a request was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The policy permitted it.
+    Permit,
+    /// The policy refused it.
+    Refuse,
+    /// The gateway ended it before the policy could, or although the policy permitted it.
+    Reject,
+}
+
+impl Decision {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Refuse => "refuse",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// How far a request came on its way upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The upstream answered it.
+    Answered(StatusCode),
+    /// A byte of it may have reached the upstream.
+    Begun,
+    /// Not a byte of it has left.
+    Nothing,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in effect.
+    Applied,
+    /// It is not in effect.
+    NotApplied,
+    /// Nobody here can tell.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word in answers and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not-applied",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The only door out: a permitted request goes to the API, and its answer comes back as it is.
+//!
+//! A request is sent again only when not a byte of it was written. Whatever else goes wrong is told
+//! to the caller, with what is known of the outcome.
+
+mod answer;
+mod connect;
+mod fetch;
+mod pool;
+
+pub use answer::Streamed;
+pub use fetch::{Fetched, Representation};
+
+use super::body::Content;
+use super::headers::{UPSTREAM_REQUEST_ID, clean_answer, clean_request};
+use super::middleware::Local;
+use super::rejection::Rejection;
+use super::request::{Permitted, RequestId, Routed};
+use super::trail::{Sent, Trail};
+
+use bytes::Bytes;
+use connect::Connector;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use pool::{Lease, Pool};
+use rustls::ClientConfig;
+use tower::Service;
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// The API behind the gateway, and how it is reached. Counts are for each worker.
+#[derive(Clone)]
+pub struct Settings {
+    /// Scheme, authority and base path, as `https://api.partner.microsoft.com`.
+    pub base: Uri,
+    /// Whom to trust; needed where the scheme is `https`.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// What we are called in `Via`, as `patchgate`.
+    pub pseudonym: String,
+    /// The longest time to open a connection, TLS included.
+    pub connect_time: Duration,
+    /// The longest time from a request to the head of its answer.
+    pub head_time: Duration,
+    /// The longest silence within the body of an answer.
+    pub silence_time: Duration,
+    /// The longest time to read the current state, and the most bytes it may have.
+    pub fetch_time: Duration,
+    /// See `fetch_time`.
+    pub fetch_max: usize,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections that are kept while they are idle.
+    pub idle: usize,
+    /// How long an idle connection is kept; less than the upstream keeps it.
+    pub idle_time: Duration,
+    /// How long a connection is used at all, so that a change of address is noticed.
+    pub age: Duration,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// What went wrong between the gateway and the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It closed the connection, or broke the protocol, after the request was begun.
+    Broken,
+    /// Every connection is in use.
+    Saturated,
+    /// It did not answer in time.
+    TooSlow,
+    /// No connection could be made.
+    Unreachable,
+    /// No trusted TLS connection could be made.
+    Untrusted,
+    /// It answered, but with something that is of no use here.
+    Unusable(&'static str),
+}
+
+/// The door, with the connections of one worker.
+#[derive(Clone, Debug)]
+pub struct Upstream(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    request_id: HeaderName,
+    /// The base path, without a slash at its end.
+    base_path: String,
+    host: HeaderValue,
+    via: HeaderValue,
+    pool: Pool,
+}
+
+impl Upstream {
+    /// The upstream of one worker; `request_id` is the field that carries the id.
+    ///
+    /// # Errors
+    ///
+    /// When the settings name no API that can be reached.
+    pub fn new(settings: Settings, request_id: HeaderName) -> io::Result<Self> {
+        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+        let authority = settings
+            .base
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+        let authority = authority.ok_or_else(|| invalid("the upstream URL names no host"))?;
+        if settings.base.query().is_some() {
+            return Err(invalid("the upstream URL has a query"));
+        }
+        let host = HeaderValue::from_str(authority.as_str());
+        let host = host.map_err(|_| invalid("the upstream URL names no host"))?;
+        let via = HeaderValue::try_from(format!("1.1 {}", settings.pseudonym));
+        let via = via.map_err(|_| invalid("the pseudonym for `Via` is not a token"))?;
+        let base_path = settings.base.path().trim_end_matches('/').to_owned();
+        let connector = Connector::new(&settings).map_err(invalid)?;
+        let pool = Pool::new(&settings, connector);
+        Ok(Self(Rc::new(Inner { settings, request_id, base_path, host, via, pool })))
+    }
+
+    /// Closes connections that were idle for too long, for as long as the upstream is in use.
+    pub fn tend(&self) -> impl Future<Output = ()> + 'static {
+        self.0.pool.tend()
+    }
+
+    /// The URI that `target` has upstream.
+    fn uri(&self, target: PathAndQuery) -> Result<Uri, Rejection> {
+        if self.0.base_path.is_empty() {
+            return Ok(target.into());
+        }
+        let whole = PathAndQuery::try_from(format!("{}{target}", self.0.base_path));
+        whole.map(Uri::from).map_err(|_| Rejection::Unrouted)
+    }
+
+    /// Adds what every request upstream carries.
+    fn sign(&self, headers: &mut HeaderMap, id: &RequestId) {
+        headers.insert(header::HOST, self.0.host.clone());
+        headers.insert(self.0.request_id.clone(), id.value().clone());
+        headers.append(header::VIA, self.0.via.clone());
+    }
+
+    /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
+    fn receive(
+        &self,
+        (mut response, lease): (Response<Incoming>, Lease),
+        id: &RequestId,
+        trail: &Trail,
+    ) -> Response<Streamed> {
+        let headers = response.headers_mut();
+        clean_answer(headers);
+        headers.append(header::VIA, self.0.via.clone());
+        if let Some(theirs) = headers.remove(&self.0.request_id)
+            && theirs != id.value()
+            && let Some(theirs) = RequestId::parse(&theirs)
+        {
+            let _ = trail.upstream_id.set(theirs.as_str().to_owned());
+            headers.insert(UPSTREAM_REQUEST_ID, theirs.value().clone());
+        }
+        let silence = self.0.settings.silence_time;
+        response.map(|incoming| Streamed::new(incoming, lease, silence))
+    }
+
+    async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
+        let Permitted { routed, permit } = permitted;
+        let Routed { method, target, mut headers, id, trail, snapshot, .. } = routed;
+        clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
+        self.sign(&mut headers, &id);
+        if let Some(pin) = permit.pin()
+            && let Ok(value) = HeaderValue::from_str(pin.as_str())
+        {
+            headers.insert(header::IF_MATCH, value);
+        }
+        let body: Bytes = permit.body().clone();
+        headers.remove(header::CONTENT_LENGTH);
+        if !body.is_empty() || matches!(method, Method::PATCH | Method::POST | Method::PUT) {
+            headers.insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri(target)?;
+        *request.headers_mut() = headers;
+
+        let began = Instant::now();
+        let result = self.0.pool.exchange(request, |sent| trail.sent.set(sent)).await;
+        trail.waited(began.elapsed());
+        let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for it, and what follows is no HTTP.
+            return Err(Rejection::UpstreamFailed(Fault::Broken));
+        }
+        trail.sent.set(Sent::Answered(status));
+        trail.upstream_status.set(Some(status));
+        Ok(self.receive((response, lease), &id, &trail).map(Content::from))
+    }
+}
+
+impl Service<Permitted> for Upstream {
+    type Response = Response<Content>;
+    type Error = Rejection;
+    type Future = Local<Result<Response<Content>, Rejection>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, permitted: Permitted) -> Self::Future {
+        Box::pin(self.clone().send(permitted))
+    }
+}

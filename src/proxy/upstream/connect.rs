@@ -1,0 +1,140 @@
+//! Opens connections to the upstream: TCP, and TLS where the scheme says so.
+
+use super::{Fault, Settings};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long what was sent may go unacknowledged before the connection is given up.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// Opens connections to one upstream.
+pub(super) struct Connector {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    time: Duration,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({}:{})", self.host, self.port)
+    }
+}
+
+impl Connector {
+    pub(super) fn new(settings: &Settings) -> Result<Self, &'static str> {
+        let base = &settings.base;
+        let host = base.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (tls, port) = match base.scheme_str() {
+            Some("http") => (None, 80),
+            Some("https") => {
+                let config =
+                    settings.tls.clone().ok_or("an `https` upstream needs TLS settings")?;
+                let name = ServerName::try_from(host.clone());
+                let name = name.map_err(|_| "the upstream's host is no name for TLS")?;
+                (Some((TlsConnector::from(config), name)), 443)
+            }
+            _ => return Err("the upstream URL is neither `http` nor `https`"),
+        };
+        let port = base.port_u16().unwrap_or(port);
+        Ok(Self { host, port, tls, time: settings.connect_time })
+    }
+
+    pub(super) async fn connect(&self) -> Result<Wire, Fault> {
+        tokio::time::timeout(self.time, self.open()).await.unwrap_or(Err(Fault::TooSlow))
+    }
+
+    async fn open(&self) -> Result<Wire, Fault> {
+        let tcp = TcpStream::connect((&*self.host, self.port)).await.map_err(|error| {
+            tracing::warn!(%error, "the upstream cannot be reached");
+            Fault::Unreachable
+        })?;
+        let _ = tcp.set_nodelay(true);
+        // A peer that vanished must not hold a connection that waits to be closed.
+        let _ = socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        match &self.tls {
+            None => Ok(Wire::Plain { tcp }),
+            Some((connector, name)) => {
+                let tls = connector.connect(name.clone(), tcp).await.map_err(|error| {
+                    tracing::warn!(%error, "no TLS connection to the upstream");
+                    Fault::Untrusted
+                })?;
+                Ok(Wire::Tls { tls: Box::new(tls) })
+            }
+        }
+    }
+}
+
+/// A connection, encrypted or not.
+#[derive(Debug)]
+pub(super) enum Wire {
+    Plain { tcp: TcpStream },
+    Tls { tls: Box<TlsStream<TcpStream>> },
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain { tcp } => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Tls { tls } => Pin::new(&mut **tls).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain { tcp } => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Tls { tls } => Pin::new(&mut **tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain { tcp } => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Self::Tls { tls } => Pin::new(&mut **tls).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        // Over TLS, hyper had better put head and body into one record.
+        matches!(self, Self::Plain { .. })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain { tcp } => Pin::new(tcp).poll_flush(cx),
+            Self::Tls { tls } => Pin::new(&mut **tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain { tcp } => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls { tls } => Pin::new(&mut **tls).poll_shutdown(cx),
+        }
+    }
+}

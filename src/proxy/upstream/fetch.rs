@@ -1,0 +1,95 @@
+//! Reads the current state of a resource, for the judge alone.
+
+use super::{Fault, Streamed, Upstream};
+use crate::policy::Need;
+use crate::proxy::body::Content;
+use crate::proxy::headers::sole;
+use crate::proxy::request::Routed;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, Limited};
+
+use std::time::Instant;
+
+/// What came of asking for the current state.
+#[derive(Debug)]
+pub enum Fetched {
+    /// An answer that says the caller may not have it, or that it is not there: theirs to see.
+    Answered(Response<Content>),
+    /// It.
+    Found(Representation),
+}
+
+/// A representation, and the tag its head gives it.
+#[derive(Debug)]
+pub struct Representation {
+    /// The text of `ETag`.
+    pub tag: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Upstream {
+    /// Reads what `routed` wants to change, with the caller's own credentials.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had, whole and in time.
+    pub async fn current<B>(&self, _: &Need, routed: &Routed<B>) -> Result<Fetched, Fault> {
+        routed.trail.fetches.set(routed.trail.fetches.get() + 1);
+        let began = Instant::now();
+        let time = self.0.settings.fetch_time;
+        let fetched = tokio::time::timeout(time, self.fetch(routed)).await;
+        routed.trail.waited(began.elapsed());
+        fetched.unwrap_or(Err(Fault::TooSlow))
+    }
+
+    async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Fault> {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(credentials) = routed.headers.get(header::AUTHORIZATION) {
+            headers.insert(header::AUTHORIZATION, credentials.clone());
+        }
+        self.sign(&mut headers, &routed.id);
+        let mut request = Request::new(Full::default());
+        let unusable = Fault::Unusable("the resource has no URI upstream");
+        *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unusable)?;
+        *request.headers_mut() = headers;
+
+        let answer = self.0.pool.exchange(request, |_| {}).await?;
+        let status = answer.0.status();
+        routed.trail.upstream_status.set(Some(status));
+        let response = self.receive(answer, &routed.id, &routed.trail);
+        match status {
+            StatusCode::OK => self.read(response).await.map(Fetched::Found),
+            StatusCode::FORBIDDEN
+            | StatusCode::GONE
+            | StatusCode::NOT_FOUND
+            | StatusCode::UNAUTHORIZED => Ok(Fetched::Answered(response.map(Content::from))),
+            _ => Err(Fault::Unusable("the API did not give the current state when it was asked")),
+        }
+    }
+
+    async fn read(&self, response: Response<Streamed>) -> Result<Representation, Fault> {
+        let (parts, body) = response.into_parts();
+        let max = self.0.settings.fetch_max;
+        let too_large = Fault::Unusable("the current state is larger than the gateway reads");
+        if body.size_hint().lower() > max as u64 {
+            return Err(too_large);
+        }
+        let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+        if !parts.headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
+            return Err(Fault::Unusable("the current state came in a content coding"));
+        }
+        let read = Limited::new(body, max).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() { too_large } else { Fault::Broken }
+        })?;
+        let tag = sole(&parts.headers, &header::ETAG).ok().flatten();
+        let tag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        Ok(Representation { tag, body: read.to_bytes() })
+    }
+}

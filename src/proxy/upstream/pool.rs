@@ -1,0 +1,202 @@
+//! The connections of one worker: the one used last is used next, each for one request at a time.
+//!
+//! A connection comes back only when the body of its answer has ended cleanly; all others are
+//! closed by being dropped.
+
+use super::connect::{Connector, Wire};
+use super::{Fault, Settings};
+use crate::proxy::trail::Sent;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+/// The bounds of an answer's head.
+const HEAD_MAX: usize = 64 << 10;
+const FIELDS_MAX: usize = 100;
+
+/// How often a request that was never begun is sent again, each time on a new connection.
+const RESENT_MAX: usize = 2;
+
+#[derive(Clone, Debug)]
+pub(super) struct Pool(Rc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    connector: Connector,
+    idle: RefCell<Vec<Connection>>,
+    open: Rc<Cell<usize>>,
+    most: usize,
+    most_idle: usize,
+    idle_time: Duration,
+    age: Duration,
+    head_time: Duration,
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    born: Instant,
+    idle_since: Instant,
+    _counted: Counted,
+}
+
+/// One of the open connections, until it is dropped.
+#[derive(Debug)]
+struct Counted(Rc<Cell<usize>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Pool {
+    pub(super) fn new(settings: &Settings, connector: Connector) -> Self {
+        Self(Rc::new(Shared {
+            connector,
+            idle: RefCell::default(),
+            open: Rc::default(),
+            most: settings.connections,
+            most_idle: settings.idle,
+            idle_time: settings.idle_time,
+            age: settings.age,
+            head_time: settings.head_time,
+        }))
+    }
+
+    /// Sends `request` and waits for the head of its answer. `sent` is told how far it came.
+    pub(super) async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        sent: impl Fn(Sent),
+    ) -> Result<(Response<Incoming>, Lease), Fault> {
+        let mut idle = self.0.take_idle();
+        for _ in 0..=RESENT_MAX {
+            let mut connection = match idle.take() {
+                Some(connection) => connection,
+                None => self.0.open().await?,
+            };
+            let exchange = async {
+                if let Err(_closed) = connection.sender.ready().await {
+                    return Err(Some(request));
+                }
+                sent(Sent::Begun);
+                let answer = connection.sender.try_send_request(request).await;
+                // Whoever gets the request back knows that not a byte of it was written.
+                answer.map_err(|mut error| error.take_message())
+            };
+            match tokio::time::timeout(self.0.head_time, exchange).await {
+                Err(_) => return Err(Fault::TooSlow),
+                Ok(Ok(answer)) => {
+                    let pool = Rc::downgrade(&self.0);
+                    return Ok((answer, Lease { connection, pool }));
+                }
+                Ok(Err(None)) => return Err(Fault::Broken),
+                Ok(Err(Some(unsent))) => {
+                    sent(Sent::Nothing);
+                    request = unsent;
+                }
+            }
+        }
+        Err(Fault::Unreachable)
+    }
+
+    /// Closes idle connections in time, until the pool is gone.
+    pub(super) fn tend(&self) -> impl Future<Output = ()> + 'static {
+        let pool = Rc::downgrade(&self.0);
+        let pause = (self.0.idle_time / 4).clamp(Duration::from_millis(10), Duration::from_secs(5));
+        async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                match pool.upgrade() {
+                    Some(pool) => pool.evict(),
+                    None => return,
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// The connection that was used last and can be used again.
+    fn take_idle(&self) -> Option<Connection> {
+        let now = Instant::now();
+        let mut idle = self.idle.borrow_mut();
+        while let Some(connection) = idle.pop() {
+            if self.is_usable(&connection, now) {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn is_usable(&self, connection: &Connection, now: Instant) -> bool {
+        !connection.sender.is_closed()
+            && now.duration_since(connection.idle_since) < self.idle_time
+            && now.duration_since(connection.born) < self.age
+    }
+
+    fn evict(&self) {
+        let now = Instant::now();
+        self.idle.borrow_mut().retain(|connection| self.is_usable(connection, now));
+    }
+
+    async fn open(&self) -> Result<Connection, Fault> {
+        if self.open.get() >= self.most {
+            // Some of those that are counted may be idle, and dead.
+            self.evict();
+        }
+        if self.open.get() >= self.most {
+            return Err(Fault::Saturated);
+        }
+        self.open.set(self.open.get() + 1);
+        let counted = Counted(Rc::clone(&self.open));
+        let wire: Wire = self.connector.connect().await?;
+        let (sender, driver) = http1::Builder::new()
+            .max_headers(FIELDS_MAX)
+            .max_header_size(HEAD_MAX)
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|_| Fault::Unreachable)?;
+        tokio::task::spawn_local(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "a connection to the upstream ended");
+            }
+        });
+        let now = Instant::now();
+        Ok(Connection { sender, born: now, idle_since: now, _counted: counted })
+    }
+
+    fn put_back(&self, mut connection: Connection) {
+        let now = Instant::now();
+        connection.idle_since = now;
+        let mut idle = self.idle.borrow_mut();
+        if self.is_usable(&connection, now) && idle.len() < self.most_idle {
+            idle.push(connection);
+        }
+    }
+}
+
+/// A connection whose answer is still on its way; dropped, it is closed.
+#[derive(Debug)]
+pub(super) struct Lease {
+    connection: Connection,
+    pool: Weak<Shared>,
+}
+
+impl Lease {
+    /// Gives the connection back for the next request.
+    pub(super) fn put_back(self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.put_back(self.connection);
+        }
+    }
+}

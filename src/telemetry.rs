@@ -1,0 +1,189 @@
+//! What the process tells about itself: events for its operator, and the access log.
+
+pub mod line;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::TryInitError;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long a line of the access log may wait to be written.
+const FLUSH_AFTER: Duration = Duration::from_millis(200);
+/// How much may wait.
+const FLUSH_OVER: usize = 32 << 10;
+
+/// Sends events to standard error: as JSON, or for people where it is a terminal. `filter` says
+/// which, as `info` or `patchgate=debug,warn`.
+///
+/// From here on a panic is an event as well, and says where it happened but not what it said,
+/// which may hold anything.
+///
+/// # Errors
+///
+/// When `filter` is malformed, or events go somewhere already.
+pub fn init(filter: &str) -> Result<(), InitError> {
+    use tracing_subscriber::util::SubscriberInitExt;
+    let filter = EnvFilter::try_new(filter).map_err(|error| InitError(error.to_string()))?;
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let taken = |error: TryInitError| InitError(error.to_string());
+    if io::stderr().is_terminal() {
+        events.finish().try_init().map_err(taken)?;
+    } else {
+        events.json().flatten_event(true).with_ansi(false).finish().try_init().map_err(taken)?;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%place, "panicked");
+    }));
+    Ok(())
+}
+
+/// Why events go nowhere.
+#[derive(Debug)]
+pub struct InitError(String);
+
+impl fmt::Display for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InitError {}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// To the end of this file.
+    File(PathBuf),
+    /// Nowhere.
+    #[default]
+    Off,
+    /// To standard error.
+    Stderr,
+    /// To standard output.
+    Stdout,
+}
+
+/// The access log: one JSON object a line, one line a request.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    sink: Arc<Sink>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    File { file: File, lost: AtomicU64 },
+    Off,
+    Stderr,
+    Stdout,
+}
+
+impl AccessLog {
+    /// Opens the log.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened.
+    pub fn open(destination: &Destination) -> io::Result<Self> {
+        let sink = match destination {
+            Destination::File(path) => {
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                Sink::File { file, lost: AtomicU64::new(0) }
+            }
+            Destination::Off => Sink::Off,
+            Destination::Stderr => Sink::Stderr,
+            Destination::Stdout => Sink::Stdout,
+        };
+        Ok(Self { sink: Arc::new(sink) })
+    }
+
+    /// A writer for one worker.
+    pub fn writer(&self) -> LogWriter {
+        LogWriter(Rc::new(Pending {
+            sink: Arc::clone(&self.sink),
+            lines: RefCell::default(),
+            some: tokio::sync::Notify::new(),
+        }))
+    }
+}
+
+impl Sink {
+    /// Writes whole lines in one go, so that those of several workers do not mix.
+    fn write(&self, lines: &[u8]) {
+        let (written, lost) = match self {
+            Self::File { file, lost } => ((&*file).write_all(lines), Some(lost)),
+            Self::Off => return,
+            Self::Stderr => (io::stderr().lock().write_all(lines), None),
+            Self::Stdout => (io::stdout().lock().write_all(lines), None),
+        };
+        if let (Err(error), Some(lost)) = (written, lost)
+            && lost.fetch_add(1, Ordering::Relaxed).is_power_of_two()
+        {
+            tracing::error!(%error, "the access log cannot be written");
+        }
+    }
+}
+
+/// One worker's way to the access log; lines are gathered and written together.
+#[derive(Clone, Debug)]
+pub struct LogWriter(Rc<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    sink: Arc<Sink>,
+    lines: RefCell<Vec<u8>>,
+    some: tokio::sync::Notify,
+}
+
+impl LogWriter {
+    /// Whether lines go anywhere.
+    pub fn is_on(&self) -> bool {
+        !matches!(*self.0.sink, Sink::Off)
+    }
+
+    /// Adds what `line` writes.
+    pub fn write(&self, line: impl FnOnce(&mut Vec<u8>)) {
+        let mut lines = self.0.lines.borrow_mut();
+        if lines.is_empty() {
+            self.0.some.notify_one();
+        }
+        line(&mut lines);
+        if lines.len() > FLUSH_OVER {
+            self.0.sink.write(&lines);
+            lines.clear();
+        }
+    }
+
+    /// Writes lines that have waited long enough, for ever.
+    pub async fn tend(self) {
+        loop {
+            self.0.some.notified().await;
+            tokio::time::sleep(FLUSH_AFTER).await;
+            self.0.flush();
+        }
+    }
+}
+
+impl Pending {
+    fn flush(&self) {
+        let mut lines = self.lines.borrow_mut();
+        if !lines.is_empty() {
+            self.sink.write(&lines);
+            lines.clear();
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

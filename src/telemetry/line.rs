@@ -1,0 +1,150 @@
+//! One line of the access log: a flat JSON object, its members in the order they are written.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A line that is being written.
+#[derive(Debug)]
+pub struct Line<'b> {
+    buffer: &'b mut Vec<u8>,
+    first: bool,
+}
+
+impl<'b> Line<'b> {
+    /// Begins a line at the end of `buffer`.
+    pub fn begin(buffer: &'b mut Vec<u8>) -> Self {
+        buffer.push(b'{');
+        Self { buffer, first: true }
+    }
+
+    /// Ends the line.
+    pub fn end(self) {
+        self.buffer.extend_from_slice(b"}\n");
+    }
+
+    /// Adds a string.
+    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.name(name);
+        self.string(value);
+        self
+    }
+
+    /// Adds a string, or `null`.
+    pub fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.null(name),
+        }
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.name(name);
+        // Writing to a `Vec` cannot fail.
+        let _ = write!(self.buffer, "{value}");
+        self
+    }
+
+    /// Adds a number, or `null`.
+    pub fn optional_number(&mut self, name: &str, value: Option<u64>) -> &mut Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self.null(name),
+        }
+    }
+
+    /// Adds a list of strings.
+    pub fn list<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) -> &mut Self {
+        self.name(name);
+        self.buffer.push(b'[');
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                self.buffer.push(b',');
+            }
+            self.string(value);
+        }
+        self.buffer.push(b']');
+        self
+    }
+
+    /// Adds a point in time (RFC 3339, UTC, milliseconds).
+    pub fn time(&mut self, name: &str, value: SystemTime) -> &mut Self {
+        self.name(name);
+        let since = value.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = civil(days);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let millis = since.subsec_millis();
+        let _ = write!(
+            self.buffer,
+            "\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z\""
+        );
+        self
+    }
+
+    fn null(&mut self, name: &str) -> &mut Self {
+        self.name(name);
+        self.buffer.extend_from_slice(b"null");
+        self
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.buffer.push(b',');
+        }
+        self.string(name);
+        self.buffer.push(b':');
+    }
+
+    fn string(&mut self, text: &str) {
+        self.buffer.push(b'"');
+        for byte in text.bytes() {
+            match byte {
+                b'"' | b'\\' => self.buffer.extend([b'\\', byte]),
+                0..0x20 | 0x7f => {
+                    let _ = write!(self.buffer, "\\u{byte:04x}");
+                }
+                _ => self.buffer.push(byte),
+            }
+        }
+        self.buffer.push(b'"');
+    }
+}
+
+/// The date that is `days` after 1970-01-01, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years are counted from March, so that the leap day is the last of its year.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    #[test]
+    fn a_line_is_one_flat_json_object() {
+        let mut buffer = Vec::new();
+        let mut line = Line::begin(&mut buffer);
+        line.time("time", UNIX_EPOCH + Duration::from_millis(1_709_210_096_007))
+            .text("a", "q\"\\\n\u{7f}\u{e9}")
+            .optional("b", None)
+            .number("c", 7)
+            .list("d", ["x", "y"].into_iter());
+        line.end();
+        let text = String::from_utf8(buffer).unwrap();
+        assert!(text.ends_with("}\n") && text.trim_end().lines().count() == 1, "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["time"], "2024-02-29T12:34:56.007Z");
+        assert_eq!(read["a"], "q\"\\\n\u{7f}\u{e9}");
+        assert_eq!((&read["b"], &read["c"]), (&serde_json::Value::Null, &7.into()));
+    }
+}
