@@ -1,6 +1,6 @@
 //! The proxy: what happens to a request between the caller and the real API.
 //!
-//! [`stack`] lists it in order. Everything here belongs to one worker thread: services and their
+//! [`stack()`] lists it in order. Everything here belongs to one worker thread: services and their
 //! futures are not `Send`, and what the threads share is in [`Shared`] and atomic.
 
 pub mod body;

@@ -24,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ),
     ("server", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
     ("reload", &["proxy", "config", "live", "snapshot", "telemetry"]),
-    ("admin", &["proxy", "config", "live", "snapshot", "telemetry"]),
+    ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry"]),
     ("audit", &["proxy", "config", "live", "snapshot", "telemetry"]),
     ("sandbox", &["patch", "json"]),
     ("main", &["cli"]),

@@ -1,4 +1,4 @@
-//! The gates, one file each, in the order of the [`stack`](super::stack).
+//! The gates, one file each, in the order of the [`stack`](super::stack()).
 //!
 //! None of them ever makes a caller wait for readiness: `poll_ready` is always ready, so a service
 //! may be called as it is.
