@@ -12,5 +12,9 @@
 mod conformance;
 // The shape of the code.
 mod layering;
+// What the judge promises, on random input.
+mod promises;
+// The strict reader beside another.
+mod reading;
 // The shipped policy, through the judge alone.
 mod judge;

@@ -93,7 +93,7 @@ fn apply_op<'o, 'a>(
             let value = value.clone();
             add(document, path, value).map_err(at(path))
         }
-        Op::Move { from, path } if from == path => {
+        Op::Move { from, path } if from == path && !from.is_root() => {
             find(document, from).map(drop).ok_or((from, Reason::Missing))
         }
         Op::Move { from, path } if from.covers(path) => Err((path, Reason::IntoItself)),

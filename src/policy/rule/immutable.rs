@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::json::Value;
+use crate::patch::pointer::index;
 use crate::patch::{Effect, Known, Op, Pointer, Touch};
 use crate::policy::facts::{Outcome, Proposal};
 use crate::policy::pattern::Pattern;
@@ -51,7 +52,11 @@ impl Immutable {
             let within = self.holds(at);
             let known = (proposal.outcome.before(at), proposal.outcome.after(at));
             let certain = match (effect.touch, known) {
-                (Touch::Remove, _) => alone && within && is_remove(proposal, effect.op),
+                (Touch::Remove, _) => {
+                    // What comes after an element moves up, and may be the same as it was.
+                    let element = at.split_last().is_some_and(|(_, last)| index(&last).is_some());
+                    alone && within && !element && is_remove(proposal, effect.op)
+                }
                 (_, (Known::Value(before), Known::Value(after))) => within && before != after,
                 _ => false,
             };
@@ -152,7 +157,7 @@ fn violation(at: &Pointer<'_>) -> Violation {
 fn member<'v, 'a>(value: &'v Value<'a>, token: &str) -> Option<&'v Value<'a>> {
     match value {
         Value::Object(members) => members.get(token),
-        Value::Array(elements) => elements.get(crate::patch::pointer::index(token)?),
+        Value::Array(elements) => elements.get(index(token)?),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }

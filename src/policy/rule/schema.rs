@@ -122,10 +122,14 @@ impl FitsSchema {
             );
         }
         // What may not be reached at all has been said.
-        if !self.undescribed && !report.has(Code::PointerForbidden, index) {
+        let forbidden = parent.child(&last).is_forbidden();
+        if (forbidden || !self.undescribed) && !report.has(Code::PointerForbidden, index) {
             let names = parent.names();
             let near = closest(&last, names.iter().copied(), 3);
-            let message = "the schema does not describe this place";
+            let message = match forbidden {
+                true => "the schema lets nothing stand here",
+                false => "the schema does not describe this place",
+            };
             report.push(
                 Violation::new(Code::PointerUndescribed, message)
                     .op(index)

@@ -104,6 +104,11 @@ impl<'s> Place<'s> {
         self.described && !self.forbidden
     }
 
+    /// Whether the schema lets nothing stand here.
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
+    }
+
     /// Whether it, or what stands above it, is `readOnly`.
     pub fn is_read_only(&self) -> bool {
         self.read_only
