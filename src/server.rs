@@ -6,6 +6,7 @@ mod listen;
 mod patient;
 
 pub(crate) use listen::bind;
+use listen::bind_all;
 
 use crate::live::Live;
 use crate::proxy::middleware::in_flight::Capacity;
@@ -63,8 +64,7 @@ pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Resul
     let (stop, stopped) = watch::channel(false);
     let mut local_addr = settings.listen;
     let mut workers = Vec::new();
-    for _ in 0..settings.workers.max(1) {
-        let listener = bind(local_addr)?;
+    for listener in bind_all(settings.listen, settings.workers.max(1))? {
         local_addr = listener.local_addr()?;
         workers.push(Worker {
             settings: Arc::clone(&settings),

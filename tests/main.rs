@@ -10,10 +10,14 @@
 
 // The public test vectors.
 mod conformance;
+// Real sockets, a scripted upstream, and callers that misbehave.
+mod harness;
 // The shape of the code.
 mod layering;
 // What the judge promises, on random input.
 mod promises;
+// The gateway as its callers and its upstream see it.
+mod proxy;
 // The strict reader beside another.
 mod reading;
 // The shipped policy, through the judge alone.

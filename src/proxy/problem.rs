@@ -233,8 +233,13 @@ impl<'p> From<&'p Violation> for Entry<'p> {
     }
 }
 
-/// The answer to a request that ended in `rejection`; the trail learns of it too.
-pub fn answer(rejection: &Rejection, id: &RequestId, trail: &Trail) -> Response<Content> {
+/// The answer, in `form`, to a request that ended in `rejection`; the trail learns of it too.
+pub fn answer(
+    rejection: &Rejection,
+    form: ErrorForm,
+    id: &RequestId,
+    trail: &Trail,
+) -> Response<Content> {
     let kind = kind(rejection);
     trail.rejection.set(Some(kind.slug));
     let violations = if let Rejection::Refused(violations) = rejection {
@@ -243,7 +248,6 @@ pub fn answer(rejection: &Rejection, id: &RequestId, trail: &Trail) -> Response<
         trail.decision.set(Some(Decision::Reject));
         None
     };
-    let form = trail.snapshot.get().map_or_else(ErrorForm::default, |held| held.policy.errors);
     let (media_type, body) = match form {
         ErrorForm::PartnerCenter => {
             ("application/json", envelope::write(kind, &detail(rejection), violations))

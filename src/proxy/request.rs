@@ -58,6 +58,10 @@ impl<B> Routed<B> {
     }
 }
 
+/// A request that is within its partner's quota.
+#[derive(Clone, Debug)]
+pub struct Admitted<B>(pub(super) Routed<B>);
+
 /// A request that the policy permits. The bytes to send are in the permit.
 #[derive(Debug)]
 pub struct Permitted {

@@ -40,13 +40,13 @@ pub fn stack(
         .layer(SetRequestId::layer(id.clone()))
         .layer(LogAccess::layer(log))
         // Nothing above can fail; from here on a failure becomes an answer.
-        .layer(Rescue::layer())
+        .layer(Rescue::layer(shared.live.clone()))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
         .layer(InFlight::layer(shared.capacity.clone()))
         .layer(Deadline::layer(settings.deadline))
         // Who asks, and for what: one snapshot for all that follows. -> Routed<Incoming>
         .layer(Resolve::layer(shared.live.clone(), id, pseudonym))
-        // Nothing is read from a caller who is over the quota.
+        // Nothing is read from a caller who is over the quota.       -> Admitted<Incoming>
         .layer(RateLimit::layer())
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>
         .layer(Collect::layer(settings.body_time))

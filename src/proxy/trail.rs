@@ -84,9 +84,9 @@ impl Trail {
         }
     }
 
-    /// Notes time that the upstream took.
-    pub fn waited(&self, time: Duration) {
-        self.upstream_time.set(self.upstream_time.get() + time);
+    /// Counts the time that the upstream takes, until what it gives is dropped.
+    pub fn waiting(&self) -> Waiting<'_> {
+        Waiting { trail: self, began: Instant::now() }
     }
 
     /// What became of the change that was asked for; `None` where none was.
@@ -102,6 +102,20 @@ impl Trail {
             Sent::Answered(status) if status.is_server_error() => Outcome::Unknown,
             Sent::Answered(_) => Outcome::NotApplied,
         })
+    }
+}
+
+/// The time that the upstream takes. It counts even where nobody waits to the end.
+#[derive(Debug)]
+pub struct Waiting<'t> {
+    trail: &'t Trail,
+    began: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let time = self.trail.upstream_time.get() + self.began.elapsed();
+        self.trail.upstream_time.set(time);
     }
 }
 

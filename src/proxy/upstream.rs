@@ -34,7 +34,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The API behind the gateway, and how it is reached. Counts are for each worker.
 #[derive(Clone)]
@@ -191,9 +191,9 @@ impl Upstream {
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
 
-        let began = Instant::now();
+        let waiting = trail.waiting();
         let result = self.0.pool.exchange(request, |sent| trail.sent.set(sent)).await;
-        trail.waited(began.elapsed());
+        drop(waiting);
         let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
         let status = response.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {

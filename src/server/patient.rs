@@ -1,13 +1,15 @@
 //! A socket whose peer must read: a caller that stops reading its answer would otherwise hold it,
-//! and the upstream's connection behind it, for ever.
+//! and the upstream's connection behind it, for ever. In turn the socket does not close in its
+//! peer's face: it first reads, for a moment, what is still on its way.
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// A socket on which a write that gets nowhere fails after a time.
@@ -16,11 +18,23 @@ pub(super) struct Patient {
     tcp: TcpStream,
     time: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    linger: Option<Linger>,
 }
+
+/// What is left of the time and the bytes for which a closing socket reads on.
+#[derive(Debug)]
+struct Linger {
+    end: Pin<Box<Sleep>>,
+    bytes: usize,
+}
+
+/// The bounds of reading on.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+const LINGER_MAX: usize = 1 << 20;
 
 impl Patient {
     pub(super) fn new(tcp: TcpStream, time: Duration) -> Self {
-        Self { tcp, time, timer: None }
+        Self { tcp, time, timer: None, linger: None }
     }
 
     fn bound<T>(
@@ -76,6 +90,27 @@ impl AsyncWrite for Patient {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        let this = &mut *self;
+        let linger = match &mut this.linger {
+            Some(linger) => linger,
+            None => {
+                ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
+                this.linger.insert(Linger { end: Box::pin(sleep(LINGER_TIME)), bytes: LINGER_MAX })
+            }
+        };
+        // To close a socket with bytes unread resets the connection, and the peer may then lose
+        // the answer that says why.
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        while linger.bytes > 0 {
+            let mut buffer = ReadBuf::uninit(&mut buffer);
+            match Pin::new(&mut this.tcp).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    linger.bytes = linger.bytes.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.end.as_mut().poll(cx).map(Ok),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -6,7 +6,7 @@ use super::{Local, Step};
 use crate::policy::route::BodyForm;
 use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
-use crate::proxy::request::Routed;
+use crate::proxy::request::{Admitted, Routed};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -35,7 +35,7 @@ impl<S> Collect<S> {
     }
 }
 
-impl<S, B> Service<Routed<B>> for Collect<S>
+impl<S, B> Service<Admitted<B>> for Collect<S>
 where
     S: Service<Routed<Bytes>, Error = Rejection> + Clone + 'static,
     B: Body<Data = Bytes> + Unpin + 'static,
@@ -48,7 +48,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, routed: Routed<B>) -> Self::Future {
+    fn call(&mut self, Admitted(routed): Admitted<B>) -> Self::Future {
         let max = match check_head(&routed) {
             Ok(max) => max,
             Err(rejection) => return Step::end(Err(rejection)),

@@ -4,7 +4,7 @@ use super::Step;
 
 use crate::limits::Spent;
 use crate::proxy::rejection::Rejection;
-use crate::proxy::request::Routed;
+use crate::proxy::request::{Admitted, Routed};
 
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -27,7 +27,7 @@ impl<S> RateLimit<S> {
 
 impl<S, B> Service<Routed<B>> for RateLimit<S>
 where
-    S: Service<Routed<B>, Error = Rejection>,
+    S: Service<Admitted<B>, Error = Rejection>,
 {
     type Response = S::Response;
     type Error = Rejection;
@@ -41,7 +41,7 @@ where
         let spent = routed.partner.limit.spend();
         routed.trail.spent.set(Some(spent));
         match spent {
-            Spent::Left(_) => Step::inward(self.inner.call(routed)),
+            Spent::Left(_) => Step::inward(self.inner.call(Admitted(routed))),
             Spent::Wait(wait) => {
                 let limit = routed.partner.limit.name().to_owned();
                 Step::end(Err(Rejection::RateLimited { wait, limit }))

@@ -1,5 +1,6 @@
 //! From here on inward a failure becomes an answer, and a panic too.
 
+use crate::live::Live;
 use crate::proxy::body::Content;
 use crate::proxy::headers;
 use crate::proxy::problem;
@@ -24,12 +25,13 @@ use std::task::{Context, Poll, ready};
 #[derive(Clone, Debug)]
 pub struct Rescue<S> {
     inner: S,
+    live: Live,
 }
 
 impl<S> Rescue<S> {
-    /// Nothing to set.
-    pub fn layer() -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(|inner| Self { inner })
+    /// A request that ends before its snapshot is pinned is answered in the form that `live` has.
+    pub fn layer(live: Live) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |inner| Self { inner, live: live.clone() })
     }
 }
 
@@ -50,7 +52,7 @@ where
         let trail = Rc::clone(&arrived.trail);
         // Gates that need not wait do their work in `call`, and may panic there.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
-        Rescuing { inner, id, trail }
+        Rescuing { inner, id, trail, live: self.live.clone() }
     }
 }
 
@@ -62,6 +64,7 @@ pin_project! {
         inner: Option<F>,
         id: RequestId,
         trail: Rc<Trail>,
+        live: Live,
     }
 }
 
@@ -81,8 +84,10 @@ where
             Ok(poll) => ready!(poll),
             Err(_) => Err(Rejection::Failed),
         };
-        let mut response =
-            result.unwrap_or_else(|rejection| problem::answer(&rejection, this.id, this.trail));
+        let mut response = result.unwrap_or_else(|rejection| {
+            let snapshot = this.trail.snapshot.get_or_init(|| this.live.load());
+            problem::answer(&rejection, snapshot.policy.errors, this.id, this.trail)
+        });
         // Here, where every answer of a request that was counted passes.
         headers::add_rate_limit(response.headers_mut(), this.trail);
         Poll::Ready(Ok(response))
@@ -92,10 +97,22 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
+    use crate::partner::Partners;
+    use crate::policy::Policy;
+    use crate::snapshot::Snapshot;
 
     use http::{Method, Request};
     use http_body_util::BodyExt;
     use tower::{ServiceExt, service_fn};
+
+    use std::collections::HashMap;
+
+    fn live() -> Live {
+        let partners = Partners { identity: Vec::new(), known: HashMap::new(), unknown: None };
+        let (policy, limits) = (Policy::default(), Limits::default());
+        Live::new(Snapshot { policy, partners, limits, digest: String::new() })
+    }
 
     fn arrived() -> Arrived<()> {
         let trail = Rc::new(Trail::begin(Method::PATCH));
@@ -114,8 +131,8 @@ mod tests {
         let id = arrived();
         let urn = id.id.urn();
         let answers = [
-            Rescue { inner: late }.oneshot(id).await,
-            Rescue { inner: early }.oneshot(arrived()).await,
+            Rescue { inner: late, live: live() }.oneshot(id).await,
+            Rescue { inner: early, live: live() }.oneshot(arrived()).await,
         ];
         for (index, answer) in answers.into_iter().enumerate() {
             let answer = answer.unwrap();

@@ -12,8 +12,6 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 
-use std::time::Instant;
-
 /// What came of asking for the current state.
 #[derive(Debug)]
 pub enum Fetched {
@@ -40,11 +38,9 @@ impl Upstream {
     /// When it cannot be had, whole and in time.
     pub async fn current<B>(&self, _: &Need, routed: &Routed<B>) -> Result<Fetched, Fault> {
         routed.trail.fetches.set(routed.trail.fetches.get() + 1);
-        let began = Instant::now();
+        let _waiting = routed.trail.waiting();
         let time = self.0.settings.fetch_time;
-        let fetched = tokio::time::timeout(time, self.fetch(routed)).await;
-        routed.trail.waited(began.elapsed());
-        fetched.unwrap_or(Err(Fault::TooSlow))
+        tokio::time::timeout(time, self.fetch(routed)).await.unwrap_or(Err(Fault::TooSlow))
     }
 
     async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Fault> {

@@ -5,9 +5,11 @@
 
 use super::connect::{Connector, Wire};
 use super::{Fault, Settings};
+use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
+use http::header::{self, HeaderMap};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -95,6 +97,7 @@ impl Pool {
             };
             match tokio::time::timeout(self.0.head_time, exchange).await {
                 Err(_) => return Err(Fault::TooSlow),
+                Ok(Ok(answer)) if !is_framed(answer.headers()) => return Err(Fault::Broken),
                 Ok(Ok(answer)) => {
                     let pool = Rc::downgrade(&self.0);
                     return Ok((answer, Lease { connection, pool }));
@@ -122,6 +125,20 @@ impl Pool {
                 }
             }
         }
+    }
+}
+
+/// Whether everybody finds the same end of an answer with this head. (hyper refuses lengths that
+/// differ, and decodes `chunked`; of any coding below it we would pass the bytes on, but not the
+/// field that tells of it.)
+fn is_framed(headers: &HeaderMap) -> bool {
+    match sole(headers, &header::TRANSFER_ENCODING) {
+        Ok(None) => true,
+        Ok(Some(coding)) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !headers.contains_key(header::CONTENT_LENGTH)
+        }
+        Err(_twice) => false,
     }
 }
 

@@ -1,0 +1,32 @@
+//! A gateway, an upstream that does as it is told, and a caller that can say anything.
+
+mod caller;
+mod gateway;
+mod tls;
+mod upstream;
+
+pub use caller::{Caller, Reply, patch, patch_with};
+pub use gateway::{Gateway, PATH, Setup, partner};
+pub use tls::Authority;
+pub use upstream::{Act, Upstream, answer};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A patch of a field that needs no current state.
+pub const NOTES: &str = r#"[{"op":"replace","path":"/notes","value":"x"}]"#;
+/// A patch that is judged from the current state.
+pub const STATUS: &str = r#"[{"op":"replace","path":"/status","value":"Active"}]"#;
+/// A patch with an op that no policy here allows.
+pub const REMOVE: &str = r#"[{"op":"remove","path":"/notes"}]"#;
+
+/// Waits until `holds`; it fails when that takes too long.
+pub fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,219 @@
+//! A gateway before a given upstream, with a policy made by hand.
+
+use super::{Caller, Reply, Upstream};
+
+use patchgate::json::Bounds;
+use patchgate::limits::{Limit, Limits, Quota};
+use patchgate::live::Live;
+use patchgate::partner::{IdentitySource, Partner, Partners};
+use patchgate::patch::{OpName, Pointer, UnknownMembers};
+use patchgate::policy::graph::{Edge, Graph, Step};
+use patchgate::policy::route::BodyForm;
+use patchgate::policy::rule::{Operations, Transition};
+use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
+use patchgate::proxy::{self, upstream};
+use patchgate::server::{self, Running, Settings};
+use patchgate::snapshot::Snapshot;
+use patchgate::telemetry::{AccessLog, Destination};
+
+use http::HeaderName;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One referral.
+pub const PATH: &str = "/v1.0/engagements/referrals/1";
+
+const TEMPLATE: &str = "/v1.0/engagements/referrals/{id}";
+
+/// What a test may change before the gateway starts.
+pub struct Setup {
+    pub settings: Settings,
+    pub partners: Partners,
+    pub errors: ErrorForm,
+    pub max_body: usize,
+    pub advisory: bool,
+}
+
+/// A gateway; dropped, it stops.
+pub struct Gateway {
+    running: Option<Running>,
+    pub live: Live,
+    pub address: SocketAddr,
+    log: tempfile::NamedTempFile,
+}
+
+impl Gateway {
+    pub fn before(upstream: &Upstream) -> Self {
+        Self::with(upstream, |_| {})
+    }
+
+    pub fn with(upstream: &Upstream, change: impl FnOnce(&mut Setup)) -> Self {
+        Self::try_with(upstream, change).unwrap()
+    }
+
+    pub fn try_with(upstream: &Upstream, change: impl FnOnce(&mut Setup)) -> io::Result<Self> {
+        let base = format!("http://{}", upstream.address);
+        let mut setup = Setup {
+            settings: settings(&base),
+            partners: Partners {
+                identity: Vec::new(),
+                known: HashMap::new(),
+                unknown: Some(partner("everybody", 10_000)),
+            },
+            errors: ErrorForm::Problem,
+            max_body: 4096,
+            advisory: false,
+        };
+        change(&mut setup);
+        let live = Live::new(snapshot(&setup));
+        let Setup { settings, .. } = setup;
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let access_log = AccessLog::open(&Destination::File(log.path().to_owned())).unwrap();
+        let running = server::start(settings, live.clone(), access_log)?;
+        let address = running.local_addr();
+        Ok(Self { running: Some(running), live, address, log })
+    }
+
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller::to(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub fn ask(&self, bytes: impl AsRef<[u8]>) -> Reply {
+        self.caller().ask(bytes)
+    }
+
+    pub fn shutdown(&mut self) {
+        self.running.take().unwrap().shutdown();
+    }
+
+    /// Stops it; what it has logged.
+    pub fn log(mut self) -> Vec<serde_json::Value> {
+        self.shutdown();
+        self.log_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What has been logged so far.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+fn settings(base: &str) -> Settings {
+    let long = Duration::from_secs(8);
+    Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        workers: 1,
+        connections: 100,
+        head_time: long,
+        stall_time: long,
+        drain_time: long,
+        proxy: proxy::Settings {
+            request_id: HeaderName::from_static("request-id"),
+            in_flight: 100,
+            deadline: long,
+            body_time: long,
+            upstream: upstream::Settings {
+                base: base.parse().unwrap(),
+                tls: None,
+                pseudonym: "patchgate".to_owned(),
+                connect_time: long,
+                head_time: long,
+                silence_time: long,
+                fetch_time: long,
+                fetch_max: 4 << 20,
+                connections: 100,
+                idle: 10,
+                idle_time: long,
+                age: Duration::from_secs(60),
+            },
+        },
+    }
+}
+
+/// A partner that may send so many requests a minute.
+pub fn partner(id: &str, requests: u32) -> Arc<Partner> {
+    let requests = NonZeroU32::new(requests).unwrap();
+    let quota = Quota { requests, per: Duration::from_secs(60), burst: requests };
+    Arc::new(Partner { id: id.to_owned(), limit: Arc::new(Limit::new(id, quota)) })
+}
+
+impl Setup {
+    /// Lets in only `known`, told apart by `source`.
+    pub fn only(&mut self, source: IdentitySource, known: &[Arc<Partner>]) {
+        self.partners.identity = vec![source];
+        self.partners.known =
+            known.iter().map(|partner| (partner.id.clone(), Arc::clone(partner))).collect();
+        self.partners.unknown = None;
+    }
+
+    pub fn upstream(&mut self) -> &mut upstream::Settings {
+        &mut self.settings.proxy.upstream
+    }
+}
+
+fn snapshot(setup: &Setup) -> Snapshot {
+    let ops = vec![OpName::Add, OpName::Replace, OpName::Test];
+    let operations = Rule::Operations(Operations { allowed: ops, empty: false });
+    let mut patch = route(setup, "referral-patch", "PATCH", BodyForm::JsonPatch);
+    patch.rules = vec![operations, judged_from_current()];
+    let mut get = route(setup, "referral-get", "GET", BodyForm::Nothing);
+    get.query = true;
+    let post = route(setup, "referral-post", "POST", BodyForm::Document);
+    let routes = Routes::new([patch, get, post].map(Arc::new).into()).unwrap();
+    Snapshot {
+        policy: Policy { name: "test".to_owned(), routes, errors: setup.errors },
+        partners: Partners {
+            identity: setup.partners.identity.clone(),
+            known: setup.partners.known.clone(),
+            unknown: setup.partners.unknown.clone(),
+        },
+        limits: Limits::default(),
+        digest: "0123456789abcdef".to_owned(),
+    }
+}
+
+/// A rule that needs the current state for a patch of `/status`, and for no other.
+fn judged_from_current() -> Rule {
+    let names = ["New", "Active", "Closed"].map(String::from);
+    let every = Step {
+        from: vec!["*".to_owned()],
+        to: vec!["*".to_owned()],
+        edge: Edge { allow: true, reason: None },
+    };
+    let field = Pointer::parse("/status").unwrap();
+    let graph = Graph::new(vec![field], &names, &[], &[every]).unwrap();
+    Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() })
+}
+
+fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
+    let types: &[&str] = match body {
+        BodyForm::Document => &["application/json"],
+        BodyForm::JsonPatch => &["application/json-patch+json", "application/json"],
+        BodyForm::Nothing => &[],
+    };
+    Route {
+        id: id.to_owned(),
+        template: TEMPLATE.to_owned(),
+        methods: vec![method.to_owned()],
+        body,
+        media_types: types.iter().map(|text| (*text).to_owned()).collect(),
+        max_body: setup.max_body,
+        bounds: Bounds { items: 100, values: 10_000, depth: 32, string: 1 << 16 },
+        unknown_members: UnknownMembers::Refuse,
+        query: false,
+        trailing_slashes: 1,
+        state: StateSource::Fetch { advisory: setup.advisory },
+        resource: None,
+        rules: Vec::new(),
+    }
+}

@@ -1,0 +1,13 @@
+//! Claims about the proxy, by gate.
+
+mod body;
+mod current;
+mod faults;
+mod framing;
+mod hop;
+mod identity;
+mod life;
+mod limits;
+mod log;
+mod straight;
+mod tls;

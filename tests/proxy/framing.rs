@@ -1,0 +1,123 @@
+//! Heads that must not pass.
+
+use crate::harness::*;
+
+use std::time::Duration;
+
+#[test]
+fn exactly_one_well_formed_host_is_needed() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for host in ["", "Host: a\r\nHost: a\r\n", "Host: a b\r\n", "Host: u@a\r\n", "Host:\r\n"] {
+        let reply = gateway.ask(patch(NOTES).replace("Host: gateway\r\n", host));
+        assert_eq!((reply.status, reply.code()), (400, "head-malformed".to_owned()), "{host}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn an_absolute_target_must_name_the_same_host() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let at = |base: &str| gateway.ask(patch(NOTES).replace(PATH, &format!("{base}{PATH}")));
+    for base in ["http://evil", "http://u@gateway", "ftp://gateway", "http://gateway:80"] {
+        assert_eq!(at(base).status, 400, "{base}");
+    }
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(at("http://GATEWAY").status, 200);
+    assert_eq!(upstream.only_request().line(), format!("PATCH {PATH} HTTP/1.1"));
+}
+
+#[test]
+fn no_transfer_coding_but_chunked_passes() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for coding in ["gzip, chunked", "chunked\r\nTransfer-Encoding: chunked", "identity, chunked"] {
+        let request = format!(
+            "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
+             Transfer-Encoding: {coding}\r\n\r\n{:x}\r\n{NOTES}\r\n0\r\n\r\n",
+            NOTES.len()
+        );
+        assert_eq!(gateway.ask(request).status, 400, "{coding}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn behind_two_framings_nothing_is_smuggled() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let hidden = format!("GET {PATH}?smuggled HTTP/1.1\r\nHost: g\r\n\r\n");
+    let request = format!(
+        "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{NOTES}\r\n0\r\n\r\n{hidden}",
+        NOTES.len() + 20,
+        NOTES.len(),
+    );
+    let mut caller = gateway.caller();
+    let reply = caller.ask(request);
+    assert!(caller.is_closed(), "the rest is not read as a request");
+    assert!([200, 400].contains(&reply.status));
+    assert!(upstream.requests().iter().all(|sent| !sent.head.contains("smuggled")));
+}
+
+#[test]
+fn fields_that_must_be_there_once_are_not_there_twice() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let lines = [
+        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        "Content-Type: application/json\r\nContent-Type: application/json\r\n",
+    ];
+    for lines in lines {
+        assert_eq!(gateway.ask(patch_with(lines, NOTES)).status, 400, "{lines}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn connection_takes_away_no_field_that_something_is_decided_by() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for name in ["If-Match", "authorization", "Request-ID", "Prefer", "Content-Type", "Host"] {
+        let reply = gateway.ask(patch_with(&format!("Connection: close, {name}\r\n"), NOTES));
+        assert_eq!(reply.status, 400, "{name}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused_by_its_size() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let large = format!("X-Large: {}\r\n", "x".repeat(40 << 10));
+    assert_eq!(gateway.ask(patch_with(&large, NOTES)).status, 431);
+    assert_eq!(gateway.ask(patch_with(&"X-Many: 1\r\n".repeat(110), NOTES)).status, 431);
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn a_silent_caller_is_closed_in_time() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.head_time = Duration::from_millis(100);
+    });
+    assert!(gateway.caller().is_closed(), "not a byte was sent");
+    let mut half = gateway.caller();
+    half.send("PATCH /v1.0 HTTP/1.1\r\nHost:");
+    assert!(half.is_closed(), "half a head was sent");
+    let mut kept = gateway.caller();
+    assert_eq!(kept.ask(patch(NOTES)).status, 200);
+    assert!(kept.is_closed(), "nothing followed");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let mut caller = gateway.caller();
+    caller.send(patch(NOTES) + &patch(REMOVE) + &patch(NOTES));
+    let answers = [(); 3].map(|()| caller.reply().status);
+    assert_eq!(answers, [200, 422, 200]);
+    assert_eq!(upstream.requests().len(), 2);
+}
