@@ -141,6 +141,22 @@ pub enum UnknownMembers {
 }
 
 impl<'a> Patch<'a> {
+    /// Replaces every pointer by what `map` makes of it.
+    pub fn map_pointers(&mut self, map: impl Fn(&Pointer<'a>) -> Pointer<'a>) {
+        for op in &mut self.ops {
+            match op {
+                Op::Add { path, .. }
+                | Op::Remove { path }
+                | Op::Replace { path, .. }
+                | Op::Test { path, .. } => *path = map(path),
+                Op::Copy { from, path } | Op::Move { from, path } => {
+                    *from = map(from);
+                    *path = map(path);
+                }
+            }
+        }
+    }
+
     /// What the ops do to a document, in order.
     pub fn effects(&self) -> impl Iterator<Item = Effect<'_, 'a>> {
         self.ops.iter().enumerate().flat_map(|(index, op)| effect::of(index, op))

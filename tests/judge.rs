@@ -232,3 +232,39 @@ fn every_document_that_the_sandbox_stores_fits_the_schema() {
         assert!(misfits.is_empty(), "{}: {misfits:?}", seed["id"]);
     }
 }
+
+#[test]
+fn names_in_another_case_are_judged_as_the_known_ones_where_the_policy_folds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shipped = include_str!("../config/policies/partner-center-referrals.yaml");
+    let schema = format!("schema: {}/schemas/", env!("CARGO_MANIFEST_DIR"));
+    let folding =
+        shipped.replace("case: exact", "case: fold").replace("schema: ../../schemas/", &schema);
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, folding).expect("written");
+    let policy = load_policy(Source::Disk, &file).expect("a policy");
+    let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("normal");
+    let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else { panic!("a route") };
+    let verdict = |body: String, current: &str| {
+        let body = Bytes::from(body);
+        let current = Current::read(route, None, current.as_bytes()).expect("a document");
+        let facts = Facts::read(route, &IfMatch::Absent, &body);
+        match policy.judge(&facts, Some(&current)).verdict {
+            Verdict::Permit(permit) => {
+                assert_eq!(permit.body(), &body);
+                "permit".to_owned()
+            }
+            Verdict::Refuse(found) => found.iter().map(|v| v.code.to_string()).collect(),
+            Verdict::NeedsCurrent(_) => "needs current".to_owned(),
+        }
+    };
+    let upper = WON.replace("/status", "/Status").replace("/substatus", "/SubStatus");
+    assert_eq!(verdict(upper.clone(), &referral("Active/Accepted")), "permit");
+    assert_eq!(verdict(upper, &referral("Closed/Lost")), "transition-forbidden");
+    let twice = WON.replace("/substatus", "/Status");
+    let twice = verdict(twice, &referral("Active/Accepted"));
+    assert!(twice.contains("value-invalid"), "`/Status` is no way around: {twice}");
+    let id = r#"[{"op":"replace","path":"/ID","value":"x"}]"#;
+    let id = verdict(id.to_owned(), &referral("Active/Accepted"));
+    assert!(id.starts_with("pointer-forbidden"), "{id}");
+}

@@ -22,3 +22,5 @@ mod proxy;
 mod reading;
 // The shipped policy, through the judge alone.
 mod judge;
+// Traps in the crates we stand on.
+mod traps;

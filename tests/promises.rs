@@ -286,6 +286,7 @@ fn route(world: &World) -> Route {
             name: "r".into(),
             schema,
             graph: Some(graph),
+            folds_case: false,
             tag: None,
         })),
         rules,

@@ -57,6 +57,10 @@ pub struct Resource {
     /// What to do with places that the schema does not describe.
     #[serde(default)]
     pub undescribed: Choice,
+    /// Whether the API takes names that differ only in case for the same. With `fold`, an op on
+    /// `/Status` meets the rules of `/status`; with `exact` it is refused.
+    #[serde(default)]
+    pub case: Case,
     /// A JSON Pointer to the entity tag inside a document, for an API that sends no `ETag` header.
     #[serde(default)]
     pub tag: String,
@@ -73,6 +77,17 @@ pub struct Resource {
     #[serde(default)]
     #[schemars(with = "States")]
     pub states: Option<States>,
+}
+
+/// How the API compares names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Case {
+    /// By code point.
+    #[default]
+    Exact,
+    /// Whatever their case.
+    Fold,
 }
 
 /// Refuse it, or let it pass.

@@ -40,7 +40,13 @@ impl<'f> Facts<'f> {
 fn read_change<'f>(route: &Route, body: &'f Bytes) -> Result<Change<'f>, Violations> {
     let bounds = route.bounds;
     match route.body {
-        BodyForm::JsonPatch => Patch::read(body, bounds, route.unknown_members).map(Change::Patch),
+        BodyForm::JsonPatch => {
+            let mut patch = Patch::read(body, bounds, route.unknown_members)?;
+            if let Some(resource) = route.resource.as_ref().filter(|resource| resource.folds_case) {
+                patch.map_pointers(|pointer| resource.schema.fold(pointer));
+            }
+            Ok(Change::Patch(patch))
+        }
         BodyForm::Document => {
             let bounds = Bounds { items: bounds.values, ..bounds };
             let value = json::read(body, bounds)

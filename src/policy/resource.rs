@@ -15,6 +15,9 @@ pub struct Resource {
     pub schema: Arc<Schema>,
     /// The states and the steps between them, if it has any.
     pub graph: Option<Arc<Graph>>,
+    /// Whether the API takes names that differ only in case for the same: then an op on `/Status`
+    /// is judged as one on `/status`.
+    pub folds_case: bool,
     /// Where a document carries its entity tag, if it does.
     pub tag: Option<Pointer<'static>>,
 }

@@ -98,6 +98,18 @@ impl Schema {
         pointer.tokens().fold(self.root(), |place, token| place.child(&token))
     }
 
+    /// `pointer` with each name that the schema knows in another case written as the schema has it.
+    pub fn fold(&self, pointer: &Pointer<'_>) -> Pointer<'static> {
+        let mut folded = Pointer::ROOT;
+        let mut place = self.root();
+        for token in pointer.tokens() {
+            let known = place.case_variant(&token).unwrap_or(&token);
+            folded = folded.join(known);
+            place = place.child(known);
+        }
+        folded
+    }
+
     /// Whether `document` fits the whole schema.
     pub fn fits(&self, document: &Value<'_>) -> bool {
         self.validators.first().is_some_and(|validator| validator.is_valid(document))
@@ -138,12 +150,11 @@ fn misfit(error: &ValidationError<'_>) -> Misfit {
     };
     let message = match error.kind() {
         ValidationErrorKind::Enum { .. } => "the value is not one of those listed".to_owned(),
-        // These two name members of the body.
-        ValidationErrorKind::AdditionalProperties { .. } => {
-            "a member is not allowed here".to_owned()
-        }
-        ValidationErrorKind::UnevaluatedProperties { .. } => {
-            "a member is not allowed here".to_owned()
+        // These name members of the body.
+        ValidationErrorKind::AdditionalProperties { .. }
+        | ValidationErrorKind::PropertyNames { .. }
+        | ValidationErrorKind::UnevaluatedProperties { .. } => {
+            "a member with such a name is not allowed here".to_owned()
         }
         _ => error.masked().to_string(),
     };

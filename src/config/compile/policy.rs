@@ -117,7 +117,9 @@ impl Reading {
             rest.push(Rule::Transition(Transition { graph: Arc::clone(&compiled), edits }));
             graph = Some(compiled);
         }
-        let resource = Arc::new(Resource { name: name.to_owned(), schema, graph, tag });
+        let folds_case = wanted.case == file::Case::Fold;
+        let resource = Resource { name: name.to_owned(), schema, graph, folds_case, tag };
+        let resource = Arc::new(resource);
         Some(Compiled { resource, ops, paths: vec![Rule::Paths(Paths { allowed })], rest })
     }
 

@@ -172,10 +172,14 @@ impl<'s> Place<'s> {
         names
     }
 
-    /// The described name that `token` is in another case, if it is one.
+    /// The described name that `token` is in another case, if it is one and not itself described.
     pub fn case_variant(&self, token: &str) -> Option<&'s str> {
         let folded = token.to_lowercase();
-        self.names().into_iter().find(|name| *name != token && name.to_lowercase() == folded)
+        let names = self.names();
+        if names.contains(&token) {
+            return None;
+        }
+        names.into_iter().find(|name| name.to_lowercase() == folded)
     }
 }
 
