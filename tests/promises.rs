@@ -256,7 +256,7 @@ fn route(world: &World) -> Route {
     let mut rules = vec![
         Rule::Precondition(Precondition { required: false }),
         Rule::Operations(Operations { allowed: world.ops.clone(), empty: false }),
-        Rule::Paths(Paths { allowed: allowed.collect() }),
+        Rule::Paths(Paths::new(allowed.collect())),
         Rule::Schema(FitsSchema { schema: Arc::clone(&schema), undescribed: world.undescribed }),
         Rule::Immutable(Immutable {
             fields: world.immutable.iter().map(|field| pattern(field)).collect(),

@@ -3,8 +3,9 @@
 
 mod compile;
 mod place;
+mod spot;
 
-pub use place::{Need, Place};
+pub use place::Place;
 
 use crate::json::{Borrowed, Value};
 use crate::patch::Pointer;
@@ -22,6 +23,8 @@ const ERRORS: usize = 4;
 pub struct Schema {
     shapes: Vec<Shape>,
     validators: Vec<Validator<Borrowed>>,
+    /// The places that the shapes list by name, the whole document first.
+    spots: Vec<spot::Spot>,
 }
 
 /// What one sub-schema says of what stands beneath it.
@@ -103,9 +106,9 @@ impl Schema {
         let mut folded = Pointer::ROOT;
         let mut place = self.root();
         for token in pointer.tokens() {
-            let known = place.case_variant(&token).unwrap_or(&token);
-            folded = folded.join(known);
-            place = place.child(known);
+            let known = place.case_variant(&token).unwrap_or_else(|| token.into_owned());
+            folded = folded.join(&known);
+            place = place.child(&known);
         }
         folded
     }
@@ -127,15 +130,6 @@ impl Schema {
             return vec![Misfit { pointer: String::new(), message, accepted: Vec::new() }];
         };
         validator.iter_errors(value).take(ERRORS).map(|error| misfit(&error)).collect()
-    }
-
-    /// The names of the properties that are described at `shape`.
-    fn names(&self, shape: usize) -> impl Iterator<Item = &str> {
-        self.shapes
-            .get(shape)
-            .into_iter()
-            .flat_map(|shape| shape.properties.keys())
-            .map(String::as_str)
     }
 }
 

@@ -120,7 +120,7 @@ impl Reading {
         let folds_case = wanted.case == file::Case::Fold;
         let resource = Resource { name: name.to_owned(), schema, graph, folds_case, tag };
         let resource = Arc::new(resource);
-        Some(Compiled { resource, ops, paths: vec![Rule::Paths(Paths { allowed })], rest })
+        Some(Compiled { resource, ops, paths: vec![Rule::Paths(Paths::new(allowed))], rest })
     }
 
     fn schema(&mut self, file: &Policies, at: &str, wanted: &file::Resource) -> Option<Schema> {

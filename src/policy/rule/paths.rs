@@ -11,8 +11,11 @@ use crate::violation::{Code, Violation, closest};
 /// The places that ops may reach.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    /// The allowed ones.
-    pub allowed: Vec<AllowedPath>,
+    allowed: Vec<AllowedPath>,
+    /// Those without a wildcard, by their text and in its order.
+    plain: Vec<(String, usize)>,
+    /// The others.
+    wild: Vec<usize>,
 }
 
 /// One place, or a pattern of them.
@@ -26,13 +29,30 @@ pub struct AllowedPath {
     pub subtree: bool,
 }
 
-impl AllowedPath {
-    fn admits(&self, op: OpName, pointer: &Pointer<'_>) -> bool {
-        self.ops.contains(&op) && self.pattern.matches(pointer)
-    }
-}
-
 impl Paths {
+    /// Only the places `allowed` may be reached.
+    pub fn new(allowed: Vec<AllowedPath>) -> Self {
+        let (mut plain, mut wild) = (Vec::new(), Vec::new());
+        for (at, path) in allowed.iter().enumerate() {
+            match path.pattern.pointer() {
+                Some(pointer) => plain.push((pointer.text().to_owned(), at)),
+                None => wild.push(at),
+            }
+        }
+        plain.sort();
+        Self { allowed, plain, wild }
+    }
+
+    /// The entries that speak of `pointer`.
+    fn about(&self, pointer: &Pointer<'_>) -> impl Iterator<Item = &AllowedPath> {
+        let text = pointer.text();
+        let first = self.plain.partition_point(|(plain, _)| plain.as_str() < text);
+        let plain = self.plain.iter().skip(first).take_while(move |(plain, _)| plain == text);
+        let plain = plain.filter_map(|(_, at)| self.allowed.get(*at));
+        let wild = self.wild.iter().filter_map(|at| self.allowed.get(*at));
+        plain.chain(wild.filter(move |path| path.pattern.matches(pointer)))
+    }
+
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         for (index, op, place) in proposal.ops() {
             if report.has(Code::OpForbidden, index) {
@@ -76,7 +96,7 @@ impl Paths {
         pointer: &Pointer<'_>,
         report: &mut Report,
     ) -> bool {
-        if self.allowed.iter().any(|allowed| allowed.admits(op, pointer)) {
+        if self.about(pointer).any(|allowed| allowed.ops.contains(&op)) {
             return true;
         }
         report.push(self.forbidden(op, pointer).op(index));
@@ -97,8 +117,8 @@ impl Paths {
     }
 
     fn admits_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> bool {
-        self.allowed.iter().any(|allowed| {
-            (allowed.subtree || allowed.pattern.is_deep()) && allowed.admits(op, pointer)
+        self.about(pointer).any(|allowed| {
+            (allowed.subtree || allowed.pattern.is_deep()) && allowed.ops.contains(&op)
         })
     }
 
@@ -130,8 +150,7 @@ impl Paths {
         if accepted.is_empty() {
             accepted = known.into_iter().take(6).collect();
         }
-        let other = self.allowed.iter().find(|allowed| allowed.pattern.matches(pointer));
-        let message = match other {
+        let message = match self.about(pointer).next() {
             Some(_) => format!("`{op}` is not among the ops that are allowed at this place"),
             None => format!("`{op}` may not reach this place"),
         };

@@ -1,5 +1,6 @@
 //! From a JSON Schema to shapes and validators, at load.
 
+use super::spot::Spot;
 use super::{Rest, Schema, Shape};
 use crate::json::Borrowed;
 
@@ -37,13 +38,15 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         known: HashMap::new(),
     };
     compiler.shape("")?;
+    compiler.refuse_cycles()?;
     compiler.mark();
     let Compiler { validators: mut map, shapes, keys, .. } = compiler;
     let validators = keys
         .iter()
         .map(|key| take(&mut map, key).ok_or_else(|| format!("no validator for `#{key}`")))
         .collect::<Result<_, _>>()?;
-    Ok(Schema { shapes, validators })
+    let spots = Spot::all(&shapes);
+    Ok(Schema { shapes, validators, spots })
 }
 
 const DIALECTS: [&str; 5] = [
@@ -194,6 +197,21 @@ impl<'s> Compiler<'s> {
             Some(format!("/{key}/{}", escape(name)))
         });
         definitions.next().ok_or_else(|| format!("`$ref` leads nowhere: `{reference}`"))
+    }
+
+    /// A sub-schema that leads to itself without going deeper says nothing, and never ends.
+    fn refuse_cycles(&self) -> Result<(), String> {
+        let here = |shape: &Shape| {
+            shape.also.iter().chain(shape.either.iter().flatten()).copied().collect()
+        };
+        let edges: Vec<Vec<usize>> = self.shapes.iter().map(here).collect();
+        let cyclic = (0..edges.len()).find(|at| reached(&edges, *at).get(*at) == Some(&true));
+        match cyclic.and_then(|at| self.keys.get(at)) {
+            Some(key) => {
+                Err(format!("the sub-schema at `#{key}` refers to itself without going deeper"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Marks what can be told only once every shape is known: see [`Shape::explainable`] and

@@ -1,0 +1,286 @@
+//! The shapes that hold at a place, and how a token leads from one place to the next.
+
+use super::{Rest, Shape};
+use crate::json::{Borrowed, Value};
+use crate::patch::pointer;
+
+use jsonschema::Validator;
+
+use std::collections::HashMap;
+
+/// The most places that are worked out at load.
+const SPOTS: usize = 10_000;
+
+/// The most branches that are followed side by side.
+const BRANCHES: usize = 64;
+
+/// A place, and what follows from its core.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) core: Core,
+    pub(super) holds_read_only: bool,
+    pub(super) may_be_container: bool,
+    /// The places of the names that are listed, in the order of the names.
+    children: Vec<(Box<str>, usize)>,
+    /// The place of every element alike.
+    element: Option<usize>,
+}
+
+/// What makes two places the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Core {
+    /// All of these hold here.
+    pub(super) holds: Vec<usize>,
+    /// Of each set one must hold, or nothing need hold where a branch says nothing of the place.
+    either: Vec<Vec<Self>>,
+    /// Whether there were more branches than are followed: only the whole document can tell.
+    lost: bool,
+    /// Whether the schema says anything of the place.
+    pub(super) described: bool,
+    /// Whether nothing may stand here.
+    pub(super) forbidden: bool,
+    /// Whether it, or what stands above it, is `readOnly`.
+    pub(super) read_only: bool,
+    pub(super) whole_on_write: Option<&'static str>,
+    pub(super) whole_on_remove: Option<&'static str>,
+}
+
+impl Spot {
+    pub(super) fn root(shapes: &[Shape]) -> Self {
+        Self::of(Core { described: true, ..Core::default() }.holding(&[0], shapes), shapes)
+    }
+
+    fn of(core: Core, shapes: &[Shape]) -> Self {
+        Self {
+            holds_read_only: core.holds_read_only(shapes),
+            may_be_container: core.may_be_container(shapes),
+            core,
+            children: Vec::new(),
+            element: None,
+        }
+    }
+
+    /// Every place that `shapes` list by name, the whole document first.
+    pub(super) fn all(shapes: &[Shape]) -> Vec<Self> {
+        let root = Self::root(shapes);
+        let mut known = HashMap::from([(root.core.clone(), 0)]);
+        let mut spots = vec![root];
+        let mut at = 0;
+        while let Some(spot) = spots.get(at).cloned() {
+            let mut place = |token: &str| {
+                let core = spot.core.step(token, shapes);
+                if let Some(known) = known.get(&core) {
+                    return Some(*known);
+                }
+                let next = spots.len();
+                (next < SPOTS).then(|| {
+                    known.insert(core.clone(), next);
+                    spots.push(Self::of(core, shapes));
+                    next
+                })
+            };
+            let names = spot.names(shapes);
+            let children = names.iter().filter_map(|name| Some((Box::from(*name), place(name)?)));
+            let children: Vec<(Box<str>, usize)> = children.collect();
+            let element = if spot.core.elements_are_alike(shapes) { place("-") } else { None };
+            if let Some(spot) = spots.get_mut(at) {
+                (spot.children, spot.element) = (children, element);
+            }
+            at += 1;
+        }
+        spots
+    }
+
+    /// Where `token` leads, if that was worked out at load.
+    pub(super) fn child(&self, token: &str) -> Option<usize> {
+        if self.element.is_some() && (token == "-" || pointer::index(token).is_some()) {
+            return self.element;
+        }
+        let found = self.children.binary_search_by(|(name, _)| (**name).cmp(token)).ok()?;
+        self.children.get(found).map(|(_, at)| *at)
+    }
+
+    /// Where `token` leads.
+    pub(super) fn step(&self, token: &str, shapes: &[Shape]) -> Self {
+        Self::of(self.core.step(token, shapes), shapes)
+    }
+
+    /// The names that are listed beneath, in their order.
+    pub(super) fn names<'s>(&self, shapes: &'s [Shape]) -> Vec<&'s str> {
+        let mut names = self.core.names(shapes);
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+impl Core {
+    fn holding(mut self, more: &[usize], shapes: &[Shape]) -> Self {
+        self.holds.extend_from_slice(more);
+        self.read_only |= self.closure(shapes).any(|shape| shape.read_only);
+        self
+    }
+
+    /// The shapes that hold here with those they refer to, each once.
+    fn closure<'s>(&self, shapes: &'s [Shape]) -> impl Iterator<Item = &'s Shape> + use<'s> {
+        let mut found: Vec<usize> = Vec::with_capacity(self.holds.len());
+        let mut open = self.holds.clone();
+        while let Some(at) = open.pop() {
+            if !found.contains(&at) {
+                found.push(at);
+                open.extend(shapes.get(at).iter().flat_map(|shape| &shape.also));
+            }
+        }
+        found.into_iter().filter_map(|at| shapes.get(at))
+    }
+
+    fn step(&self, token: &str, shapes: &[Shape]) -> Self {
+        let mut child = Self {
+            read_only: self.read_only,
+            whole_on_write: self.whole_on_write,
+            whole_on_remove: self.whole_on_remove,
+            lost: self.lost,
+            ..Self::default()
+        };
+        let mut holds = Vec::new();
+        let mut either: Vec<Vec<Self>> = Vec::new();
+        for shape in self.closure(shapes) {
+            child.whole_on_write = child.whole_on_write.or(shape.whole_on_write);
+            child.whole_on_remove = child.whole_on_remove.or(shape.whole_on_remove);
+            match shape.step(token) {
+                Step::Unsaid => {}
+                Step::Forbidden => child.forbidden = true,
+                Step::To(next) => {
+                    child.described = true;
+                    holds.extend(next);
+                }
+            }
+            either.extend(shape.either.iter().map(|branches| {
+                branches.iter().map(|at| Self::default().holding(&[*at], shapes)).collect()
+            }));
+        }
+        for branches in either.iter().chain(&self.either) {
+            let mut places: Vec<Self> = Vec::with_capacity(branches.len());
+            for place in branches.iter().map(|place| place.step(token, shapes)) {
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+            child.described |= places.iter().any(|place| place.described && !place.forbidden);
+            child.read_only |= !places.is_empty() && places.iter().all(|place| place.read_only);
+            child.either.push(places);
+        }
+        if child.branches() > BRANCHES {
+            // Branches that recurse multiply with every token. Beyond this the whole document
+            // decides: it is asked for, and until then nothing may change here.
+            child.either.clear();
+            child.lost = true;
+        }
+        if child.lost {
+            (child.described, child.read_only) = (true, true);
+        }
+        child.holding(&holds, shapes)
+    }
+
+    /// How many places there are in its sets, and in theirs.
+    fn branches(&self) -> usize {
+        self.either.iter().flatten().map(|place| 1 + place.branches()).sum()
+    }
+
+    /// Whether any index, and `-`, leads to the same place.
+    fn elements_are_alike(&self, shapes: &[Shape]) -> bool {
+        self.either.is_empty()
+            && self.closure(shapes).all(|shape| {
+                !shape.object && shape.array && shape.prefix.is_empty() && shape.either.is_empty()
+            })
+    }
+
+    fn holds_read_only(&self, shapes: &[Shape]) -> bool {
+        self.closure(shapes).any(|shape| shape.holds_read_only)
+            || self.either.iter().flatten().any(|place| place.holds_read_only(shapes))
+    }
+
+    fn may_be_container(&self, shapes: &[Shape]) -> bool {
+        self.closure(shapes).all(|shape| shape.object || shape.array)
+            && self
+                .either
+                .iter()
+                .all(|places| places.iter().any(|place| place.may_be_container(shapes)))
+    }
+
+    fn names<'s>(&self, shapes: &'s [Shape]) -> Vec<&'s str> {
+        let own = self.closure(shapes);
+        let branches = self.closure(shapes).flat_map(|shape| shape.either.iter().flatten());
+        let branches = branches.map(|at| Self::default().holding(&[*at], shapes));
+        own.flat_map(|shape| shape.properties.keys().map(String::as_str))
+            .chain(branches.flat_map(|place| place.names(shapes)))
+            .chain(self.either.iter().flatten().flat_map(|place| place.names(shapes)))
+            .collect()
+    }
+
+    pub(super) fn fits(&self, value: &Value<'_>, validators: &[Validator<Borrowed>]) -> bool {
+        !self.forbidden
+            && self
+                .holds
+                .iter()
+                .all(|at| validators.get(*at).is_none_or(|validator| validator.is_valid(value)))
+            && self.either.iter().all(|places| {
+                // A branch that says nothing of the place lets anything stand there.
+                places.iter().any(|place| {
+                    !place.forbidden && (!place.described || place.fits(value, validators))
+                })
+            })
+    }
+}
+
+/// Where one token leads from one shape.
+enum Step {
+    Unsaid,
+    Forbidden,
+    To(Vec<usize>),
+}
+
+impl Shape {
+    fn step(&self, token: &str) -> Step {
+        let index = if token == "-" { Some(usize::MAX) } else { pointer::index(token) };
+        match index {
+            Some(index) if self.array && !self.object => self.element(index),
+            // Whether an object or an array stands here is not known: neither is demanded.
+            Some(index) if self.array => match (self.member(token), self.element(index)) {
+                (Step::To(shapes), Step::Unsaid) | (Step::Unsaid, Step::To(shapes)) => {
+                    Step::To(shapes)
+                }
+                (Step::Forbidden, other) | (other, Step::Forbidden) => other,
+                (_, _) => Step::Unsaid,
+            },
+            _ if self.object => self.member(token),
+            _ => Step::Forbidden,
+        }
+    }
+
+    fn member(&self, name: &str) -> Step {
+        let mut found: Vec<usize> = self.properties.get(name).copied().into_iter().collect();
+        let matching = self.patterns.iter().filter(|(pattern, _)| pattern.is_match(name));
+        found.extend(matching.map(|(_, at)| *at));
+        if found.is_empty() { self.additional.step() } else { Step::To(found) }
+    }
+
+    fn element(&self, index: usize) -> Step {
+        match self.prefix.get(index) {
+            Some(at) => Step::To(vec![*at]),
+            // What is appended may land on any index.
+            None if index == usize::MAX && !self.prefix.is_empty() => Step::Unsaid,
+            None => self.items.step(),
+        }
+    }
+}
+
+impl Rest {
+    fn step(&self) -> Step {
+        match self {
+            Self::Open => Step::Unsaid,
+            Self::Closed => Step::Forbidden,
+            Self::Is(at) => Step::To(vec![*at]),
+        }
+    }
+}
