@@ -10,6 +10,8 @@ use crate::violation::{Code, Violation, Violations};
 
 use bytes::Bytes;
 
+use std::cell::OnceCell;
+
 /// A request, as the rules see it.
 #[derive(Debug)]
 pub struct Facts<'f> {
@@ -104,8 +106,8 @@ pub(super) struct Proposal<'o, 'f> {
 /// The documents before and after the change, as far as they are known.
 #[derive(Debug)]
 pub(super) enum Outcome<'o, 'f> {
-    /// Judged by the patch alone.
-    Partial { before: Partial<'o, 'f>, after: Partial<'o, 'f> },
+    /// Judged by the patch alone. What it tells is worked out once some rule asks.
+    Partial { patch: &'o Patch<'f>, around: OnceCell<(Partial<'o, 'f>, Partial<'o, 'f>)> },
     /// Judged against the current document.
     Whole { before: &'o Value<'f>, after: Value<'f> },
 }
@@ -117,10 +119,7 @@ impl<'o, 'f> Proposal<'o, 'f> {
         current: Option<&'o Current<'f>>,
     ) -> Result<Self, Inapplicable> {
         let outcome = match current {
-            None => {
-                let (before, after) = Partial::around(patch);
-                Outcome::Partial { before, after }
-            }
+            None => Outcome::Partial { patch, around: OnceCell::new() },
             Some(current) => {
                 let after = apply(patch, current.document.clone())?;
                 Outcome::Whole { before: &current.document, after }
@@ -147,7 +146,9 @@ impl<'f> Outcome<'_, 'f> {
     /// What stands at `pointer` before the change.
     pub(super) fn before(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
         match self {
-            Self::Partial { before, .. } => before.at(pointer),
+            Self::Partial { patch, around } => {
+                around.get_or_init(|| Partial::around(patch)).0.at(pointer)
+            }
             Self::Whole { before, .. } => found(before, pointer),
         }
     }
@@ -155,7 +156,9 @@ impl<'f> Outcome<'_, 'f> {
     /// What stands at `pointer` after it.
     pub(super) fn after(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
         match self {
-            Self::Partial { after, .. } => after.at(pointer),
+            Self::Partial { patch, around } => {
+                around.get_or_init(|| Partial::around(patch)).1.at(pointer)
+            }
             Self::Whole { after, .. } => found(after, pointer),
         }
     }

@@ -98,6 +98,13 @@ impl<'b> Line<'b> {
 
     fn string(&mut self, text: &str) {
         self.buffer.push(b'"');
+        let plain = |byte: u8| byte >= 0x20 && byte != 0x7f && byte != b'"' && byte != b'\\';
+        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+            // Nearly every text is.
+            self.buffer.extend_from_slice(text.as_bytes());
+            self.buffer.push(b'"');
+            return;
+        }
         for byte in text.bytes() {
             match byte {
                 b'"' | b'\\' => self.buffer.extend([b'\\', byte]),

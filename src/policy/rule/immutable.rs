@@ -41,7 +41,14 @@ impl Immutable {
     /// An effect on such a field is at fault, unless it may come to nothing.
     fn check_effects(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         for effect in proposal.patch.effects().filter(|effect| effect.touch != Touch::Read) {
-            if !self.reaches(&effect) {
+            let own = proposal.places.get(effect.op).filter(|_| {
+                proposal.patch.ops.get(effect.op).is_some_and(|op| op.path() == effect.pointer)
+            });
+            let reached = match own {
+                Some(place) => self.reaches(&effect, place),
+                None => self.reaches(&effect, &self.schema.place(effect.pointer)),
+            };
+            if !reached {
                 continue;
             }
             let others = proposal.patch.effects().filter(|other| {
@@ -69,12 +76,11 @@ impl Immutable {
     }
 
     /// Whether such a field stands at the effect's place, above it, or beneath it.
-    fn reaches(&self, effect: &Effect<'_, '_>) -> bool {
-        let place = self.schema.place(effect.pointer);
+    fn reaches(&self, effect: &Effect<'_, '_>, place: &Place<'_>) -> bool {
         let appended = effect.pointer.split_last().is_some_and(|(_, last)| last == "-");
         let beneath = match effect.value {
             // Nothing stood there before, so that only what the value names is written.
-            Some(value) if appended => names_read_only(value, &place),
+            Some(value) if appended => place.holds_read_only() && names_read_only(value, place),
             _ => place.holds_read_only(),
         };
         place.is_read_only()
