@@ -30,7 +30,7 @@ impl Command {
                 Ok(found) => println!("{} is valid: {found}", file.display()),
                 Err(errors) => {
                     eprintln!("{errors}");
-                    worst = worst.max(if file.is_file() { 1 } else { 2 });
+                    worst = worst.max(if Source::Disk.read(file).is_ok() { 1 } else { 2 });
                 }
             }
         }

@@ -5,6 +5,7 @@ use crate::config::File;
 use crate::config::gateway::GatewayFile;
 
 use http::{HeaderName, Uri};
+use tracing_subscriber::EnvFilter;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -82,6 +83,10 @@ impl Reading {
             self.keep(noted.map_err(|error| {
                 file.error("/upstream/ca_file", format!("`ca_file` {}", error.message))
             }));
+        }
+        if EnvFilter::try_new(&value.log.level).is_err() {
+            let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
+            self.errors.push(file.error("/log/level", message));
         }
         let (upstream, timeouts) = (&value.upstream, &value.timeouts);
         Some(Gateway {
