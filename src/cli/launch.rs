@@ -42,14 +42,12 @@ pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
     let settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
-    let server = server::start(settings, live.clone(), access_log).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", gateway.listen))
-    })?;
+    let server = server::start(settings, live.clone(), access_log)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
     let again: admin::Reload = Arc::new(move || again.run());
-    let admin = admin::start(gateway.admin, live, server.draining(), again).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", gateway.admin))
-    })?;
+    let admin = admin::start(gateway.admin, live, server.draining(), again)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
     Ok(Launched { server, admin, sandbox, reload })
 }
 
