@@ -25,7 +25,9 @@ enum Node {
 impl Tree {
     /// The tree of `text`.
     pub(super) fn parse(text: &str) -> Result<Self, (Option<Place>, String)> {
-        let parsed: Result<Spanned<Node>, _> = serde_saphyr::from_str(text);
+        // YAML 1.2: `off`, `no` and `n` are texts, and only `true` and `false` are not.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let parsed: Result<Spanned<Node>, _> = serde_saphyr::from_str_with_options(text, options);
         parsed.map(Self::from).map_err(|error| {
             let error = error.without_snippet();
             let place = error.location().map(Place::from);
@@ -143,5 +145,17 @@ impl<'de> Visitor<'de> for NodeVisitor {
             members.push((key.value, key.referenced.into(), value.into()));
         }
         Ok(Node::Map(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_true_and_false_are_truth_values() {
+        let tree = Tree::parse("[off, no, n, on, yes, y, true, False]").expect("YAML");
+        let expected = r#"["off","no","n","on","yes","y",true,false]"#;
+        assert_eq!(tree.to_json().to_string(), expected);
     }
 }
