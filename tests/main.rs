@@ -8,8 +8,12 @@
     reason = "a test may fail by panicking"
 )]
 
+// The program, from outside.
+mod cli;
 // The public test vectors.
 mod conformance;
+// What the documents say.
+mod docs;
 // Real sockets, a scripted upstream, and callers that misbehave.
 mod harness;
 // The shape of the code.
