@@ -1,6 +1,7 @@
 //! A rejection as the caller sees it: problem details (RFC 9457), or the API's own envelope.
 //!
-//! One table gives every rejection its status, slug and title. Nothing of the request is repeated.
+//! One table gives every rejection its status, slug and title. No value of the request
+//! is repeated; names and pointers are.
 
 mod envelope;
 
@@ -129,8 +130,8 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::Overloaded => "too many requests are under way; try again".into(),
         Rejection::RateLimited { .. } => "try again after the time in `Retry-After`".into(),
         Rejection::Refused(violations) => match violations.len() {
-            1 => "1 violation; nothing was sent to the API".into(),
-            count => format!("{count} violations; nothing was sent to the API").into(),
+            1 => "1 violation; the change was not sent to the API".into(),
+            count => format!("{count} violations; the change was not sent to the API").into(),
         },
         Rejection::Unidentified => "no known partner is named by the request".into(),
         Rejection::Unrouted => "no route of the policy has this path".into(),

@@ -122,6 +122,8 @@ impl Drop for Waiting<'_> {
 /// How a request was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// The policy permitted it without a version that it could be pinned to.
+    Advisory,
     /// The policy permitted it.
     Permit,
     /// The policy refused it.
@@ -134,6 +136,7 @@ impl Decision {
     /// The word in the log.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Advisory => "advisory",
             Self::Permit => "permit",
             Self::Refuse => "refuse",
             Self::Reject => "reject",

@@ -123,5 +123,7 @@ fn a_version_without_a_strong_tag_is_refused_unless_the_policy_lets_it_pass() {
         let upstream = Upstream::start([version("W/\"a\"")]);
         let gateway = Gateway::with(&upstream, |setup| setup.advisory = advisory);
         assert_eq!(gateway.ask(patch(STATUS)).status, status);
+        let decision = if advisory { "advisory" } else { "refuse" };
+        assert_eq!(gateway.log()[0]["decision"], decision);
     }
 }

@@ -120,7 +120,9 @@ fn judge(
     match routed.snapshot.policy.judge(&facts, current.as_ref()).verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),
         Verdict::Permit(permit) => {
-            routed.trail.decision.set(Some(Decision::Permit));
+            let advisory = permit.is_advisory();
+            let decision = if advisory { Decision::Advisory } else { Decision::Permit };
+            routed.trail.decision.set(Some(decision));
             Ok(Ruling::Permit(permit))
         }
         Verdict::Refuse(violations) => {
