@@ -51,6 +51,7 @@ impl Policy {
     /// route reads the state, and what the route's policy says where it does not.
     pub fn judge(&self, facts: &Facts<'_>, current: Option<&Current<'_>>) -> Judgement {
         let mut report = Report::default();
+        let warns = |rule: &Rule| facts.route.warn.contains(&rule.name());
         match &facts.change {
             Err(violations) => return report.refuse(violations.clone()),
             Ok(Change::Patch(patch)) => {
@@ -58,19 +59,23 @@ impl Policy {
                     Err(inapplicable) => report.push(does_not_apply(&inapplicable)),
                     Ok(proposal) => {
                         for rule in &facts.route.rules {
-                            report.ask(rule, |report| rule.check_patch(facts, &proposal, report));
+                            report.ask(rule, warns(rule), |report| {
+                                rule.check_patch(facts, &proposal, report)
+                            });
                         }
                     }
                 }
             }
             Ok(Change::Document(document)) => {
                 for rule in &facts.route.rules {
-                    report.ask(rule, |report| rule.check_document(facts, document, report));
+                    report.ask(rule, warns(rule), |report| {
+                        rule.check_document(facts, document, report)
+                    });
                 }
             }
             Ok(Change::Nothing) => {
                 for rule in &facts.route.rules {
-                    report.ask(rule, |report| rule.check_request(facts, report));
+                    report.ask(rule, warns(rule), |report| rule.check_request(facts, report));
                 }
             }
         }
@@ -79,6 +84,9 @@ impl Policy {
         {
             let message = "`If-Match` names another version than the one that is stored now";
             report.push(Violation::new(Code::IfMatchFailed, message));
+        }
+        if facts.route.observe {
+            return report.observe(facts);
         }
         decide(facts, current, report)
     }
@@ -126,7 +134,15 @@ impl Report {
         self.refuse(violations)
     }
 
+    /// Lets everything pass that could be read, with a warning for each violation. Nothing is
+    /// fetched for it and nothing pinned: the request goes on as it came.
+    fn observe(mut self, facts: &Facts<'_>) -> Judgement {
+        let violations = std::mem::take(&mut self.violations);
+        self.warnings.append(violations);
+        self.conclude(Verdict::Permit(Permit::new(facts.body.clone(), None, false)))
+    }
+
     fn conclude(self, verdict: Verdict) -> Judgement {
-        Judgement { verdict, answers: self.answers }
+        Judgement { verdict, warnings: self.warnings, answers: self.answers }
     }
 }

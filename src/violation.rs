@@ -87,6 +87,12 @@ impl Violations {
         }
     }
 
+    /// Keeps those of `other` as well, as far as there is room.
+    pub fn append(&mut self, other: Self) {
+        self.more += other.more;
+        other.found.into_iter().for_each(|violation| self.push(violation));
+    }
+
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

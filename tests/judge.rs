@@ -235,14 +235,7 @@ fn every_document_that_the_sandbox_stores_fits_the_schema() {
 
 #[test]
 fn names_in_another_case_are_judged_as_the_known_ones_where_the_policy_folds() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let shipped = include_str!("../config/policies/partner-center-referrals.yaml");
-    let schema = format!("schema: {}/schemas/", env!("CARGO_MANIFEST_DIR"));
-    let folding =
-        shipped.replace("case: exact", "case: fold").replace("schema: ../../schemas/", &schema);
-    let file = folder.path().join("policy.yaml");
-    std::fs::write(&file, folding).expect("written");
-    let policy = load_policy(Source::Disk, &file).expect("a policy");
+    let policy = changed("case: exact", "case: fold");
     let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("normal");
     let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else { panic!("a route") };
     let verdict = |body: String, current: &str| {
@@ -267,4 +260,54 @@ fn names_in_another_case_are_judged_as_the_known_ones_where_the_policy_folds() {
     let id = r#"[{"op":"replace","path":"/ID","value":"x"}]"#;
     let id = verdict(id.to_owned(), &referral("Active/Accepted"));
     assert!(id.starts_with("pointer-forbidden"), "{id}");
+}
+
+/// The shipped policy with one thing written otherwise.
+fn changed(from: &str, to: &str) -> Policy {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shipped = include_str!("../config/policies/partner-center-referrals.yaml");
+    assert!(shipped.contains(from), "{from}");
+    let schema = format!("schema: {}/schemas/", env!("CARGO_MANIFEST_DIR"));
+    let text = shipped.replace(from, to).replace("schema: ../../schemas/", &schema);
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, text).expect("written");
+    load_policy(Source::Disk, &file).expect("a policy")
+}
+
+#[test]
+fn a_rule_that_warns_lets_pass_and_one_that_is_off_is_not_asked() {
+    let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("normal");
+    let judged = |policy: &Policy, body: &str| {
+        let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else {
+            panic!("a route")
+        };
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let judgement = policy.judge(&Facts::read(route, &IfMatch::Absent, &body), None);
+        let verdict = match judgement.verdict {
+            Verdict::Permit(_) => "permit".to_owned(),
+            Verdict::NeedsCurrent(_) => "needs current".to_owned(),
+            Verdict::Refuse(found) => found.iter().map(|v| v.code.to_string()).collect(),
+        };
+        (verdict, judgement.warnings.iter().map(|v| v.code.to_string()).collect::<Vec<_>>())
+    };
+    let lone = r#"[{"op":"replace","path":"/status","value":"Closed"}]"#;
+    let name = r#"[{"op":"replace","path":"/name","value":"n"}]"#;
+    let broken = r#"[{"op":"replace","path":"/name","value":"n","value":"m"}]"#;
+    let warns = changed(
+        "state: fetch",
+        "state: fetch\n    rules: { together: warn, transition: off, paths: warn }",
+    );
+    assert_eq!(judged(&warns, lone), ("permit".into(), vec!["fields-separated".into()]));
+    assert_eq!(judged(&warns, name), ("permit".into(), vec!["pointer-forbidden".into()]));
+    assert_eq!(judged(&warns, r#"[{"op":"remove","path":"/name"}]"#).0, "op-forbidden");
+    let steps = changed("state: fetch", "state: fetch\n    rules: { transition: warn }");
+    assert_eq!(judged(&steps, WON), ("permit".into(), vec![]), "nothing is read for a warning");
+    let observes = changed("state: fetch", "state: fetch\n    mode: observe");
+    assert_eq!(judged(&observes, WON), ("permit".into(), vec![]));
+    assert_eq!(judged(&observes, lone), ("permit".into(), vec!["fields-separated".into()]));
+    assert_eq!(
+        judged(&observes, broken).0,
+        "body-duplicate-member",
+        "what cannot be read is refused"
+    );
 }

@@ -290,6 +290,8 @@ fn route(world: &World) -> Route {
             tag: None,
         })),
         rules,
+        warn: Vec::new(),
+        observe: false,
     }
 }
 

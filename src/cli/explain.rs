@@ -127,6 +127,7 @@ fn print(judgement: &Judgement) -> ExitCode {
             Answer::Unasked => continue,
             Answer::Pass => "pass".to_owned(),
             Answer::NeedsCurrent(why) => format!("needs the current state: {why}"),
+            Answer::Warned(count) => format!("{count} of which the policy only warns"),
             Answer::Violated(1) => "1 violation".to_owned(),
             Answer::Violated(count) => format!("{count} violations"),
         };

@@ -234,6 +234,13 @@ pub struct Route {
     /// What to do where the current state carries no strong entity tag to pin it by.
     #[serde(default)]
     pub untagged: Choice,
+    /// Whether the rules are enforced. `observe` refuses only what cannot be read: every violation
+    /// becomes a warning, and the current state is not read.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What becomes of what each rule finds.
+    #[serde(default)]
+    pub rules: RuleModes,
     /// What to do with members of an op that RFC 6902 does not name.
     #[serde(default)]
     pub unknown_members: Choice,
@@ -278,6 +285,58 @@ pub enum State {
     Fetch,
     /// Never.
     Never,
+}
+
+/// Whether the rules of a route are enforced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Enforce,
+    /// They only warn, all of them.
+    Observe,
+}
+
+/// What becomes of what a rule finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleMode {
+    /// The request is refused.
+    #[default]
+    Enforce,
+    /// The rule is not asked.
+    Off,
+    /// The request passes, with a warning in the answer and in the log. A rule that warns never
+    /// makes the gateway read the current state.
+    Warn,
+}
+
+/// What becomes of what each rule finds.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleModes {
+    /// Fields that keep their value.
+    #[serde(default)]
+    pub immutable: RuleMode,
+    /// The ops that are allowed.
+    #[serde(default)]
+    pub operations: RuleMode,
+    /// The places that may be reached.
+    #[serde(default)]
+    pub paths: RuleMode,
+    /// What is demanded of `If-Match`.
+    #[serde(default)]
+    pub precondition: RuleMode,
+    /// Values that fit the schema.
+    #[serde(default)]
+    pub schema: RuleMode,
+    /// Fields that change only together.
+    #[serde(default)]
+    pub together: RuleMode,
+    /// States, and the steps between them.
+    #[serde(default)]
+    pub transition: RuleMode,
 }
 
 /// How much of a body is read.

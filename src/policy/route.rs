@@ -1,7 +1,7 @@
 //! Which rules a request meets: methods and a path template, decided on one normal form.
 
 use super::resource::Resource;
-use super::rule::Rule;
+use super::rule::{Name, Rule};
 use crate::json::Bounds;
 use crate::patch::UnknownMembers;
 
@@ -37,6 +37,10 @@ pub struct Route {
     pub resource: Option<Arc<Resource>>,
     /// What it demands.
     pub rules: Vec<Rule>,
+    /// The rules that only warn.
+    pub warn: Vec<Name>,
+    /// Whether nothing but what cannot be read is refused: every violation is only a warning.
+    pub observe: bool,
 }
 
 /// What the body of a request has to be.

@@ -153,6 +153,7 @@ impl Rule {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) violations: Violations,
+    pub(super) warnings: Violations,
     pub(super) answers: Answers,
     need: Option<&'static str>,
 }
@@ -173,15 +174,22 @@ impl Report {
         self.need = Some(why);
     }
 
-    /// Asks one rule and notes its answer.
-    pub(super) fn ask(&mut self, rule: &Rule, check: impl FnOnce(&mut Self)) {
+    /// Asks one rule and notes its answer. One that only warns asks for nothing.
+    pub(super) fn ask(&mut self, rule: &Rule, warns: bool, check: impl FnOnce(&mut Self)) {
         let before = self.violations.len();
+        let kept = warns.then(|| std::mem::take(&mut self.violations));
         self.need = None;
         check(self);
-        let answer = match (self.violations.len() - before, self.need) {
-            (0, None) => Answer::Pass,
-            (0, Some(why)) => Answer::NeedsCurrent(why),
-            (found, _) => Answer::Violated(found),
+        let found = self.violations.len() - if warns { 0 } else { before };
+        if let Some(kept) = kept {
+            let warnings = std::mem::replace(&mut self.violations, kept);
+            self.warnings.append(warnings);
+        }
+        let answer = match (found, self.need, warns) {
+            (0, Some(why), false) => Answer::NeedsCurrent(why),
+            (0, _, _) => Answer::Pass,
+            (found, _, false) => Answer::Violated(found),
+            (found, _, true) => Answer::Warned(found),
         };
         self.answers.set(rule.name(), answer);
     }

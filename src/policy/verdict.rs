@@ -71,6 +71,8 @@ pub enum Answer {
     NeedsCurrent(&'static str),
     /// So many violations.
     Violated(usize),
+    /// So many violations, of which the policy only warns.
+    Warned(usize),
 }
 
 /// A verdict, and what each rule said on the way to it.
@@ -78,6 +80,8 @@ pub enum Answer {
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
+    /// What the policy warns of without refusing it.
+    pub warnings: Violations,
     /// What each rule said.
     pub answers: Answers,
 }
@@ -102,7 +106,7 @@ impl Answers {
     pub fn need(&self) -> Option<&'static str> {
         self.0.iter().find_map(|answer| match answer {
             Answer::NeedsCurrent(why) => Some(*why),
-            Answer::Unasked | Answer::Pass | Answer::Violated(_) => None,
+            Answer::Unasked | Answer::Pass | Answer::Violated(_) | Answer::Warned(_) => None,
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::trail::Trail;
 use crate::limits::{Limit, Spent};
 use crate::partner::IdentitySource;
+use crate::violation::Violations;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -13,6 +14,8 @@ pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("upstream-re
 /// The media types of a patch that a resource takes (RFC 5789).
 pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
+/// What the policy warns of.
+const PATCHGATE_WARNING: HeaderName = HeaderName::from_static("patchgate-warning");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -160,6 +163,36 @@ pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.append(field, value);
         }
+    }
+}
+
+/// How many warnings an answer tells; the rest are counted.
+const WARNINGS: usize = 8;
+
+/// Tells what the policy warns of: a list of codes (RFC 9651), each with the op and the place.
+pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
+    if warnings.is_empty() {
+        return;
+    }
+    let mut text = String::new();
+    for violation in warnings.iter().take(WARNINGS) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(violation.code.slug());
+        if let Some(op) = violation.op {
+            text.push_str(&format!(";op={op}"));
+        }
+        if let Some(pointer) = &violation.pointer {
+            text.push_str(&format!(";at={}", structured_string(pointer)));
+        }
+    }
+    let untold = warnings.len().saturating_sub(WARNINGS);
+    if untold > 0 {
+        text.push_str(&format!(", more;count={untold}"));
+    }
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.append(PATCHGATE_WARNING, value);
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Trail {
     pub decision: Cell<Option<Decision>>,
     /// The codes of the violations that it was refused for.
     pub codes: RefCell<Vec<Code>>,
+    /// What the policy warns of.
+    pub warnings: RefCell<Violations>,
     /// The slug of the rejection that ended it.
     pub rejection: Cell<Option<&'static str>>,
     /// How far it came on its way upstream.
@@ -63,6 +65,7 @@ impl Trail {
             spent: Cell::new(None),
             decision: Cell::new(None),
             codes: RefCell::default(),
+            warnings: RefCell::default(),
             rejection: Cell::new(None),
             sent: Cell::new(Sent::Nothing),
             upstream_status: Cell::new(None),

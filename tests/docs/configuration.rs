@@ -26,7 +26,7 @@ resources:
       transitions: [{ from: [A], to: [A] }]
       edits: [{ in: [A] }]
 routes:
-  - { id: read, methods: [GET], path: /a, bounds: {} }
+  - { id: read, methods: [GET], path: /a, rules: {}, bounds: {} }
 ";
 
 fn yaml(text: &str) -> Value {

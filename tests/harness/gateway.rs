@@ -37,6 +37,7 @@ pub struct Setup {
     pub errors: ErrorForm,
     pub max_body: usize,
     pub advisory: bool,
+    pub observe: bool,
 }
 
 /// A gateway; dropped, it stops.
@@ -68,6 +69,7 @@ impl Gateway {
             errors: ErrorForm::Problem,
             max_body: 4096,
             advisory: false,
+            observe: false,
         };
         change(&mut setup);
         let live = Live::new(snapshot(&setup));
@@ -215,5 +217,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         state: StateSource::Fetch { advisory: setup.advisory },
         resource: None,
         rules: Vec::new(),
+        warn: Vec::new(),
+        observe: setup.observe,
     }
 }

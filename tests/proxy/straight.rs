@@ -138,3 +138,17 @@ fn unknown_paths_and_methods_are_told_apart() {
     assert!(reply.header("request-id").is_some());
     assert_eq!(upstream.connections(), 0);
 }
+
+#[test]
+fn what_is_only_warned_of_goes_on_and_the_answer_and_the_log_say_so() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| setup.observe = true);
+    let reply = gateway.ask(patch(REMOVE));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("patchgate-warning"), Some("op-forbidden;op=0;at=\"/notes\""));
+    assert_eq!(upstream.requests()[0].body, REMOVE.as_bytes());
+    assert_eq!(gateway.ask(patch(NOTES)).header("patchgate-warning"), None);
+    let log = gateway.log();
+    assert_eq!(log[0]["warnings"], serde_json::json!(["op-forbidden"]));
+    assert_eq!((&log[0]["decision"], &log[0]["codes"]), (&"permit".into(), &serde_json::json!([])));
+}

@@ -10,7 +10,7 @@ use crate::policy::pattern::Pattern;
 use crate::policy::resource::Resource;
 use crate::policy::route::BodyForm;
 use crate::policy::rule::{
-    AllowedPath, Edits, FitsSchema, Immutable, Operations, Paths, Precondition, Together,
+    AllowedPath, Edits, FitsSchema, Immutable, Name, Operations, Paths, Precondition, Together,
     Transition,
 };
 use crate::policy::schema::Schema;
@@ -219,6 +219,9 @@ impl Reading {
             rules.push(Rule::Operations(Operations { allowed: compiled.ops.clone(), empty }));
             rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
         }
+        let mode = |name| rule_mode(&wanted.rules, name);
+        rules.retain(|rule| mode(rule.name()) != file::RuleMode::Off);
+        let warn = Name::ALL.into_iter().filter(|name| mode(*name) == file::RuleMode::Warn);
         let bounds = &wanted.bounds;
         Some(Route {
             id: wanted.id.clone(),
@@ -248,6 +251,8 @@ impl Reading {
                 }
             },
             resource: compiled.map(|compiled| Arc::clone(&compiled.resource)),
+            warn: warn.collect(),
+            observe: wanted.mode == file::Mode::Observe,
             rules,
         })
     }
@@ -265,6 +270,18 @@ impl Reading {
             pointer
                 .map_err(|error| file.error(at, format!("`{text}` is no JSON Pointer: {error}"))),
         )
+    }
+}
+
+fn rule_mode(modes: &file::RuleModes, name: Name) -> file::RuleMode {
+    match name {
+        Name::Immutable => modes.immutable,
+        Name::Operations => modes.operations,
+        Name::Paths => modes.paths,
+        Name::Precondition => modes.precondition,
+        Name::Schema => modes.schema,
+        Name::Together => modes.together,
+        Name::Transition => modes.transition,
     }
 }
 

@@ -133,6 +133,7 @@ impl Drop for Entry {
             let route = trail.route.get();
             let snapshot = trail.snapshot.get();
             let codes = trail.codes.borrow();
+            let warnings = trail.warnings.borrow();
             let mut line = Line::begin(buffer);
             line.time("time", trail.at)
                 .text("request_id", self.id.as_str())
@@ -143,6 +144,7 @@ impl Drop for Entry {
                 .optional_number("status", self.status.map(|status| status.as_u16().into()))
                 .optional("decision", trail.decision.get().map(Decision::as_str))
                 .list("codes", codes.iter().map(|code| code.slug()))
+                .list("warnings", warnings.iter().map(|warning| warning.code.slug()))
                 .optional("rejection", trail.rejection.get())
                 .optional_number(
                     "upstream_status",

@@ -117,7 +117,9 @@ fn judge(
         }
     };
     let facts = Facts::read(route, if_match, &routed.body);
-    match routed.snapshot.policy.judge(&facts, current.as_ref()).verdict {
+    let judgement = routed.snapshot.policy.judge(&facts, current.as_ref());
+    routed.trail.warnings.replace(judgement.warnings);
+    match judgement.verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),
         Verdict::Permit(permit) => {
             let advisory = permit.is_advisory();

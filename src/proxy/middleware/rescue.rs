@@ -90,6 +90,7 @@ where
         });
         // Here, where every answer of a request that was counted passes.
         headers::add_rate_limit(response.headers_mut(), this.trail);
+        headers::add_warnings(response.headers_mut(), &this.trail.warnings.borrow());
         Poll::Ready(Ok(response))
     }
 }
