@@ -1,5 +1,7 @@
 //! The strict reader: I-JSON (RFC 7493) within bounds, in one pass.
 
+mod string;
+
 use super::{Bounds, Fault, Number, Object, Unreadable, Value};
 
 use std::borrow::Cow;
@@ -173,88 +175,6 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if self.at == start { Err(Fault::Syntax("a number lacks a digit")) } else { Ok(()) }
-    }
-
-    /// Reads a string; the cursor stands at its opening quote.
-    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
-        self.at += 1;
-        let start = self.at;
-        self.plain(start)?;
-        if self.take(b'"') {
-            return Ok(Cow::Borrowed(self.slice(start, self.at - 1)?));
-        }
-        let mut text = String::with_capacity(self.at - start + 16);
-        let mut piece = start;
-        loop {
-            text.push_str(self.slice(piece, self.at)?);
-            if self.take(b'"') {
-                return Ok(Cow::Owned(text));
-            }
-            self.at += 1;
-            text.push(self.escape()?);
-            piece = self.at;
-            self.plain(start)?;
-        }
-    }
-
-    /// Moves on to the next quote or backslash.
-    fn plain(&mut self, start: usize) -> Result<(), Fault> {
-        loop {
-            match self.peek() {
-                Some(b'"' | b'\\') => break,
-                Some(0..b' ') => return Err(Fault::Syntax("a control character in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(Fault::Syntax("the text ends within a string")),
-            }
-        }
-        if self.at - start > self.bounds.string { Err(Fault::TooMuch) } else { Ok(()) }
-    }
-
-    fn escape(&mut self) -> Result<char, Fault> {
-        let escape = self.peek();
-        self.at += 1;
-        Ok(match escape {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => return self.code_point(),
-            _ => return Err(Fault::Syntax("an unknown escape in a string")),
-        })
-    }
-
-    fn code_point(&mut self) -> Result<char, Fault> {
-        const LONE: Fault = Fault::Syntax("a lone surrogate in a string");
-        let first = self.hex()?;
-        let code = match first {
-            0xD800..=0xDBFF => {
-                if !(self.take(b'\\') && self.take(b'u')) {
-                    return Err(LONE);
-                }
-                let second = self.hex()?;
-                if !(0xDC00..=0xDFFF).contains(&second) {
-                    return Err(LONE);
-                }
-                0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
-            }
-            other => other,
-        };
-        char::from_u32(code).ok_or(LONE)
-    }
-
-    fn hex(&mut self) -> Result<u32, Fault> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            let digit = digit.ok_or(Fault::Syntax("`\\u` needs four hexadecimal digits"))?;
-            code = code * 16 + digit;
-            self.at += 1;
-        }
-        Ok(code)
     }
 
     fn blanks(&mut self) {

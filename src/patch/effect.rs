@@ -58,6 +58,9 @@ impl Effect<'_, '_> {
 
     /// Whether an element is put in or taken out at or before one that `governed` passes through.
     fn shifts(&self, governed: &Pointer<'_>) -> bool {
+        if !self.pointer.text().ends_with(|last: char| last == '-' || last.is_ascii_digit()) {
+            return false;
+        }
         let Some((array, place)) = self.pointer.split_last() else { return false };
         // An append lands on whichever element comes next.
         let place = if place == "-" { Some(0) } else { super::pointer::index(&place) };

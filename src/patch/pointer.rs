@@ -59,9 +59,10 @@ impl<'a> Pointer<'a> {
 
     /// The reference tokens, unescaped.
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Cow<'_, str>> + Clone {
-        let mut tokens = self.0.split('/');
+        let mut tokens = self.0.as_bytes().split(|byte| *byte == b'/');
         tokens.next();
-        tokens.map(unescape)
+        // What is cut out of UTF-8 at ASCII is UTF-8.
+        tokens.map(|token| unescape(std::str::from_utf8(token).unwrap_or_default()))
     }
 
     /// Whether it is the whole document.
@@ -118,7 +119,7 @@ pub fn index(token: &str) -> Option<usize> {
 }
 
 fn unescape(token: &str) -> Cow<'_, str> {
-    if token.contains('~') {
+    if token.as_bytes().contains(&b'~') {
         // `~1` before `~0`, so that `~01` is `~1` and not `/`.
         Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
     } else {

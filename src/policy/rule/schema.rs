@@ -35,7 +35,13 @@ impl FitsSchema {
 
     pub(super) fn check_document(&self, document: &Value<'_>, report: &mut Report) {
         if self.schema.fits(document) {
-            return self.check_described(0, document, &self.schema.root(), &Pointer::ROOT, report);
+            return self.check_described(
+                0,
+                document,
+                &self.schema.root(),
+                &At::Top(&Pointer::ROOT),
+                report,
+            );
         }
         for misfit in self.schema.misfits(document) {
             report.push(
@@ -61,7 +67,7 @@ impl FitsSchema {
         };
         if place.fits(value) {
             if !matches!(op, Op::Test { .. }) {
-                self.check_described(index, value, place, op.path(), report);
+                self.check_described(index, value, place, &At::Top(op.path()), report);
             }
             return;
         }
@@ -81,18 +87,18 @@ impl FitsSchema {
         index: usize,
         value: &Value<'_>,
         place: &Place<'_>,
-        at: &Pointer<'_>,
+        at: &At<'_>,
         report: &mut Report,
     ) {
         match value {
             Value::Object(members) => {
                 for (name, inner) in members.iter() {
                     let child = place.child(name);
-                    let pointer = at.join(name);
+                    let at = At::Beneath(at, name);
                     if child.is_described() {
-                        self.check_described(index, inner, &child, &pointer, report);
+                        self.check_described(index, inner, &child, &at, report);
                     } else {
-                        self.undescribed(index, &pointer, report);
+                        self.undescribed(index, &at.pointer(), report);
                     }
                 }
             }
@@ -102,7 +108,7 @@ impl FitsSchema {
                 {
                     let token = position.to_string();
                     let child = place.child(&token);
-                    self.check_described(index, inner, &child, &at.join(&token), report);
+                    self.check_described(index, inner, &child, &At::Beneath(at, &token), report);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -172,6 +178,21 @@ impl FitsSchema {
                     .at(misfit.pointer)
                     .accepted(misfit.accepted),
             );
+        }
+    }
+}
+
+/// A place inside a value; it is spelt out only for those who are told of it.
+enum At<'p> {
+    Beneath(&'p Self, &'p str),
+    Top(&'p Pointer<'p>),
+}
+
+impl At<'_> {
+    fn pointer(&self) -> Pointer<'static> {
+        match self {
+            Self::Beneath(above, token) => above.pointer().join(token),
+            Self::Top(pointer) => (*pointer).clone().into_owned(),
         }
     }
 }

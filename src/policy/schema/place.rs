@@ -8,20 +8,25 @@ use super::spot::Spot;
 use super::{Misfit, Schema};
 use crate::json::Value;
 
-use std::borrow::Cow;
-
 /// A place in a document, and the sub-schemas that hold there.
 #[derive(Clone, Debug)]
 pub struct Place<'s> {
     schema: &'s Schema,
-    spot: Cow<'s, Spot>,
+    spot: Worked<'s>,
+}
+
+/// A place that was worked out at load, or just now.
+#[derive(Clone, Debug)]
+enum Worked<'s> {
+    AtLoad(&'s Spot),
+    Now(Box<Spot>),
 }
 
 impl<'s> Place<'s> {
     pub(super) fn root(schema: &'s Schema) -> Self {
         let spot = match schema.spots.first() {
-            Some(spot) => Cow::Borrowed(spot),
-            None => Cow::Owned(Spot::root(&schema.shapes)),
+            Some(spot) => Worked::AtLoad(spot),
+            None => Worked::Now(Box::new(Spot::root(&schema.shapes))),
         };
         Self { schema, spot }
     }
@@ -30,55 +35,62 @@ impl<'s> Place<'s> {
     #[must_use]
     pub fn child(&self, token: &str) -> Self {
         let known = match &self.spot {
-            Cow::Borrowed(spot) => spot.child(token).and_then(|at| self.schema.spots.get(at)),
-            Cow::Owned(_) => None,
+            Worked::AtLoad(spot) => spot.child(token).and_then(|at| self.schema.spots.get(at)),
+            Worked::Now(_) => None,
         };
         let spot = match known {
-            Some(spot) => Cow::Borrowed(spot),
-            None => Cow::Owned(self.spot.step(token, &self.schema.shapes)),
+            Some(spot) => Worked::AtLoad(spot),
+            None => Worked::Now(Box::new(self.spot().step(token, &self.schema.shapes))),
         };
         Self { schema: self.schema, spot }
     }
 
+    fn spot(&self) -> &Spot {
+        match &self.spot {
+            Worked::AtLoad(spot) => spot,
+            Worked::Now(spot) => spot,
+        }
+    }
+
     /// Whether the schema says what may stand here.
     pub fn is_described(&self) -> bool {
-        self.spot.core.described && !self.spot.core.forbidden
+        self.spot().core.described && !self.spot().core.forbidden
     }
 
     /// Whether the schema lets nothing stand here.
     pub fn is_forbidden(&self) -> bool {
-        self.spot.core.forbidden
+        self.spot().core.forbidden
     }
 
     /// Whether it, or what stands above it, is `readOnly`.
     pub fn is_read_only(&self) -> bool {
-        self.spot.core.read_only
+        self.spot().core.read_only
     }
 
     /// Whether something beneath it is `readOnly`.
     pub fn holds_read_only(&self) -> bool {
-        self.spot.holds_read_only
+        self.spot().holds_read_only
     }
 
     /// Whether a value with others in it may stand here.
     pub fn may_be_container(&self) -> bool {
-        self.spot.may_be_container
+        self.spot().may_be_container
     }
 
     /// Why the whole must be seen once something is written here, or taken away.
     pub fn whole(&self, removed: bool) -> Option<&'static str> {
-        let core = &self.spot.core;
+        let core = &self.spot().core;
         if removed { core.whole_on_remove } else { core.whole_on_write }
     }
 
     /// Whether `value` may stand here, as far as it can be told without what stands around it.
     pub fn fits(&self, value: &Value<'_>) -> bool {
-        self.spot.core.fits(value, &self.schema.validators)
+        self.spot().core.fits(value, &self.schema.validators)
     }
 
     /// In which ways `value` does not fit.
     pub fn misfits(&self, value: &Value<'_>) -> Vec<Misfit> {
-        let misfit = self.spot.core.holds.iter().find(|at| {
+        let misfit = self.spot().core.holds.iter().find(|at| {
             self.schema.validators.get(**at).is_some_and(|validator| !validator.is_valid(value))
         });
         self.schema.explain(misfit.copied().unwrap_or(usize::MAX), value)
@@ -86,7 +98,7 @@ impl<'s> Place<'s> {
 
     /// The names that are described beneath this place.
     pub fn names(&self) -> Vec<&str> {
-        self.spot.names(&self.schema.shapes)
+        self.spot().names(&self.schema.shapes)
     }
 
     /// The described name that `token` is in another case, if it is one and not itself described.
