@@ -26,6 +26,9 @@ pub struct Quota {
 pub struct Limit {
     quota: Quota,
     name: String,
+    /// The name and the quota, as `RateLimit-Policy` has them; they never change.
+    member: String,
+    policy: String,
     gcra: RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>,
 }
 
@@ -47,7 +50,9 @@ impl Limit {
             .unwrap_or_else(|| GcraQuota::per_second(quota.requests))
             .allow_burst(quota.burst);
         let gcra = RateLimiter::direct(gcra).with_middleware();
-        Self { quota, name: name.to_owned(), gcra }
+        let member = structured_string(name);
+        let policy = format!("{member};q={};w={}", quota.requests, whole_seconds(quota.per));
+        Self { quota, name: name.to_owned(), member, policy, gcra }
     }
 
     /// What it allows.
@@ -55,9 +60,26 @@ impl Limit {
         &self.quota
     }
 
-    /// What it is called in `RateLimit` fields.
+    /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The member of `RateLimit-Policy` that says what it allows: `"name";q=100;w=60`.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// The member of `RateLimit` that says what is left: `"name";r=42;t=7`.
+    pub fn rest(&self, spent: Spent) -> String {
+        let (left, time) = match spent {
+            Spent::Left(left) => {
+                let gone = self.quota.burst.get().saturating_sub(left);
+                (left, (self.quota.per / self.quota.requests.get()) * gone)
+            }
+            Spent::Wait(wait) => (0, wait),
+        };
+        format!("{};r={left};t={}", self.member, whole_seconds(time))
     }
 
     /// Spends one request.
@@ -67,6 +89,27 @@ impl Limit {
             Err(not_until) => Spent::Wait(not_until.wait_time_from(self.gcra.clock().now())),
         }
     }
+}
+
+/// The time in seconds, never less than it is and never none.
+pub fn whole_seconds(time: Duration) -> u64 {
+    let seconds = time.as_nanos().div_ceil(1_000_000_000).clamp(1, u128::from(u32::MAX));
+    u64::try_from(seconds).unwrap_or(u64::from(u32::MAX))
+}
+
+/// A string of RFC 9651.
+pub fn structured_string(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='~' => quoted.push(c),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The limits of one load, by name.
@@ -122,5 +165,17 @@ mod tests {
         let new = Limits::carry_over(&old, [("a".into(), quota(1)), ("b".into(), quota(2))]);
         assert!(matches!(new.get("a").map(|limit| limit.spend()), Some(Spent::Wait(_))));
         assert_eq!(new.get("b").map(|limit| limit.spend()), Some(Spent::Left(1)));
+    }
+
+    #[test]
+    fn a_limit_name_cannot_break_out_of_its_string() {
+        assert_eq!(structured_string("a\"b\\c\u{e9}"), r#""a\"b\\c?""#);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
     }
 }

@@ -1,13 +1,11 @@
 //! Header fields: what stays on its hop, what is never believed, what the gateway adds.
 
 use super::trail::Trail;
-use crate::limits::{Limit, Spent};
+use crate::limits::structured_string;
 use crate::partner::IdentitySource;
 use crate::violation::Violations;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-
-use std::time::Duration;
 
 /// The id that the upstream gave a request, where it is not the one it was sent.
 pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("upstream-request-id");
@@ -150,19 +148,11 @@ fn remove(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
 pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
     let (Some(partner), Some(spent)) = (trail.partner.get(), trail.spent.get()) else { return };
     let limit = &partner.limit;
-    let name = structured_string(limit.name());
-    let quota = limit.quota();
-    let window = whole_seconds(quota.per);
-    let (left, time) = match spent {
-        Spent::Left(left) => (left, time_to_refill(limit, left)),
-        Spent::Wait(wait) => (0, wait),
-    };
-    let policy = format!("{name};q={};w={window}", quota.requests);
-    let rest = format!("{name};r={left};t={}", whole_seconds(time));
-    for (field, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, rest)] {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.append(field, value);
-        }
+    if let Ok(value) = HeaderValue::from_str(limit.policy()) {
+        headers.append(RATE_LIMIT_POLICY, value);
+    }
+    if let Ok(value) = HeaderValue::try_from(limit.rest(spent)) {
+        headers.append(RATE_LIMIT, value);
     }
 }
 
@@ -194,31 +184,6 @@ pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
     if let Ok(value) = HeaderValue::try_from(text) {
         headers.append(PATCHGATE_WARNING, value);
     }
-}
-
-fn time_to_refill(limit: &Limit, left: u32) -> Duration {
-    let quota = limit.quota();
-    (quota.per / quota.requests.get()) * quota.burst.get().saturating_sub(left)
-}
-
-/// The time in seconds, never less than it is and never none.
-pub fn whole_seconds(time: Duration) -> u64 {
-    time.as_nanos().div_ceil(1_000_000_000).clamp(1, u128::from(u32::MAX)) as u64
-}
-
-/// A string of RFC 9651.
-fn structured_string(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            ' '..='~' => quoted.push(c),
-            _ => quoted.push('?'),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]
@@ -255,17 +220,5 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["if-match", "x_mine"]);
-    }
-
-    #[test]
-    fn a_limit_name_cannot_break_out_of_its_string() {
-        assert_eq!(structured_string("a\"b\\c\u{e9}"), r#""a\"b\\c?""#);
-    }
-
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
-        }
     }
 }

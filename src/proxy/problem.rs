@@ -6,11 +6,12 @@
 mod envelope;
 
 use super::body::Content;
-use super::headers::{self, ACCEPT_PATCH};
+use super::headers::ACCEPT_PATCH;
 use super::rejection::Rejection;
 use super::request::RequestId;
 use super::trail::{Decision, Trail};
 use super::upstream::Fault;
+use crate::limits::whole_seconds;
 use crate::policy::{ErrorForm, Route};
 use crate::violation::{Class, Violation, Violations};
 
@@ -157,7 +158,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
             headers.insert(header::RETRY_AFTER, retry(1));
         }
         Rejection::RateLimited { wait, .. } => {
-            headers.insert(header::RETRY_AFTER, retry(headers::whole_seconds(*wait)));
+            headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
         }
         Rejection::Unidentified => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
