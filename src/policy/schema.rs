@@ -6,6 +6,7 @@ mod place;
 mod spot;
 
 pub use place::Place;
+pub(in crate::policy) use spot::by_length;
 
 use crate::json::{Borrowed, Value};
 use crate::patch::Pointer;

@@ -30,12 +30,14 @@ impl<'a> Reader<'a> {
 
     /// Moves on to the next quote or backslash.
     fn plain(&mut self, start: usize) -> Result<(), Fault> {
-        while let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>())
-            && !needs_a_look(u64::from_le_bytes(*word))
-        {
-            self.at += 8;
-        }
         loop {
+            if let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+                let (seen, look) = plain_bytes(u64::from_le_bytes(*word));
+                self.at += seen;
+                if !look {
+                    continue;
+                }
+            }
             match self.peek() {
                 Some(b'"' | b'\\') => break,
                 Some(0..b' ') => return Err(Fault::Syntax("a control character in a string")),
@@ -94,11 +96,35 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether one of eight bytes is a quote, a backslash or a control character.
-fn needs_a_look(word: u64) -> bool {
+/// How many of eight bytes come before a quote, a backslash or a control character, and whether one
+/// of those comes at all.
+fn plain_bytes(word: u64) -> (usize, bool) {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
+    // The lowest high bit of each is exact: what borrows is above what was found.
     let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
     let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    below(word, 0x20) | is(b'"') | is(b'\\') != 0
+    let found = below(word, 0x20) | is(b'"') | is(b'\\');
+    if found == 0 { (8, false) } else { (found.trailing_zeros() as usize / 8, true) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_are_seen_as_they_are_one_by_one() {
+        for odd in 0..=255u8 {
+            for at in 0..8 {
+                for other in [b'a', 0xff, 0x80, b' '] {
+                    let mut bytes = [other; 8];
+                    bytes[at] = odd;
+                    let special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+                    let first = bytes.iter().position(special);
+                    let expected = (first.unwrap_or(8), first.is_some());
+                    assert_eq!(plain_bytes(u64::from_le_bytes(bytes)), expected, "{bytes:?}");
+                }
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::json::Value;
 use crate::patch::{Op, OpName, Pointer};
 use crate::policy::facts::Proposal;
 use crate::policy::pattern::Pattern;
-use crate::policy::schema::Place;
+use crate::policy::schema::{Place, by_length};
 use crate::violation::{Code, Violation, closest};
 
 /// The places that ops may reach.
@@ -39,14 +39,14 @@ impl Paths {
                 None => wild.push(at),
             }
         }
-        plain.sort();
+        plain.sort_by(|(left, _), (right, _): &(String, usize)| by_length(left, right));
         Self { allowed, plain, wild }
     }
 
     /// The entries that speak of `pointer`.
     fn about(&self, pointer: &Pointer<'_>) -> impl Iterator<Item = &AllowedPath> {
         let text = pointer.text();
-        let first = self.plain.partition_point(|(plain, _)| plain.as_str() < text);
+        let first = self.plain.partition_point(|(plain, _)| by_length(plain, text).is_lt());
         let plain = self.plain.iter().skip(first).take_while(move |(plain, _)| plain == text);
         let plain = plain.filter_map(|(_, at)| self.allowed.get(*at));
         let wild = self.wild.iter().filter_map(|at| self.allowed.get(*at));

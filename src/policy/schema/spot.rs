@@ -6,6 +6,7 @@ use crate::patch::pointer;
 
 use jsonschema::Validator;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// The most places that are worked out at load.
@@ -20,7 +21,7 @@ pub(super) struct Spot {
     pub(super) core: Core,
     pub(super) holds_read_only: bool,
     pub(super) may_be_container: bool,
-    /// The places of the names that are listed, in the order of the names.
+    /// The places of the names that are listed, in the order of [`by_length`].
     children: Vec<(Box<str>, usize)>,
     /// The place of every element alike.
     element: Option<usize>,
@@ -81,7 +82,8 @@ impl Spot {
             };
             let names = spot.names(shapes);
             let children = names.iter().filter_map(|name| Some((Box::from(*name), place(name)?)));
-            let children: Vec<(Box<str>, usize)> = children.collect();
+            let mut children: Vec<(Box<str>, usize)> = children.collect();
+            children.sort_by(|(left, _), (right, _)| by_length(left, right));
             let element = if spot.core.elements_are_alike(shapes) { place("-") } else { None };
             if let Some(spot) = spots.get_mut(at) {
                 (spot.children, spot.element) = (children, element);
@@ -96,7 +98,7 @@ impl Spot {
         if self.element.is_some() && (token == "-" || pointer::index(token).is_some()) {
             return self.element;
         }
-        let found = self.children.binary_search_by(|(name, _)| (**name).cmp(token)).ok()?;
+        let found = self.children.binary_search_by(|(name, _)| by_length(name, token)).ok()?;
         self.children.get(found).map(|(_, at)| *at)
     }
 
@@ -231,6 +233,11 @@ impl Core {
                 })
             })
     }
+}
+
+/// An order in which most names are told apart without looking at their text.
+pub(in crate::policy) fn by_length(left: &str, right: &str) -> Ordering {
+    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
 /// Where one token leads from one shape.
