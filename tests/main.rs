@@ -18,6 +18,8 @@ mod docs;
 mod harness;
 // The shape of the code.
 mod layering;
+// A second, naive judge.
+mod oracle;
 // What the judge promises, on random input.
 mod promises;
 // The gateway as its callers and its upstream see it.

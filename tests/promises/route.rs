@@ -1,0 +1,84 @@
+//! A world as the judge knows it.
+
+use super::world::{STATES, World};
+
+use patchgate::json::Bounds;
+use patchgate::patch::{Pointer, UnknownMembers};
+use patchgate::policy::graph::{Edge, Graph, Step};
+use patchgate::policy::pattern::Pattern;
+use patchgate::policy::resource::Resource;
+use patchgate::policy::route::BodyForm;
+use patchgate::policy::rule::{
+    AllowedPath, Edits, FitsSchema, Immutable, Operations, Paths, Precondition, Together,
+    Transition,
+};
+use patchgate::policy::schema::Schema;
+use patchgate::policy::{Route, Rule, StateSource};
+
+use std::sync::Arc;
+
+pub fn route(world: &World) -> Route {
+    let schema = Arc::new(Schema::new(&world.schema).expect("a schema"));
+    let pointer = |text: &'static str| Pointer::parse(text).expect("a pointer");
+    let pattern = |text: &str| Pattern::parse(text).expect("a pattern");
+    let names = STATES.map(String::from);
+    let steps: Vec<Step> = (world.steps.iter())
+        .map(|(from, to)| Step {
+            from: vec![names[*from].clone()],
+            to: vec![names[*to].clone()],
+            edge: Edge { allow: true, reason: None },
+        })
+        .collect();
+    let fields = vec![pointer("/status"), pointer("/sub")];
+    let graph = Arc::new(Graph::new(fields.clone(), &names, &[], &steps).expect("a graph"));
+    let allowed = world.paths.iter().map(|(path, subtree)| AllowedPath {
+        pattern: pattern(path),
+        ops: world.ops.clone(),
+        subtree: *subtree,
+    });
+    let edits = world.frozen.then(|| Edits {
+        states: vec!["C/*".into()],
+        except: vec![pattern("/free")],
+        reason: None,
+    });
+    let mut rules = vec![
+        Rule::Precondition(Precondition { required: false }),
+        Rule::Operations(Operations { allowed: world.ops.clone(), empty: false }),
+        Rule::Paths(Paths::new(allowed.collect())),
+        Rule::Schema(FitsSchema { schema: Arc::clone(&schema), undescribed: world.undescribed }),
+        Rule::Immutable(Immutable {
+            fields: world.immutable.iter().map(|field| pattern(field)).collect(),
+            schema: Arc::clone(&schema),
+        }),
+        Rule::Transition(Transition {
+            graph: Arc::clone(&graph),
+            edits: edits.into_iter().collect(),
+        }),
+    ];
+    if world.together {
+        rules.push(Rule::Together(Together { fields }));
+    }
+    Route {
+        id: "r".into(),
+        template: "/r".into(),
+        methods: vec!["PATCH".into()],
+        body: BodyForm::JsonPatch,
+        media_types: vec!["application/json".into()],
+        max_body: 1 << 20,
+        bounds: Bounds::default(),
+        unknown_members: UnknownMembers::Refuse,
+        query: false,
+        trailing_slashes: 0,
+        state: StateSource::Fetch { advisory: true },
+        resource: Some(Arc::new(Resource {
+            name: "r".into(),
+            schema,
+            graph: Some(graph),
+            folds_case: false,
+            tag: None,
+        })),
+        rules,
+        warn: Vec::new(),
+        observe: false,
+    }
+}
