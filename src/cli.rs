@@ -6,6 +6,7 @@ pub mod explain;
 mod launch;
 pub mod run;
 pub mod sandbox;
+pub mod schema;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +27,7 @@ enum Command {
     Explain(explain::Command),
     Run(run::Command),
     Sandbox(sandbox::Command),
+    Schema(schema::Command),
 }
 
 impl Cli {
@@ -37,6 +39,7 @@ impl Cli {
             Command::Explain(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
+            Command::Schema(command) => command.run(),
         }
     }
 }

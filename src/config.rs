@@ -28,6 +28,40 @@ pub enum ApiVersion {
     V1,
 }
 
+/// The kinds of file, by what their key `kind` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Where things are.
+    #[value(alias = "config")]
+    Gateway,
+    /// What is allowed.
+    Policy,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Gateway, Self::Policy];
+
+    /// The kind as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "Gateway",
+            Self::Policy => "Policy",
+        }
+    }
+
+    /// The JSON Schema of such files, made from the types that they are read into.
+    pub fn schema(self) -> String {
+        let schema = match self {
+            Self::Gateway => schemars::schema_for!(gateway::GatewayFile),
+            Self::Policy => schemars::schema_for!(policy::PolicyFile),
+        };
+        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
 /// A file that was read: its typed content, and where each key stands.
 #[derive(Debug)]
 pub struct File<T> {
@@ -54,31 +88,21 @@ impl<T> File<T> {
     }
 }
 
-/// The JSON Schema of the file format `T`, as it is shipped.
-pub fn schema_of<T: JsonSchema>() -> String {
-    let schema = schemars::schema_for!(T);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// What the file at `path` says it is: `Gateway` or `Policy`.
-fn kind(source: Source, path: &Path) -> Result<&'static str, ConfigErrors> {
+/// What the file at `path` says it is.
+fn kind(source: Source, path: &Path) -> Result<Kind, ConfigErrors> {
     let fail = |place: Option<Place>, message: String| {
         ConfigErrors::from(ConfigError { file: path.to_owned(), place, message })
     };
     let text = source.read(path).map_err(|error| fail(None, format!("cannot be read: {error}")))?;
     let tree = Tree::parse(&text).map_err(|(place, message)| fail(place, message))?;
-    let kind = tree.to_json().get("kind").and_then(serde_json::Value::as_str).map(str::to_owned);
-    match kind.as_deref() {
-        Some("Gateway") => Ok("Gateway"),
-        Some("Policy") => Ok("Policy"),
-        _ => {
-            let message =
-                "`kind` is `Gateway` or `Policy`, and stands beside `apiVersion: patchgate/v1`";
-            Err(fail(tree.place("/kind"), message.to_owned()))
-        }
-    }
+    let json = tree.to_json();
+    let said = json.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == said).ok_or_else(|| {
+        let known = Kind::ALL.map(Kind::as_str).join("`, `");
+        let message =
+            format!("`kind` is one of `{known}`, and stands beside `apiVersion: patchgate/v1`");
+        fail(tree.place("/kind"), message)
+    })
 }
 
 /// Reads the YAML or JSON file at `path`, whose format `schema` describes.
@@ -142,13 +166,13 @@ mod tests {
 
     #[test]
     fn the_shipped_schemas_are_those_of_the_types() {
-        for (name, shipped, current) in [
-            ("gateway", compile::GATEWAY_SCHEMA, schema_of::<gateway::GatewayFile>()),
-            ("policy", compile::POLICY_SCHEMA, schema_of::<policy::PolicyFile>()),
-        ] {
-            if shipped != current {
+        for (kind, shipped) in
+            [(Kind::Gateway, compile::GATEWAY_SCHEMA), (Kind::Policy, compile::POLICY_SCHEMA)]
+        {
+            if shipped != kind.schema() {
+                let name = kind.as_str().to_lowercase();
                 let path = format!("{}/target/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
-                std::fs::write(&path, current).expect("target is writable");
+                std::fs::write(&path, kind.schema()).expect("target is writable");
                 panic!("schemas/{name}.schema.json is not current; the current one is in {path}");
             }
         }

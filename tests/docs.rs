@@ -150,6 +150,22 @@ fn every_file_in_config_is_valid() {
     }
 }
 
+#[test]
+fn every_file_in_config_tells_editors_of_its_schema() {
+    for path in files("config", ".yaml") {
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        let said = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+        let said = said.unwrap_or_else(|| panic!("{} does not say", path.display()));
+        let there = path.parent().expect("a folder").join(said).canonicalize().expect("a schema");
+        let kind = text.lines().find_map(|line| line.strip_prefix("kind: ")).expect("a kind");
+        let expected = root().join(format!("schemas/{}.schema.json", kind.to_lowercase()));
+        assert_eq!(there, expected.canonicalize().expect("a schema"), "{}", path.display());
+    }
+}
+
 /// One of each; a new variant does not compile until it is here.
 fn every_rejection() -> Vec<Rejection> {
     let policy = load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY));

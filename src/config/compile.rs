@@ -7,7 +7,7 @@ mod policy;
 pub use gateway::{Gateway, Target};
 
 use super::gateway::GatewayFile;
-use super::{ConfigError, ConfigErrors, File, Source, kind, read};
+use super::{ConfigError, ConfigErrors, File, Kind, Source, kind, read};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -82,12 +82,13 @@ pub fn check(source: Source, path: &Path) -> Result<String, ConfigErrors> {
         let routes = policy.routes.iter().count();
         format!("policy `{}`, {routes} routes", policy.name)
     };
-    if kind(source, path)? == "Policy" {
-        return load_policy(source, path).map(|policy| described(&policy));
+    match kind(source, path)? {
+        Kind::Gateway => {
+            let Snapshot { policy, digest, .. } = load(source, path, &Limits::default())?.snapshot;
+            Ok(format!("gateway, {}, digest {digest}", described(&policy)))
+        }
+        Kind::Policy => load_policy(source, path).map(|policy| described(&policy)),
     }
-    let loaded = load(source, path, &Limits::default())?;
-    let Snapshot { policy, digest, .. } = &loaded.snapshot;
-    Ok(format!("gateway, {}, digest {digest}", described(policy)))
 }
 
 /// The errors found so far, and the files they were found in.
