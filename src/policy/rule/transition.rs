@@ -121,6 +121,10 @@ impl Transition {
             let Some(effect) = bound else { continue };
             let before: Vec<_> =
                 fields.iter().map(|field| proposal.outcome.before(field)).collect();
+            if before.contains(&Known::Absent) {
+                // A document that lacks one of the fields is in no state, and so in none of these.
+                continue;
+            }
             let values: Vec<_> = before.iter().map(value_of).collect();
             let frozen = |state: usize| {
                 edits.states.iter().any(|pattern| {
