@@ -1,5 +1,5 @@
-//! What the judge promises, held against random schemas, graphs, documents and patches. Two other
-//! crates say what is true: `json-patch` applies, and `jsonschema` validates its own trees.
+//! What the judge promises, held against random schemas, graphs, documents and patches. A second,
+//! naive judge says what is true.
 
 mod document;
 mod patch;
@@ -7,64 +7,152 @@ mod route;
 mod schema;
 pub mod world;
 
-use crate::oracle::wrong;
-use document::document;
+use crate::oracle::{Oracle, pointers_of};
+use document::{Json, document};
 use patch::patch;
-use route::route;
+use route::{governing, route};
 use world::world;
 
-use patchgate::policy::{Current, Facts, IfMatch, Policy, Verdict};
+use patchgate::json::Bounds;
+use patchgate::patch::{Patch, Pointer, UnknownMembers, apply};
+use patchgate::policy::{Current, Facts, IfMatch, Policy, Route, Verdict};
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use serde_json::Value;
+
+/// What the judge says, and why.
+fn judge(route: &Route, patch: &Value, current: Option<&Value>) -> (Option<bool>, String) {
+    let body = Bytes::from(patch.to_string());
+    let facts = Facts::read(route, &IfMatch::Absent, &body);
+    let text = current.map(Value::to_string);
+    let current = (text.as_deref())
+        .map(|text| Current::read(route, Some("\"tag\""), text.as_bytes()).expect("a document"));
+    match Policy::default().judge(&facts, current.as_ref()).verdict {
+        Verdict::NeedsCurrent(_) => (None, "the current state decides".into()),
+        Verdict::Permit(permit) => {
+            let pin = permit.pin().map(|tag| tag.as_str());
+            assert_eq!(pin, current.map(|_| "\"tag\""), "what is pinned is what was judged");
+            assert_eq!(permit.body(), &body, "judged bytes are sent bytes");
+            (Some(true), "permitted".into())
+        }
+        Verdict::Refuse(found) => {
+            let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+            (Some(false), told.join("; "))
+        }
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROMISES").ok().and_then(|n| n.parse().ok()).unwrap_or(3000),
+        cases: std::env::var("PROMISES").ok().and_then(|n| n.parse().ok()).unwrap_or(2500),
         failure_persistence: None,
         max_global_rejects: 10_000_000,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn no_false_refusal_and_no_false_permit(
-        world in world(), documents in prop::collection::vec(document(), 6), patch in patch(),
+    fn with_the_state_the_verdict_is_that_of_the_naive_judge(
+        world in world(),
+        documents in prop::collection::vec(document(), 4),
+        patches in prop::collection::vec(patch(), 4),
     ) {
-        let route = route(&world);
-        let policy = Policy::default();
-        let validator = jsonschema::validator_for(&world.schema).expect("a schema");
-        let body = Bytes::from(patch.to_string());
-        let facts = Facts::read(&route, &IfMatch::Absent, &body);
-        let alone = policy.judge(&facts, None).verdict;
-        let ops: json_patch::Patch = serde_json::from_value(patch.clone()).expect("a patch");
-        for document in documents.iter().filter(|document| validator.is_valid(document)) {
-            let text = document.to_string();
-            let current = Current::read(&route, Some("\"tag\""), text.as_bytes()).expect("JSON");
-            let judged = policy.judge(&facts, Some(&current)).verdict;
-            let mut after = document.clone();
-            let applied = json_patch::patch_unsafe(&mut after, &ops).is_ok();
-            match (&alone, &judged) {
-                (Verdict::Refuse(found), Verdict::Permit(_)) => prop_assert!(
-                    false, "false refusal: {found:?} of {patch} on {document}"
-                ),
-                (Verdict::Permit(_), Verdict::Refuse(found)) => prop_assert!(
-                    !applied, "false permit without the state: {found:?} of {patch} on {document}"
-                ),
-                (_, Verdict::NeedsCurrent(_)) => prop_assert!(false, "the state does not decide: {patch}"),
-                _ => {}
-            }
-            if let Verdict::Permit(permit) = &judged {
-                prop_assert!(applied, "permitted, but does not apply: {patch} on {document}");
-                prop_assert_eq!(permit.pin().map(|tag| tag.as_str()), Some("\"tag\""));
-                let wrong = wrong(&world, document, &after);
-                prop_assert_eq!(wrong, None, "{} on {} made {}", patch, document, after);
-            }
-            if let Verdict::Permit(_) = &alone
-                && applied
-            {
-                let wrong = wrong(&world, document, &after);
-                prop_assert_eq!(wrong, None, "without the state: {} on {} made {}", patch, document, after);
+        let (route, oracle) = (route(&world), Oracle::new(&world));
+        for Json(patch) in &patches {
+            for Json(document) in &documents {
+                let (ours, why) = judge(&route, patch, Some(document));
+                let theirs = oracle.judge(patch, document);
+                prop_assert_eq!(
+                    ours, Some(theirs.is_ok()), "{} on {}: {}; {:?}", patch, document, why, theirs
+                );
             }
         }
     }
+
+    #[test]
+    fn no_false_refusal_and_no_false_permit(
+        world in world(),
+        documents in prop::collection::vec(document(), 4),
+        patches in prop::collection::vec(patch(), 4),
+    ) {
+        let (route, oracle) = (route(&world), Oracle::new(&world));
+        for Json(patch) in &patches {
+            let (alone, why) = judge(&route, patch, None);
+            for Json(document) in documents.iter().filter(|document| oracle.fits(&document.0)) {
+                let theirs = oracle.judge(patch, document);
+                match (alone, theirs) {
+                    (Some(false), Ok(after)) => {
+                        prop_assert!(false, "false refusal: {patch} on {document} makes {after}: {why}")
+                    }
+                    (Some(true), Err(wrong)) if Oracle::apply(patch, document).is_some() => {
+                        prop_assert!(false, "false permit: {patch} on {document}: {wrong}")
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn patches_apply_as_two_others_apply_them(
+        documents in prop::collection::vec(document(), 4),
+        patches in prop::collection::vec(patch(), 4),
+    ) {
+        for Json(patch) in &patches {
+            let text = patch.to_string();
+            let ours = Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Refuse);
+            let ours = ours.expect("a patch");
+            let crates: json_patch::Patch = serde_json::from_value(patch.clone()).expect("a patch");
+            for Json(document) in &documents {
+                let applied = apply(&ours, document.into()).ok();
+                let naive = Oracle::apply(patch, document);
+                prop_assert_eq!(&applied, &naive.as_ref().map(Into::into), "{} on {}", patch, document);
+                let mut after = document.clone();
+                let after = json_patch::patch_unsafe(&mut after, &crates).is_ok().then_some(after);
+                prop_assert_eq!(&naive, &after, "{} on {}", patch, document);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_governed_changes_without_its_rule_being_asked(
+        documents in prop::collection::vec(document(), 4),
+        patches in prop::collection::vec(patch(), 4),
+        which in any::<prop::sample::Index>(),
+    ) {
+        for Json(patch) in &patches {
+            let text = patch.to_string();
+            let read = Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Refuse);
+            let read = read.expect("a patch");
+            for Json(before) in &documents {
+                let changed = Oracle::apply(patch, before).map(|after| changed(before, &after));
+                let changed = changed.filter(|changed| !changed.is_empty());
+                let Some(changed) = changed else { continue };
+                let pointer = which.get(&changed);
+                let governed = Pointer::parse(pointer.as_str()).expect("a pointer");
+                prop_assert!(
+                    read.effects().any(|effect| effect.may_change(&governed)),
+                    "{patch} changes `{pointer}` of {before} unseen"
+                );
+                for route in governing(pointer) {
+                    for current in [None, Some(before)] {
+                        let (verdict, _) = judge(&route, patch, current);
+                        let rule = &route.rules[0];
+                        prop_assert_ne!(
+                            verdict, Some(true), "{} changes `{}` of {} past {:?}", patch, pointer, before, rule
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The places where two documents differ.
+fn changed(before: &Value, after: &Value) -> Vec<String> {
+    let mut pointers = Vec::new();
+    pointers_of("", before, &mut pointers);
+    pointers_of("", after, &mut pointers);
+    pointers.retain(|pointer| before.pointer(pointer) != after.pointer(pointer));
+    pointers
 }

@@ -4,6 +4,18 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+use std::fmt;
+
+/// A value that a failing case shows as JSON.
+#[derive(Clone)]
+pub struct Json(pub Value);
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 pub fn leaf() -> impl Strategy<Value = Value> {
     select(vec![
         json!("A"),
@@ -31,7 +43,7 @@ pub fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-pub fn document() -> impl Strategy<Value = Value> {
+pub fn document() -> impl Strategy<Value = Json> {
     let item = (prop::option::of(0..3i64), prop::option::of(0..3i64)).prop_map(|(id, v)| {
         let mut item = json!({});
         if let Some(id) = id {
@@ -76,6 +88,6 @@ pub fn document() -> impl Strategy<Value = Value> {
             if free {
                 document["free"] = json!("f")
             }
-            document
+            Json(document)
         })
 }

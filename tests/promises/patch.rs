@@ -1,12 +1,12 @@
 //! Random patches.
 
-use super::document::value;
+use super::document::{Json, value};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::{Value, json};
+use serde_json::json;
 
-pub fn patch() -> impl Strategy<Value = Value> {
+pub fn patch() -> impl Strategy<Value = Json> {
     let pointer = || {
         select(vec![
             "/status", "/sub", "/n", "/d", "/d/a", "/d/b", "/d/A", "/t", "/t/-", "/t/0", "/t/1",
@@ -29,6 +29,11 @@ pub fn patch() -> impl Strategy<Value = Value> {
         1 => removed.prop_map(|op| json!([op])),
     ];
     prop::collection::vec(one, 1..3).prop_map(|parts| {
-        parts.into_iter().flat_map(|part| part.as_array().cloned().unwrap_or_default()).collect()
+        Json(
+            parts
+                .into_iter()
+                .flat_map(|part| part.as_array().cloned().unwrap_or_default())
+                .collect(),
+        )
     })
 }

@@ -15,7 +15,9 @@ use patchgate::policy::rule::{
 use patchgate::policy::schema::Schema;
 use patchgate::policy::{Route, Rule, StateSource};
 
-use std::sync::Arc;
+use serde_json::json;
+
+use std::sync::{Arc, LazyLock};
 
 pub fn route(world: &World) -> Route {
     let schema = Arc::new(Schema::new(&world.schema).expect("a schema"));
@@ -58,6 +60,32 @@ pub fn route(world: &World) -> Route {
     if world.together {
         rules.push(Rule::Together(Together { fields }));
     }
+    let resource =
+        Resource { name: "r".into(), schema, graph: Some(graph), folds_case: false, tag: None };
+    with(rules, resource)
+}
+
+/// A route that says nothing but that `pointer` is governed, in each of the ways there are. None
+/// of its rules lets that place change.
+pub fn governing(pointer: &str) -> [Route; 2] {
+    static OPEN: LazyLock<Arc<Schema>> =
+        LazyLock::new(|| Arc::new(Schema::new(&json!({})).expect("a schema")));
+    let field = Pointer::parse(pointer.to_owned()).expect("a pointer");
+    let graph = Graph::new(vec![field], &["A".into()], &[], &[]).expect("a graph");
+    let fields = vec![Pattern::parse(pointer).expect("a pattern")];
+    let rules = [
+        Rule::Immutable(Immutable { fields, schema: Arc::clone(&OPEN) }),
+        Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() }),
+    ];
+    rules.map(|rule| {
+        let schema = Arc::clone(&OPEN);
+        let resource =
+            Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
+        with(vec![rule], resource)
+    })
+}
+
+fn with(rules: Vec<Rule>, resource: Resource) -> Route {
     Route {
         id: "r".into(),
         template: "/r".into(),
@@ -70,13 +98,7 @@ pub fn route(world: &World) -> Route {
         query: false,
         trailing_slashes: 0,
         state: StateSource::Fetch { advisory: true },
-        resource: Some(Arc::new(Resource {
-            name: "r".into(),
-            schema,
-            graph: Some(graph),
-            folds_case: false,
-            tag: None,
-        })),
+        resource: Some(Arc::new(resource)),
         rules,
         warn: Vec::new(),
         observe: false,

@@ -6,9 +6,11 @@ use patchgate::patch::OpName;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-#[derive(Clone, Debug)]
+use std::fmt;
+
+#[derive(Clone)]
 pub struct World {
     pub schema: Value,
     pub ops: Vec<OpName>,
@@ -42,4 +44,35 @@ pub fn world() -> impl Strategy<Value = World> {
         .prop_map(|(schema, ops, paths, immutable, steps, (frozen, together, undescribed))| {
             World { schema, ops, paths, immutable, steps, frozen, together, undescribed }
         })
+}
+
+/// As it would stand in a policy file, with the schema written out.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ops: Vec<_> = self.ops.iter().map(|op| op.as_str()).collect();
+        let choice = if self.undescribed { "permit" } else { "refuse" };
+        writeln!(f, "\nresources:\n  r:\n    schema: {}\n    undescribed: {choice}", self.schema)?;
+        writeln!(f, "    ops: [{}]\n    paths:", ops.join(", "))?;
+        for (path, subtree) in &self.paths {
+            writeln!(f, "      - {{ path: {}, subtree: {subtree} }}", json!(path))?;
+        }
+        writeln!(
+            f,
+            "    immutable: {}\n    states:\n      fields: [/status, /sub]",
+            json!(self.immutable)
+        )?;
+        writeln!(
+            f,
+            "      together: {}\n      names: {}\n      transitions:",
+            self.together,
+            json!(STATES)
+        )?;
+        for (from, to) in &self.steps {
+            writeln!(f, "        - {{ from: [{}], to: [{}] }}", STATES[*from], STATES[*to])?;
+        }
+        if self.frozen {
+            writeln!(f, "      edits:\n        - {{ in: [C/*], allow: false, except: [/free] }}")?;
+        }
+        Ok(())
+    }
 }
