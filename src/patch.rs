@@ -1,7 +1,9 @@
-//! JSON Patch (RFC 6902) as values: read strictly, with every bad op reported by its index.
+//! JSON Patch (RFC 6902) and merge patch (RFC 7396) as values: read strictly, with every bad op
+//! reported by its index.
 
 pub mod apply;
 pub mod effect;
+mod merge;
 pub mod partial;
 pub mod pointer;
 mod read;
@@ -70,7 +72,7 @@ impl fmt::Display for OpName {
     }
 }
 
-/// One operation.
+/// One operation: of a JSON Patch, or one that a merge patch comes to.
 #[derive(Clone, Debug)]
 pub enum Op<'a> {
     /// Sets a member, or inserts an element.
@@ -79,22 +81,27 @@ pub enum Op<'a> {
     Copy { from: Pointer<'a>, path: Pointer<'a> },
     /// Takes away what stands at `from` and writes it at `path`.
     Move { from: Pointer<'a>, path: Pointer<'a> },
+    /// Of a merge patch: whatever stands at `path`, an object stands there then; an object keeps
+    /// its members.
+    Open { path: Pointer<'a> },
     /// Takes away what stands at `path`.
     Remove { path: Pointer<'a> },
     /// Sets what stands at `path`.
     Replace { path: Pointer<'a>, value: Value<'a> },
     /// Demands that what stands at `path` equals `value`.
     Test { path: Pointer<'a>, value: Value<'a> },
+    /// Of a merge patch: takes away what stands at `path`, if anything does.
+    Unset { path: Pointer<'a> },
 }
 
 impl<'a> Op<'a> {
-    /// Which operation it is.
+    /// Which operation it is, or is judged as.
     pub fn name(&self) -> OpName {
         match self {
-            Self::Add { .. } => OpName::Add,
+            Self::Add { .. } | Self::Open { .. } => OpName::Add,
             Self::Copy { .. } => OpName::Copy,
             Self::Move { .. } => OpName::Move,
-            Self::Remove { .. } => OpName::Remove,
+            Self::Remove { .. } | Self::Unset { .. } => OpName::Remove,
             Self::Replace { .. } => OpName::Replace,
             Self::Test { .. } => OpName::Test,
         }
@@ -106,9 +113,11 @@ impl<'a> Op<'a> {
             Self::Add { path, .. }
             | Self::Copy { path, .. }
             | Self::Move { path, .. }
+            | Self::Open { path }
             | Self::Remove { path }
             | Self::Replace { path, .. }
-            | Self::Test { path, .. } => path,
+            | Self::Test { path, .. }
+            | Self::Unset { path } => path,
         }
     }
 
@@ -116,9 +125,12 @@ impl<'a> Op<'a> {
     pub fn from(&self) -> Option<&Pointer<'a>> {
         match self {
             Self::Copy { from, .. } | Self::Move { from, .. } => Some(from),
-            Self::Add { .. } | Self::Remove { .. } | Self::Replace { .. } | Self::Test { .. } => {
-                None
-            }
+            Self::Add { .. }
+            | Self::Open { .. }
+            | Self::Remove { .. }
+            | Self::Replace { .. }
+            | Self::Test { .. }
+            | Self::Unset { .. } => None,
         }
     }
 }
@@ -146,9 +158,11 @@ impl<'a> Patch<'a> {
         for op in &mut self.ops {
             match op {
                 Op::Add { path, .. }
+                | Op::Open { path }
                 | Op::Remove { path }
                 | Op::Replace { path, .. }
-                | Op::Test { path, .. } => *path = map(path),
+                | Op::Test { path, .. }
+                | Op::Unset { path } => *path = map(path),
                 Op::Copy { from, path } | Op::Move { from, path } => {
                     *from = map(from);
                     *path = map(path);

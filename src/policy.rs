@@ -21,6 +21,7 @@ use crate::patch::Inapplicable;
 use crate::violation::{Code, Violation, Violations};
 
 use facts::{Change, Proposal};
+use route::BodyForm;
 use rule::Report;
 
 /// What is allowed, for every route.
@@ -84,6 +85,9 @@ impl Policy {
         {
             let message = "`If-Match` names another version than the one that is stored now";
             report.push(Violation::new(Code::IfMatchFailed, message));
+        }
+        if facts.route.body != BodyForm::JsonPatch {
+            report.forget_ops();
         }
         if facts.route.observe {
             return report.observe(facts);

@@ -93,6 +93,11 @@ impl Violations {
         other.found.into_iter().for_each(|violation| self.push(violation));
     }
 
+    /// Forgets which ops are to blame.
+    pub fn forget_ops(&mut self) {
+        self.found.iter_mut().for_each(|violation| violation.op = None);
+    }
+
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking"
 )]
 
+// Bodies other than a JSON Patch.
+mod bodies;
 // The program, from outside.
 mod cli;
 // The public test vectors.

@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "the values are those of another crate")]
 
 mod apply;
+mod merge;
 mod place;
 
 use crate::promises::world::{STATES, World};

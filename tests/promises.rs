@@ -2,6 +2,7 @@
 //! naive judge says what is true.
 
 mod document;
+mod merge;
 mod patch;
 mod route;
 mod schema;
@@ -43,9 +44,14 @@ fn judge(route: &Route, patch: &Value, current: Option<&Value>) -> (Option<bool>
     }
 }
 
+/// How many random worlds each promise is held against.
+fn cases() -> u32 {
+    std::env::var("PROMISES").ok().and_then(|count| count.parse().ok()).unwrap_or(2500)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROMISES").ok().and_then(|n| n.parse().ok()).unwrap_or(2500),
+        cases: cases(),
         failure_persistence: None,
         max_global_rejects: 10_000_000,
         ..ProptestConfig::default()

@@ -256,10 +256,12 @@ pub struct Route {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
-    /// A whole document.
+    /// A whole document: with POST a new one, else one that replaces what is stored.
     Document,
     /// A JSON Patch (RFC 6902).
     JsonPatch,
+    /// A merge patch (RFC 7396). What it sets counts as `add`, its `null` as `remove`.
+    MergePatch,
     /// No body.
     #[default]
     None,

@@ -1,7 +1,7 @@
 //! Applies a patch to a document, all or nothing, within a budget.
 
 use super::{Op, Patch, Pointer, pointer};
-use crate::json::Value;
+use crate::json::{Object, Value};
 
 use std::fmt;
 
@@ -101,6 +101,14 @@ fn apply_op<'o, 'a>(
             let value = remove(document, from).map_err(at(from))?;
             add(document, path, value).map_err(at(path))
         }
+        Op::Open { path } => match find(document, path) {
+            Some(Value::Object(_)) => Ok(()),
+            _ => add(document, path, Value::Object(Object::default())).map_err(at(path)),
+        },
+        Op::Unset { path } => match remove(document, path) {
+            Ok(_) | Err(Reason::Missing) => Ok(()),
+            Err(reason) => Err((path, reason)),
+        },
         Op::Test { path, value } => match find(document, path) {
             Some(found) if found == value => Ok(()),
             Some(_) => Err((path, Reason::TestFailed)),

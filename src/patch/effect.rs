@@ -6,6 +6,8 @@ use crate::json::Value;
 /// How an effect bears on its pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
+    /// It becomes an object, unless it is one.
+    Open,
     /// It is looked at.
     Read,
     /// It, and all beneath it, is taken away.
@@ -40,7 +42,8 @@ pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> impl Iterator<Item = E
         Op::Move { from, path } => {
             (effect(Touch::Remove, from, None), Some(effect(Touch::Write, path, None)))
         }
-        Op::Remove { path } => (effect(Touch::Remove, path, None), None),
+        Op::Open { path } => (effect(Touch::Open, path, None), None),
+        Op::Remove { path } | Op::Unset { path } => (effect(Touch::Remove, path, None), None),
         Op::Test { path, .. } => (effect(Touch::Read, path, None), None),
     };
     std::iter::once(first).chain(second)
@@ -50,10 +53,21 @@ impl Effect<'_, '_> {
     /// Whether it may change what stands at `governed`: there, above it, beneath it, or in an
     /// array whose elements it shifts.
     pub fn may_change(&self, governed: &Pointer<'_>) -> bool {
-        if self.touch == Touch::Read {
-            return false;
+        match self.touch {
+            Touch::Read => false,
+            Touch::Open => governed.covers(self.pointer) || self.displaces(governed),
+            Touch::Remove | Touch::Write => {
+                self.pointer.overlaps(governed) || self.shifts(governed)
+            }
         }
-        self.pointer.overlaps(governed) || self.shifts(governed)
+    }
+
+    /// Whether `governed` passes through an element of an array that may stand at its place: where
+    /// an array becomes an object, its elements are gone. (Of another object nothing is lost.)
+    fn displaces(&self, governed: &Pointer<'_>) -> bool {
+        let beneath = governed.tokens().nth(self.pointer.tokens().count());
+        self.pointer.covers(governed)
+            && beneath.is_some_and(|token| super::pointer::index(&token).is_some())
     }
 
     /// Whether an element is put in or taken out at or before one that `governed` passes through.

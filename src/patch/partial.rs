@@ -53,7 +53,8 @@ impl<'v, 'a> Partial<'v, 'a> {
             match op {
                 Op::Add { path, value } => after.add(path, Node::Is(value)),
                 Op::Replace { path, value } => after.replace(path, Node::Is(value)),
-                Op::Remove { path } => drop(after.remove(path)),
+                Op::Open { path } => after.open_object(path),
+                Op::Remove { path } | Op::Unset { path } => drop(after.remove(path)),
                 Op::Copy { from, path } => {
                     let copied = after.node(from);
                     after.add(path, copied);
@@ -116,6 +117,16 @@ impl<'v, 'a> Partial<'v, 'a> {
             };
         }
         node.clone()
+    }
+
+    fn open_object(&mut self, path: &Pointer<'_>) {
+        match self.node(path) {
+            Node::Object(_) | Node::Is(Value::Object(_)) => {}
+            Node::Unknown | Node::Open(_) => drop(self.open(path)),
+            Node::Absent | Node::Array(_) | Node::Is(_) => {
+                self.add(path, Node::Object(BTreeMap::new()));
+            }
+        }
     }
 
     fn add(&mut self, path: &Pointer<'_>, node: Node<'v, 'a>) {

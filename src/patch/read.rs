@@ -154,8 +154,7 @@ fn read_pointer<'a>(
 ) -> Option<Pointer<'a>> {
     match members.remove(member) {
         Some(Value::String(text)) if text.len() > POINTER_MAX => {
-            let message = format!("`{member}` is longer than {POINTER_MAX} bytes");
-            report(Violation::new(Code::PointerMalformed, message));
+            pointer_too_long(&format!("`{member}`"), &text).into_iter().for_each(report);
             None
         }
         Some(Value::String(text)) => match Pointer::parse(text) {
@@ -180,6 +179,12 @@ fn read_pointer<'a>(
             None
         }
     }
+}
+
+/// The violation that a pointer with this text amounts to, if it is too long.
+pub(super) fn pointer_too_long(what: &str, text: &str) -> Option<Violation> {
+    let message = || format!("{what} is longer than {POINTER_MAX} bytes");
+    (text.len() > POINTER_MAX).then(|| Violation::new(Code::PointerMalformed, message()))
 }
 
 /// Reports the members that are left over once an op has taken its own.

@@ -44,22 +44,55 @@ fn read_change<'f>(route: &Route, body: &'f Bytes) -> Result<Change<'f>, Violati
     match route.body {
         BodyForm::JsonPatch => {
             let mut patch = Patch::read(body, bounds, route.unknown_members)?;
-            if let Some(resource) = route.resource.as_ref().filter(|resource| resource.folds_case) {
-                patch.map_pointers(|pointer| resource.schema.fold(pointer));
+            fold_case(&mut patch, route);
+            Ok(Change::Patch(patch))
+        }
+        BodyForm::MergePatch => {
+            let mut patch = Patch::read_merge(body, bounds)?;
+            if fold_case(&mut patch, route) {
+                refuse_twins(&patch)?;
             }
             Ok(Change::Patch(patch))
         }
-        BodyForm::Document => {
-            let bounds = Bounds { items: bounds.values, ..bounds };
-            let value = json::read(body, bounds)
-                .map_err(|unreadable| patch::unreadable_body(unreadable, bounds))?;
-            Ok(Change::Document(value))
+        BodyForm::Document => read_document(body, bounds).map(Change::Document),
+        BodyForm::Replacement => {
+            let value = read_document(body, bounds)?;
+            let ops = vec![Op::Replace { path: Pointer::ROOT, value }];
+            Ok(Change::Patch(Patch { ops }))
         }
         BodyForm::Nothing if body.is_empty() => Ok(Change::Nothing),
         BodyForm::Nothing => {
             let message = "the route takes no body, but one was sent";
             Err(Violation::new(Code::BodyUnexpected, message).into())
         }
+    }
+}
+
+fn read_document(body: &Bytes, bounds: Bounds) -> Result<Value<'_>, Violations> {
+    let bounds = Bounds { items: bounds.values, ..bounds };
+    json::read(body, bounds).map_err(|found| patch::unreadable_body(found, bounds).into())
+}
+
+/// Writes names as the schema has them, where their case does not count; says whether it does not.
+fn fold_case(patch: &mut Patch<'_>, route: &Route) -> bool {
+    let resource = route.resource.as_ref().filter(|resource| resource.folds_case);
+    if let Some(resource) = resource {
+        patch.map_pointers(|pointer| resource.schema.fold(pointer));
+    }
+    resource.is_some()
+}
+
+/// Two members that are one once their case does not count have no order that all would keep.
+fn refuse_twins(patch: &Patch<'_>) -> Result<(), Violations> {
+    let mut places: Vec<&str> = patch.ops.iter().map(|op| op.path().text()).collect();
+    places.sort_unstable();
+    match places.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some(pair) => {
+            let message = "an object names a member twice, in two cases that the API takes for one";
+            let violation = Violation::new(Code::BodyDuplicateMember, message);
+            Err(violation.at(pair.first().copied().unwrap_or_default()).into())
+        }
+        None => Ok(()),
     }
 }
 
@@ -134,6 +167,17 @@ impl<'o, 'f> Proposal<'o, 'f> {
     /// The ops with their index and what the schema says of the place they point to.
     pub(super) fn ops(&self) -> impl Iterator<Item = (usize, &'o Op<'f>, &Place<'o>)> {
         self.patch.ops.iter().zip(&self.places).enumerate().map(|(at, (op, place))| (at, op, place))
+    }
+
+    /// Whether the op at `index` only makes sure of an object that a merge patch goes through, so
+    /// that what is set in it is all that is written. (Where something else may stand, or where
+    /// nothing is set in it, it is itself what is written.)
+    pub(super) fn goes_through(&self, index: usize) -> bool {
+        let Some(Op::Open { path }) = self.patch.ops.get(index) else { return false };
+        let next = self.patch.ops.get(index + 1);
+        path.is_root()
+            || next.is_some_and(|next| path.covers(next.path()))
+                && self.places.get(index).is_some_and(Place::is_object)
     }
 
     /// Whether some op may change what stands at `pointer`.

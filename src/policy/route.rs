@@ -46,12 +46,16 @@ pub struct Route {
 /// What the body of a request has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyForm {
-    /// A whole document.
+    /// A whole document, which is new.
     Document,
     /// A JSON Patch (RFC 6902).
     JsonPatch,
+    /// A merge patch (RFC 7396).
+    MergePatch,
     /// No body at all.
     Nothing,
+    /// A whole document, which takes the place of the one that is stored.
+    Replacement,
 }
 
 /// What to do when a rule needs the current state.

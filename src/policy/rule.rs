@@ -169,6 +169,12 @@ impl Report {
         self.violations.iter().any(|found| found.code == code && found.op == Some(index))
     }
 
+    /// Forgets which ops are to blame: a caller who sent no ops knows only of places.
+    pub(super) fn forget_ops(&mut self) {
+        self.violations.forget_ops();
+        self.warnings.forget_ops();
+    }
+
     /// Says that the rule cannot tell without the current state, and why.
     pub(super) fn needs_current(&mut self, why: &'static str) {
         self.need = Some(why);

@@ -45,9 +45,10 @@ struct Shape {
     also: Vec<usize>,
     /// `anyOf`, `oneOf`, `if` and `dependentSchemas`: of each set, one may hold here.
     either: Vec<Vec<usize>>,
-    /// Whether an object, or an array, may stand here.
+    /// Whether an object, an array, or anything else may stand here.
     object: bool,
     array: bool,
+    scalar: bool,
     /// `readOnly`, and whether something beneath has it.
     read_only: bool,
     holds_read_only: bool,

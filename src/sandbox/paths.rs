@@ -54,7 +54,12 @@ pub(super) fn prepared<'a>(op: Op<'a>, options: &Options) -> Result<Option<Op<'a
         Op::Add { value, .. } => Some(Op::Add { path, value: bound(value)? }),
         Op::Replace { value, .. } => Some(Op::Replace { path, value: bound(value)? }),
         // INVARIANT: the others were refused before.
-        Op::Copy { .. } | Op::Move { .. } | Op::Remove { .. } | Op::Test { .. } => None,
+        Op::Copy { .. }
+        | Op::Move { .. }
+        | Op::Open { .. }
+        | Op::Remove { .. }
+        | Op::Test { .. }
+        | Op::Unset { .. } => None,
     })
 }
 

@@ -86,7 +86,7 @@ codes! {
     OpMemberMissing "op-member-missing" Malformed "an op lacks a member that it needs",
     OpMemberUnknown "op-member-unknown" Forbidden "an op has a member that it should not have",
     OpUnknown "op-unknown" Forbidden "the op is not one of the six of RFC 6902",
-    PatchEmpty "patch-empty" Forbidden "the patch holds no op",
+    PatchEmpty "patch-empty" Forbidden "the patch changes nothing",
     PatchInapplicable "patch-inapplicable" Conflict "the patch does not apply to the current document",
     PatchNotArray "patch-not-array" Malformed "a JSON Patch is an array of ops",
     PointerForbidden "pointer-forbidden" Forbidden "the patch reaches a place that is not allowed",

@@ -199,7 +199,8 @@ fn judged_from_current() -> Rule {
 
 fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
     let types: &[&str] = match body {
-        BodyForm::Document => &["application/json"],
+        BodyForm::Document | BodyForm::Replacement => &["application/json"],
+        BodyForm::MergePatch => &["application/merge-patch+json"],
         BodyForm::JsonPatch => &["application/json-patch+json", "application/json"],
         BodyForm::Nothing => &[],
     };

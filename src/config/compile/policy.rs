@@ -211,8 +211,20 @@ impl Reading {
         let mut rules = vec![Rule::Precondition(Precondition { required })];
         let body = match wanted.body {
             file::Body::None => BodyForm::Nothing,
-            file::Body::Document => BodyForm::Document,
+            file::Body::Document => {
+                let makes = |method: &&String| *method == "POST";
+                match wanted.methods.iter().filter(makes).count() {
+                    0 => BodyForm::Replacement,
+                    made if made == wanted.methods.len() => BodyForm::Document,
+                    _ => {
+                        let message = "POST makes a document and other methods replace one; write a route for each";
+                        self.errors.push(file.error(&format!("{at}/methods"), message));
+                        BodyForm::Replacement
+                    }
+                }
+            }
             file::Body::JsonPatch => BodyForm::JsonPatch,
+            file::Body::MergePatch => BodyForm::MergePatch,
         };
         if let Some(compiled) = compiled.filter(|_| body != BodyForm::Nothing) {
             let empty = wanted.empty_patch == Choice::Permit;

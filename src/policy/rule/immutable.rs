@@ -59,6 +59,8 @@ impl Immutable {
             let within = self.holds(at);
             let known = (proposal.outcome.before(at), proposal.outcome.after(at));
             let certain = match (effect.touch, known) {
+                // Where an object stands already, nothing happens.
+                (Touch::Open, _) => false,
                 (Touch::Remove, _) => {
                     // What comes after an element moves up, and may be the same as it was.
                     let element = at.split_last().is_some_and(|(_, last)| index(&last).is_some());
@@ -77,6 +79,10 @@ impl Immutable {
 
     /// Whether such a field stands at the effect's place, above it, or beneath it.
     fn reaches(&self, effect: &Effect<'_, '_>, place: &Place<'_>) -> bool {
+        if effect.touch == Touch::Open && place.is_object() {
+            // What stands beneath is not reached by it.
+            return place.is_read_only() || self.holds(effect.pointer);
+        }
         let appended = effect.pointer.split_last().is_some_and(|(_, last)| last == "-");
         let beneath = match effect.value {
             // Nothing stood there before, so that only what the value names is written.

@@ -1,7 +1,7 @@
 //! `operations`: the op is one of those allowed.
 
 use super::Report;
-use crate::patch::OpName;
+use crate::patch::{Op, OpName};
 use crate::policy::facts::Proposal;
 use crate::violation::{Code, Violation};
 
@@ -17,11 +17,12 @@ pub struct Operations {
 impl Operations {
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         let patch = proposal.patch;
-        if patch.ops.is_empty() && !self.empty {
-            report.push(Violation::new(Code::PatchEmpty, "the patch holds no op"));
+        let nothing = |op: &Op<'_>| matches!(op, Op::Open { path } if path.is_root());
+        if patch.ops.iter().all(nothing) && !self.empty {
+            report.push(Violation::new(Code::PatchEmpty, "the patch changes nothing"));
         }
         for (index, op) in patch.ops.iter().enumerate() {
-            if !self.allowed.contains(&op.name()) {
+            if !self.allowed.contains(&op.name()) && !proposal.goes_through(index) {
                 let message = format!("the op `{}` is not allowed here", op.name());
                 let accepted = self.allowed.iter().map(|op| op.as_str());
                 report.push(

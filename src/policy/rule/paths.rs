@@ -62,6 +62,9 @@ impl Paths {
                 self.check_from(index, op.name(), from, report);
             }
             let path = op.path();
+            if proposal.goes_through(index) {
+                continue;
+            }
             if !self.check_pointer(index, op.name(), path, report) {
                 continue;
             }
@@ -108,9 +111,15 @@ impl Paths {
         let value = match op {
             Op::Test { .. } => return,
             Op::Add { value, .. } | Op::Replace { value, .. } => Some(value),
-            Op::Copy { .. } | Op::Move { .. } | Op::Remove { .. } => None,
+            Op::Copy { .. }
+            | Op::Move { .. }
+            | Op::Open { .. }
+            | Op::Remove { .. }
+            | Op::Unset { .. } => None,
         };
-        let reaches_beneath = place.may_be_container() || value.is_some_and(Value::is_container);
+        let reaches_beneath = place.may_be_container()
+            || value.is_some_and(Value::is_container)
+            || matches!(op, Op::Open { .. });
         if reaches_beneath && !self.admits_subtree(op.name(), op.path()) {
             report.push(self.needs_subtree(op.name(), op.path()).op(index));
         }

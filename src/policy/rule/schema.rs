@@ -61,6 +61,11 @@ impl FitsSchema {
         if !place.is_described() {
             return self.undescribed(index, op.path(), report);
         }
+        if matches!(op, Op::Open { .. }) && !place.may_be_object() {
+            let message = "an object cannot stand here; a merge patch gives an array as a whole";
+            return report
+                .push(Violation::new(Code::ValueInvalid, message).op(index).at(op.path().text()));
+        }
         let (Op::Add { value, .. } | Op::Replace { value, .. } | Op::Test { value, .. }) = op
         else {
             return;
@@ -151,7 +156,9 @@ impl FitsSchema {
             let moved = op.from().map(|from| self.schema.place(from));
             let need = match op {
                 Op::Add { .. } | Op::Replace { .. } => place.whole(false),
-                Op::Remove { .. } => place.whole(true),
+                Op::Open { path } if path.is_root() && place.is_object() => None,
+                Op::Open { .. } => place.whole_if_made(),
+                Op::Remove { .. } | Op::Unset { .. } => place.whole(true),
                 Op::Copy { .. } | Op::Move { .. } => {
                     Some("the value comes from the stored document")
                 }

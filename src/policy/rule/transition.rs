@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::json::Value;
-use crate::patch::{Known, Pointer};
+use crate::patch::{Effect, Known, Pointer, Touch};
 use crate::policy::facts::{Outcome, Proposal};
 use crate::policy::graph::Graph;
 use crate::policy::pattern::Pattern;
@@ -114,7 +114,8 @@ impl Transition {
         let fields = self.graph.fields();
         for edits in &self.edits {
             let bound = proposal.patch.effects().find(|effect| {
-                effect.touch != crate::patch::Touch::Read
+                effect.touch != Touch::Read
+                    && !is_open_already(&effect, proposal)
                     && !edits.except.iter().any(|pattern| pattern.matches(effect.pointer))
                     && !fields.iter().any(|field| field == effect.pointer)
             });
@@ -187,6 +188,13 @@ impl Transition {
             None => self.at_fields(violation),
         }
     }
+}
+
+/// Whether the object that a merge patch goes through is there, so that it stays what it is.
+fn is_open_already(effect: &Effect<'_, '_>, proposal: &Proposal<'_, '_>) -> bool {
+    effect.touch == Touch::Open
+        && (effect.pointer.is_root()
+            || matches!(proposal.outcome.before(effect.pointer), Known::Value(Value::Object(_))))
 }
 
 const FROM: &str = "whether a step is allowed depends on the current state";

@@ -89,7 +89,13 @@ impl<'s> Compiler<'s> {
     }
 
     fn read(&mut self, key: &str, schema: &'s Value) -> Result<Shape, String> {
-        let mut shape = Shape { object: true, array: true, explainable: true, ..Shape::default() };
+        let mut shape = Shape {
+            object: true,
+            array: true,
+            scalar: true,
+            explainable: true,
+            ..Shape::default()
+        };
         let Value::Object(keywords) = schema else {
             if schema == &Value::Bool(false) {
                 (shape.additional, shape.items) = (Rest::Closed, Rest::Closed);
@@ -103,8 +109,12 @@ impl<'s> Compiler<'s> {
                     let one = std::slice::from_ref(value);
                     let types = value.as_array().map_or(one, Vec::as_slice);
                     let is = |name: &str| types.iter().any(|known| known == name);
-                    (shape.object, shape.array) = (is("object"), is("array"));
+                    shape.object &= is("object");
+                    shape.array &= is("array");
+                    shape.scalar &= types.iter().any(|known| known != "object" && known != "array");
                 }
+                ("enum", Value::Array(values)) => shape.is_one_of(values),
+                ("const", value) => shape.is_one_of(std::slice::from_ref(value)),
                 ("readOnly", value) => shape.read_only = value == &Value::Bool(true),
                 ("properties", Value::Object(members)) => {
                     for name in members.keys() {
@@ -236,6 +246,13 @@ impl<'s> Compiler<'s> {
 }
 
 impl Shape {
+    /// What stands here is one of `values`.
+    fn is_one_of(&mut self, values: &[Value]) {
+        self.object &= values.iter().any(Value::is_object);
+        self.array &= values.iter().any(Value::is_array);
+        self.scalar &= values.iter().any(|value| !(value.is_object() || value.is_array()));
+    }
+
     /// The shapes that it leads to.
     fn next(&self) -> Vec<usize> {
         let rest = [&self.additional, &self.items].into_iter().filter_map(|rest| match rest {

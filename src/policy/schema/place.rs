@@ -77,6 +77,21 @@ impl<'s> Place<'s> {
         self.spot().may_be_container
     }
 
+    /// Whether an object may stand here.
+    pub fn may_be_object(&self) -> bool {
+        self.spot().core.may_be_object(&self.schema.shapes)
+    }
+
+    /// Whether nothing but an object may stand here.
+    pub fn is_object(&self) -> bool {
+        self.spot().core.is_object(&self.schema.shapes)
+    }
+
+    /// Why the whole must be seen once an object is made here that holds only some members.
+    pub fn whole_if_made(&self) -> Option<&'static str> {
+        self.whole(false).or_else(|| self.spot().core.whole_within(&self.schema.shapes))
+    }
+
     /// Why the whole must be seen once something is written here, or taken away.
     pub fn whole(&self, removed: bool) -> Option<&'static str> {
         let core = &self.spot().core;

@@ -210,6 +210,25 @@ impl Core {
                 .all(|places| places.iter().any(|place| place.may_be_container(shapes)))
     }
 
+    pub(super) fn may_be_object(&self, shapes: &[Shape]) -> bool {
+        !self.forbidden
+            && self.closure(shapes).all(|shape| shape.object)
+            && (self.either.iter())
+                .all(|places| places.iter().any(|place| place.may_be_object(shapes)))
+    }
+
+    pub(super) fn is_object(&self, shapes: &[Shape]) -> bool {
+        self.closure(shapes).any(|shape| !shape.array && !shape.scalar)
+            || (self.either.iter()).any(|places| places.iter().all(|place| place.is_object(shapes)))
+    }
+
+    /// Why what stands here must be seen whole once it holds only some of its members.
+    pub(super) fn whole_within(&self, shapes: &[Shape]) -> Option<&'static str> {
+        let own = self.closure(shapes).find_map(|shape| shape.whole_on_remove);
+        let branches = || self.either.iter().flatten();
+        own.or_else(|| branches().find_map(|place| place.whole_within(shapes)))
+    }
+
     fn names<'s>(&self, shapes: &'s [Shape]) -> Vec<&'s str> {
         let own = self.closure(shapes);
         let branches = self.closure(shapes).flat_map(|shape| shape.either.iter().flatten());

@@ -72,7 +72,7 @@ where
 fn check_head<B: Body>(routed: &Routed<B>) -> Result<usize, Rejection> {
     let route = &routed.route;
     let max = match route.body {
-        BodyForm::Document | BodyForm::JsonPatch => {
+        BodyForm::Document | BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement => {
             let given = routed.headers.get(header::CONTENT_TYPE);
             if !given.is_some_and(|given| is_accepted(given, &route.media_types)) {
                 return Err(Rejection::MediaTypeUnsupported(std::sync::Arc::clone(route)));
