@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking"
 )]
 
+// How much memory the judge asks for.
+mod allocations;
 // Bodies other than a JSON Patch.
 mod bodies;
 // The program, from outside.

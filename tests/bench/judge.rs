@@ -1,0 +1,118 @@
+//! What it costs to read a patch and to judge it by the shipped policy.
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
+
+use patchgate::config::{Source, load_policy};
+use patchgate::policy::{
+    ErrorForm, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
+};
+use patchgate::proxy::problem;
+use patchgate::proxy::rejection::Rejection;
+use patchgate::proxy::request::RequestId;
+use patchgate::proxy::trail::Trail;
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use http::Method;
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+const SAMPLE: &str = r#"[{"op":"replace","path":"/details/dealValue","value":"10000"},{"op":"replace","path":"/details/notes","value":"Lorem ipsum dolor sit amet."}]"#;
+const PAIR: &str = r#"[{"op":"replace","path":"/status","value":"Closed"},{"op":"replace","path":"/substatus","value":"Won"}]"#;
+const REFUSED: &str = r#"[{"op":"remove","path":"/details/notes"},{"op":"replace","path":"/detials/notes","value":"n"},{"op":"replace","path":"/status","value":"Closed"}]"#;
+
+/// The shipped policy, with room for more ops.
+fn policy() -> Policy {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = root.join("config/policies/partner-center-referrals.yaml");
+    let text = fs::read_to_string(shipped).expect("the shipped policy");
+    let schema = root.join("schemas/referral.schema.json").display().to_string();
+    let text = text.replace("../../schemas/referral.schema.json", &schema);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("policy.yaml");
+    fs::write(&path, format!("{text}\n    bounds: {{ ops: 100000, values: 1000000 }}\n"))
+        .expect("a file");
+    load_policy(Source::Disk, &path).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn route(policy: &Policy) -> &Route {
+    let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("a normal form");
+    match policy.routes.resolve("PATCH", &path) {
+        Resolution::Found(route) => route,
+        _ => panic!("no route"),
+    }
+}
+
+/// A patch of so many ops: members of the team, and notes.
+fn patch(ops: usize) -> Bytes {
+    let op = |index: usize| match index % 2 {
+        0 => format!(
+            r#"{{"op": "add", "path": "/team/-", "value": {{"email": "user{index}@contoso.com", "firstName": "Jane", "lastName": "Doe{index}", "phoneNumber": "{index:010}"}}}}"#
+        ),
+        _ => format!(
+            r#"{{"op": "replace", "path": "/details/notes", "value": "Lorem ipsum dolor sit amet, note {index}."}}"#
+        ),
+    };
+    Bytes::from(format!("[{}]", (0..ops).map(op).collect::<Vec<_>>().join(", ")))
+}
+
+fn judge(policy: &Policy, route: &Route, body: &Bytes) -> Verdict {
+    let facts = Facts::read(route, &IfMatch::Absent, black_box(body));
+    policy.judge(&facts, None).verdict
+}
+
+fn permits(criterion: &mut Criterion) {
+    let policy = policy();
+    let route = route(&policy);
+    let mut group = criterion.benchmark_group("read and judge");
+    for (name, body) in [("sample 1", Bytes::from(SAMPLE)), ("needs the state", Bytes::from(PAIR))]
+    {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| judge(&policy, route, &body)));
+    }
+    for ops in [100, 538, 1076, 5380] {
+        let body = patch(ops);
+        assert!(matches!(judge(&policy, route, &body), Verdict::Permit(_)));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_with_input(BenchmarkId::new("ops", ops), &body, |bencher, body| {
+            bencher.iter(|| judge(&policy, route, body));
+        });
+    }
+    group.finish();
+}
+
+fn refusals(criterion: &mut Criterion) {
+    let policy = policy();
+    let route = route(&policy);
+    let mut group = criterion.benchmark_group("refuse");
+    let body = Bytes::from(REFUSED);
+    group.bench_function("with its full explanation", |bencher| {
+        bencher.iter(|| {
+            let Verdict::Refuse(found) = judge(&policy, route, &body) else { panic!("a permit") };
+            let (id, trail) = (RequestId::make(), Trail::begin(Method::PATCH));
+            problem::answer(&Rejection::Refused(found), ErrorForm::Problem, &id, &trail)
+        });
+    });
+    for (name, body) in [
+        ("300 000 ops", patch(300_000)),
+        ("400 000 levels", Bytes::from("[".repeat(400_000))),
+        ("400 000 levels in a value", {
+            let value = "[".repeat(400_000);
+            Bytes::from(format!(r#"[{{"op":"add","path":"/details/notes","value":{value}"#))
+        }),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let Verdict::Refuse(found) = judge(&policy, route, &body) else {
+                    panic!("a permit")
+                };
+                found
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, permits, refusals);
+criterion_main!(benches);
