@@ -14,7 +14,7 @@ pub mod stack;
 pub mod trail;
 pub mod upstream;
 
-pub use stack::{Entrance, stack};
+pub use stack::stack;
 
 use crate::live::Live;
 use crate::telemetry::AccessLog;

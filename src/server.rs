@@ -2,11 +2,15 @@
 //! connections and its own copy of the stack. A request stays where it was accepted.
 
 mod connection;
+mod entrance;
+pub mod guard;
 mod listen;
 mod patient;
 
 pub(crate) use listen::bind;
 use listen::bind_all;
+
+use connection::Http;
 
 use crate::live::Live;
 use crate::proxy::middleware::in_flight::Capacity;
@@ -39,8 +43,12 @@ pub struct Settings {
     pub workers: usize,
     /// The most connections of callers at once, over all workers.
     pub connections: usize,
-    /// The longest time for the head of a request, or between two requests.
+    /// How large the head of a request may be.
+    pub head: guard::Bounds,
+    /// The longest time for the head of a request, and until its first byte on a new connection.
     pub head_time: Duration,
+    /// The longest time between two requests.
+    pub idle_time: Duration,
     /// The longest time a caller may take to read any byte of its answer.
     pub stall_time: Duration,
     /// How long requests may go on once the gateway stops.
@@ -172,9 +180,9 @@ impl Worker {
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
         let stack = stack(proxy, &self.shared, log, upstream);
-        let http = connection::http(&self.settings);
-        let (stall_time, stopped) = (self.settings.stall_time, self.stopped.clone());
-        let serve = |tcp| connection::serve(&http, tcp, stall_time, stack.clone(), stopped.clone());
+        let http = Http::new(&self.settings);
+        let stopped = self.stopped.clone();
+        let serve = |tcp| http.serve(tcp, stack.clone(), stopped.clone());
 
         let mut serving = JoinSet::new();
         let accepting = accept_all(listener, &self.connections, serve, &mut serving);

@@ -201,12 +201,15 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::DeadlineExceeded,
         Rejection::Failed,
         Rejection::HeadMalformed("it is malformed"),
+        Rejection::HeadTooLarge,
+        Rejection::HeadTooSlow,
         Rejection::LoopDetected,
         Rejection::MediaTypeUnsupported(route),
         Rejection::MethodNotAllowed { allow: "GET".into() },
         Rejection::MethodUnsupported,
         Rejection::Overloaded,
         Rejection::RateLimited { wait: Duration::from_secs(1), limit: "l".into() },
+        Rejection::TargetTooLong,
         Rejection::Unidentified,
         Rejection::Unrouted,
     ]);
@@ -220,6 +223,8 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::DeadlineExceeded
             | Rejection::Failed
             | Rejection::HeadMalformed(_)
+            | Rejection::HeadTooLarge
+            | Rejection::HeadTooSlow
             | Rejection::LoopDetected
             | Rejection::MediaTypeUnsupported(_)
             | Rejection::MethodNotAllowed { .. }
@@ -227,6 +232,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::Overloaded
             | Rejection::RateLimited { .. }
             | Rejection::Refused(_)
+            | Rejection::TargetTooLong
             | Rejection::Unidentified
             | Rejection::Unrouted
             | Rejection::UpstreamFailed(_) => {}

@@ -11,3 +11,4 @@ mod limits;
 mod log;
 mod straight;
 mod tls;
+mod wire;

@@ -7,7 +7,7 @@ use crate::live::Live;
 use crate::proxy::{self, upstream};
 use crate::reload::Reload;
 use crate::sandbox::{self, Sandbox};
-use crate::server;
+use crate::server::{self, guard::Bounds};
 use crate::telemetry::{AccessLog, Destination};
 use crate::tls;
 
@@ -77,7 +77,13 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
         listen: gateway.listen,
         workers: if gateway.workers == 0 { cores } else { gateway.workers },
         connections: gateway.max_connections,
+        head: Bounds {
+            line: gateway.max_request_line,
+            header: gateway.max_header,
+            fields: gateway.max_header_fields,
+        },
         head_time: gateway.header_timeout,
+        idle_time: gateway.idle_caller_timeout,
         stall_time: gateway.request_timeout,
         drain_time: gateway.drain,
         proxy: proxy::Settings {

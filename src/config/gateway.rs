@@ -110,9 +110,12 @@ impl Default for Admin {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
-    /// A request's head.
+    /// A request's head, and the wait for its first byte on a new connection.
     #[serde(default = "ten_seconds")]
     pub header: Time,
+    /// The wait for the next request on a connection.
+    #[serde(default = "one_minute")]
+    pub idle: Time,
     /// A request's body.
     #[serde(default = "ten_seconds")]
     pub body: Time,
@@ -128,6 +131,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             header: ten_seconds(),
+            idle: one_minute(),
             body: ten_seconds(),
             request: thirty_seconds(),
             drain: ten_seconds(),
@@ -145,11 +149,26 @@ pub struct Bounds {
     /// Requests in flight; more are answered 503 at once.
     #[serde(default = "thousand")]
     pub in_flight: usize,
+    /// The first line of a request: method, path and query.
+    #[serde(default = "request_line")]
+    pub request_line: Size,
+    /// All header fields of a request together.
+    #[serde(default = "header")]
+    pub header: Size,
+    /// The number of header fields of a request.
+    #[serde(default = "hundred")]
+    pub header_fields: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { connections: ten_thousand(), in_flight: thousand() }
+        Self {
+            connections: ten_thousand(),
+            in_flight: thousand(),
+            request_line: request_line(),
+            header: header(),
+            header_fields: hundred(),
+        }
     }
 }
 
@@ -286,12 +305,28 @@ fn thirty_seconds() -> Time {
     Time::new("30s")
 }
 
+fn one_minute() -> Time {
+    Time::new("1m")
+}
+
 fn five_minutes() -> Time {
     Time::new("5m")
 }
 
 fn connections() -> usize {
     256
+}
+
+fn request_line() -> Size {
+    Size::new("8KiB")
+}
+
+fn header() -> Size {
+    Size::new("32KiB")
+}
+
+fn hundred() -> usize {
+    100
 }
 
 fn thousand() -> usize {

@@ -49,6 +49,8 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::DeadlineExceeded => (504, "deadline-exceeded", "The request took too long"),
         Rejection::Failed => (500, "failed", "The gateway failed"),
         Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
+        Rejection::HeadTooLarge => (431, "head-too-large", "The head is too large"),
+        Rejection::HeadTooSlow => (408, "head-too-slow", "The head did not come in time"),
         Rejection::LoopDetected => (508, "loop-detected", "The request came here before"),
         Rejection::MediaTypeUnsupported(_) => {
             (415, "media-type-unsupported", "The media type is not accepted")
@@ -67,6 +69,7 @@ pub fn kind(rejection: &Rejection) -> Kind {
             Class::Forbidden => (422, "refused", "The policy refuses the request"),
             Class::Conflict => (409, "refused", "The policy refuses the request"),
         },
+        Rejection::TargetTooLong => (414, "target-too-long", "The request target is too long"),
         Rejection::Unidentified => (401, "unidentified", "The caller is not known"),
         Rejection::Unrouted => (404, "unrouted", "There is nothing here"),
         Rejection::UpstreamFailed(fault) => {
@@ -122,6 +125,8 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             "this is a fault of the gateway; name the request id in a report".into()
         }
         Rejection::HeadMalformed(why) => (*why).into(),
+        Rejection::HeadTooLarge => "send fewer or shorter header fields".into(),
+        Rejection::HeadTooSlow => "send the head of the request faster".into(),
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
         Rejection::MediaTypeUnsupported(_) => "send one of the accepted media types".into(),
         Rejection::MethodNotAllowed { .. } => "`Allow` lists the methods that are".into(),
@@ -134,6 +139,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             1 => "1 violation; the change was not sent to the API".into(),
             count => format!("{count} violations; the change was not sent to the API").into(),
         },
+        Rejection::TargetTooLong => "the path and the query are longer than any here".into(),
         Rejection::Unidentified => "no known partner is named by the request".into(),
         Rejection::Unrouted => "no route of the policy has this path".into(),
     }
@@ -143,6 +149,10 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
 fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
     let retry = |wait: u64| HeaderValue::from(wait);
     match rejection {
+        // What is left of the body is not read.
+        Rejection::BodyTooLarge { .. } | Rejection::BodyTooSlow | Rejection::BodyUnreadable => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Rejection::CodingUnsupported => {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -163,16 +173,16 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         Rejection::Unidentified => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        Rejection::BodyTooLarge { .. }
-        | Rejection::BodyTooSlow
-        | Rejection::BodyUnreadable
-        | Rejection::CurrentUnavailable(_)
+        Rejection::CurrentUnavailable(_)
         | Rejection::DeadlineExceeded
         | Rejection::Failed
         | Rejection::HeadMalformed(_)
+        | Rejection::HeadTooLarge
+        | Rejection::HeadTooSlow
         | Rejection::LoopDetected
         | Rejection::MethodUnsupported
         | Rejection::Refused(_)
+        | Rejection::TargetTooLong
         | Rejection::Unrouted
         | Rejection::UpstreamFailed(_) => {}
     }

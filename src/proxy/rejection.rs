@@ -32,6 +32,10 @@ pub enum Rejection {
     Failed,
     /// The head of the request is not what HTTP or the gateway wants.
     HeadMalformed(&'static str),
+    /// The head of the request is too large.
+    HeadTooLarge,
+    /// The head of the request did not come in time.
+    HeadTooSlow,
     /// The request has been here before.
     LoopDetected,
     /// The body has a media type that the route does not take.
@@ -54,10 +58,40 @@ pub enum Rejection {
     },
     /// The policy says no.
     Refused(Violations),
+    /// The first line of the request is too long.
+    TargetTooLong,
     /// Nobody knows who is calling.
     Unidentified,
     /// The path leads nowhere.
     Unrouted,
     /// The upstream could not be reached, or gave no proper answer.
     UpstreamFailed(Fault),
+}
+
+/// Why what a caller sent is no request. It travels as an extension of the request that stands in
+/// for it, so that it is answered and logged as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsound {
+    /// Its address has too many connections.
+    Crowded,
+    /// It is larger than a head may be.
+    HeadTooLarge,
+    /// It did not come in time.
+    HeadTooSlow,
+    /// It is not what HTTP says.
+    Malformed(&'static str),
+    /// Its first line is longer than one may be.
+    TargetTooLong,
+}
+
+impl From<Unsound> for Rejection {
+    fn from(unsound: Unsound) -> Self {
+        match unsound {
+            Unsound::Crowded => Self::Overloaded,
+            Unsound::HeadTooLarge => Self::HeadTooLarge,
+            Unsound::HeadTooSlow => Self::HeadTooSlow,
+            Unsound::Malformed(why) => Self::HeadMalformed(why),
+            Unsound::TargetTooLong => Self::TargetTooLong,
+        }
+    }
 }

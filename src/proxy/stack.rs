@@ -17,9 +17,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder};
 
-use std::cell::RefCell;
 use std::convert::Infallible;
-use std::task::{Context, Waker};
 
 /// An answer as it leaves.
 pub type Answer = Response<Logged<body::Content>>;
@@ -55,30 +53,4 @@ pub fn stack(
         // Nothing may stand here: what was judged is what is sent. (`Enforce` is a service above
         // `Upstream` alone, so nothing can.)
         .service(upstream)
-}
-
-/// The stack as hyper calls it: one for each connection.
-#[derive(Debug)]
-pub struct Entrance<S>(RefCell<S>);
-
-impl<S> Entrance<S> {
-    /// The way into `stack`.
-    pub fn new(stack: S) -> Self {
-        Self(RefCell::new(stack))
-    }
-}
-
-impl<S: Service<Request<Incoming>>> hyper::service::Service<Request<Incoming>> for Entrance<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        let mut stack = self.0.borrow_mut();
-        // Every gate is always ready (see `middleware`), so asking is a formality, and the stack
-        // need not be cloned for each request.
-        let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
-        debug_assert!(ready.is_ready(), "a gate made a caller wait");
-        stack.call(request)
-    }
 }

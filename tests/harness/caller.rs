@@ -44,6 +44,12 @@ impl Caller {
         self
     }
 
+    /// Leaves with a reset.
+    pub fn reset(&mut self) -> std::io::Result<()> {
+        socket2::SockRef::from(&self.tcp).set_linger(Some(std::time::Duration::ZERO))?;
+        self.tcp.shutdown(Shutdown::Both)
+    }
+
     /// Sends and reads one answer.
     pub fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Reply {
         self.send(bytes).reply()

@@ -2,7 +2,7 @@
 
 use super::{Caller, Reply, Upstream};
 
-use patchgate::json::Bounds;
+use patchgate::json;
 use patchgate::limits::{Limit, Limits, Quota};
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
@@ -12,6 +12,7 @@ use patchgate::policy::route::BodyForm;
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
 use patchgate::proxy::{self, upstream};
+use patchgate::server::guard::Bounds;
 use patchgate::server::{self, Running, Settings};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::{AccessLog, Destination};
@@ -116,7 +117,9 @@ fn settings(base: &str) -> Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         workers: 1,
         connections: 100,
+        head: Bounds { line: 8 << 10, header: 32 << 10, fields: 100 },
         head_time: long,
+        idle_time: long,
         stall_time: long,
         drain_time: long,
         proxy: proxy::Settings {
@@ -211,7 +214,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         body,
         media_types: types.iter().map(|text| (*text).to_owned()).collect(),
         max_body: setup.max_body,
-        bounds: Bounds { items: 100, values: 10_000, depth: 32, string: 1 << 16 },
+        bounds: json::Bounds { items: 100, values: 10_000, depth: 32, string: 1 << 16 },
         unknown_members: UnknownMembers::Refuse,
         query: false,
         trailing_slashes: 1,

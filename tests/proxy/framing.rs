@@ -29,39 +29,6 @@ fn an_absolute_target_must_name_the_same_host() {
 }
 
 #[test]
-fn no_transfer_coding_but_chunked_passes() {
-    let upstream = Upstream::start([]);
-    let gateway = Gateway::before(&upstream);
-    for coding in ["gzip, chunked", "chunked\r\nTransfer-Encoding: chunked", "identity, chunked"] {
-        let request = format!(
-            "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
-             Transfer-Encoding: {coding}\r\n\r\n{:x}\r\n{NOTES}\r\n0\r\n\r\n",
-            NOTES.len()
-        );
-        assert_eq!(gateway.ask(request).status, 400, "{coding}");
-    }
-    assert_eq!(upstream.connections(), 0);
-}
-
-#[test]
-fn behind_two_framings_nothing_is_smuggled() {
-    let upstream = Upstream::start([]);
-    let gateway = Gateway::before(&upstream);
-    let hidden = format!("GET {PATH}?smuggled HTTP/1.1\r\nHost: g\r\n\r\n");
-    let request = format!(
-        "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{NOTES}\r\n0\r\n\r\n{hidden}",
-        NOTES.len() + 20,
-        NOTES.len(),
-    );
-    let mut caller = gateway.caller();
-    let reply = caller.ask(request);
-    assert!(caller.is_closed(), "the rest is not read as a request");
-    assert!([200, 400].contains(&reply.status));
-    assert!(upstream.requests().iter().all(|sent| !sent.head.contains("smuggled")));
-}
-
-#[test]
 fn fields_that_must_be_there_once_are_not_there_twice() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::before(&upstream);
@@ -87,16 +54,6 @@ fn connection_takes_away_no_field_that_something_is_decided_by() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused_by_its_size() {
-    let upstream = Upstream::start([]);
-    let gateway = Gateway::before(&upstream);
-    let large = format!("X-Large: {}\r\n", "x".repeat(40 << 10));
-    assert_eq!(gateway.ask(patch_with(&large, NOTES)).status, 431);
-    assert_eq!(gateway.ask(patch_with(&"X-Many: 1\r\n".repeat(110), NOTES)).status, 431);
-    assert_eq!(upstream.connections(), 0);
-}
-
-#[test]
 fn a_silent_caller_is_closed_in_time() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
@@ -104,8 +61,12 @@ fn a_silent_caller_is_closed_in_time() {
     });
     assert!(gateway.caller().is_closed(), "not a byte was sent");
     let mut half = gateway.caller();
-    half.send("PATCH /v1.0 HTTP/1.1\r\nHost:");
+    let reply = half.ask("PATCH /v1.0 HTTP/1.1\r\nHost:");
+    assert_eq!((reply.status, reply.code()), (408, "head-too-slow".to_owned()));
     assert!(half.is_closed(), "half a head was sent");
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.idle_time = Duration::from_millis(100);
+    });
     let mut kept = gateway.caller();
     assert_eq!(kept.ask(patch(NOTES)).status, 200);
     assert!(kept.is_closed(), "nothing followed");

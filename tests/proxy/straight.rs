@@ -31,7 +31,7 @@ fn a_chunked_patch_is_sent_with_its_length() {
          Transfer-Encoding: chunked\r\nTrailer: If-Match\r\n\r\n"
     );
     let chunks = format!(
-        "{:x}\r\n{first}\r\n{:x};x=y\r\n{second}\r\n0\r\nIf-Match: \"t\"\r\n\r\n",
+        "{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\nIf-Match: \"t\"\r\n\r\n",
         first.len(),
         second.len()
     );

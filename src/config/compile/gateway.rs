@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// No longer target is understood.
+const MAX_LINE: usize = 60 << 10;
+
 /// What is fixed from start to stop; a change of it needs a restart.
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -36,6 +39,8 @@ pub struct Gateway {
     pub max_upstream_connections: usize,
     /// How long a request's head may take.
     pub header_timeout: Duration,
+    /// How long the next request may take to come.
+    pub idle_caller_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
     /// How long a request may take until the answer's head.
@@ -46,6 +51,12 @@ pub struct Gateway {
     pub max_connections: usize,
     /// Requests in flight.
     pub max_in_flight: usize,
+    /// The bytes of a request's first line.
+    pub max_request_line: usize,
+    /// The bytes of a request's header fields.
+    pub max_header: usize,
+    /// The number of them.
+    pub max_header_fields: usize,
     /// The header that identifies a request.
     pub request_id: HeaderName,
     /// Where the access log goes, as it is written in the file.
@@ -88,7 +99,7 @@ impl Reading {
             let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
             self.errors.push(file.error("/log/level", message));
         }
-        let (upstream, timeouts) = (&value.upstream, &value.timeouts);
+        let (upstream, timeouts, bounds) = (&value.upstream, &value.timeouts, &value.bounds);
         Some(Gateway {
             listen: listen?,
             admin: admin?,
@@ -101,11 +112,15 @@ impl Reading {
             max_age: upstream.max_age.duration(),
             max_upstream_connections: upstream.max_connections.max(1),
             header_timeout: timeouts.header.duration(),
+            idle_caller_timeout: timeouts.idle.duration(),
             body_timeout: timeouts.body.duration(),
             request_timeout: timeouts.request.duration(),
             drain: timeouts.drain.duration(),
-            max_connections: value.bounds.connections.max(1),
-            max_in_flight: value.bounds.in_flight.max(1),
+            max_connections: bounds.connections.max(1),
+            max_in_flight: bounds.in_flight.max(1),
+            max_request_line: bounds.request_line.bytes().min(MAX_LINE),
+            max_header: bounds.header.bytes(),
+            max_header_fields: bounds.header_fields,
             request_id: request_id?,
             access_log: value.log.access.clone(),
             log_level: value.log.level.clone(),

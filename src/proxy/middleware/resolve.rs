@@ -8,7 +8,7 @@ use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
 use crate::proxy::headers::{ACCEPT_PATCH, is_guarded, nominated, sole};
 use crate::proxy::identity;
-use crate::proxy::rejection::Rejection;
+use crate::proxy::rejection::{Rejection, Unsound};
 use crate::proxy::request::{Arrived, Routed};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -77,6 +77,9 @@ impl<S> Resolve<S> {
     /// Checks what hyper lets pass and we must not; gives the normal form of the path.
     fn check_head<'p>(&self, parts: &'p Parts) -> Result<NormalPath<'p>, Rejection> {
         let malformed = |why| Err(Rejection::HeadMalformed(why));
+        if let Some(unsound) = parts.extensions.get::<Unsound>() {
+            return Err((*unsound).into());
+        }
         let headers = &parts.headers;
         let Ok(Some(host)) = sole(headers, &header::HOST) else {
             return malformed("exactly one `Host` is needed");
@@ -92,14 +95,6 @@ impl<S> Resolve<S> {
             if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) {
                 return malformed("the request target names another host than `Host`");
             }
-        }
-        // hyper decodes `chunked` and leaves any coding below it in place. (Of a request with a
-        // `Content-Length` beside it hyper shows us only the chunks, and closes after the answer;
-        // we frame the body anew, so nothing can hide behind the difference.)
-        match sole(headers, &header::TRANSFER_ENCODING) {
-            Ok(None) => {}
-            Ok(Some(coding)) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
-            _ => return malformed("the only transfer coding accepted is `chunked`"),
         }
         for (name, why) in [
             (header::AUTHORIZATION, "`Authorization` is there twice"),

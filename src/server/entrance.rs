@@ -1,0 +1,147 @@
+//! The way into the stack, one for each connection: it counts what goes in and what has come out
+//! again, and knows which request only stands in for one that was not sound.
+
+use crate::proxy::rejection::Unsound;
+
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::Service;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+/// What is known of the requests of one connection.
+#[derive(Debug)]
+pub(super) struct Tally {
+    begun: Cell<u64>,
+    open: Cell<u64>,
+    quiet_since: Cell<Instant>,
+    unsound: Cell<Option<(u64, Unsound)>>,
+}
+
+impl Tally {
+    /// Of a connection that was just made.
+    pub(super) fn begin() -> Rc<Self> {
+        Rc::new(Self {
+            begun: Cell::new(0),
+            open: Cell::new(0),
+            quiet_since: Cell::new(Instant::now()),
+            unsound: Cell::new(None),
+        })
+    }
+
+    /// Since when no request has been under way; `None` while one is.
+    pub(super) fn quiet_since(&self) -> Option<Instant> {
+        (self.open.get() == 0).then(|| self.quiet_since.get())
+    }
+
+    /// Notes that the request after the first `sound` only stands in for one that is not.
+    pub(super) fn refuse(&self, sound: u64, unsound: Unsound) {
+        self.unsound.set(Some((sound + 1, unsound)));
+    }
+
+    /// Counts a request that comes in. What is given is dropped when its answer has ended.
+    fn enter(self: &Rc<Self>) -> (Option<Unsound>, Turn) {
+        self.begun.set(self.begun.get() + 1);
+        self.open.set(self.open.get() + 1);
+        let unsound = self.unsound.get().filter(|(index, _)| *index == self.begun.get());
+        (unsound.map(|(_, unsound)| unsound), Turn(Rc::clone(self)))
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+struct Turn(Rc<Tally>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.quiet_since.set(Instant::now());
+    }
+}
+
+/// The stack as hyper calls it.
+#[derive(Debug)]
+pub(super) struct Entrance<S> {
+    stack: RefCell<S>,
+    tally: Rc<Tally>,
+}
+
+impl<S> Entrance<S> {
+    /// The way into `stack`.
+    pub(super) fn new(stack: S, tally: Rc<Tally>) -> Self {
+        Self { stack: RefCell::new(stack), tally }
+    }
+}
+
+impl<S, C> hyper::service::Service<Request<Incoming>> for Entrance<S>
+where
+    S: Service<Request<Incoming>, Response = Response<C>>,
+{
+    type Response = Response<Counted<C>>;
+    type Error = S::Error;
+    type Future = Counted<S::Future>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let (unsound, turn) = self.tally.enter();
+        if let Some(unsound) = unsound {
+            request.extensions_mut().insert(unsound);
+        }
+        let mut stack = self.stack.borrow_mut();
+        // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and the
+        // stack need not be cloned for each request.
+        let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
+        debug_assert!(ready.is_ready(), "a gate made a caller wait");
+        Counted { inner: stack.call(request), turn: Some(turn) }
+    }
+}
+
+pin_project! {
+    /// An answer, or its body: the request is under way until it has ended.
+    #[derive(Debug)]
+    pub(super) struct Counted<T> {
+        #[pin]
+        inner: T,
+        turn: Option<Turn>,
+    }
+}
+
+impl<F, C, E> Future for Counted<F>
+where
+    F: Future<Output = Result<Response<C>, E>>,
+{
+    type Output = Result<Response<Counted<C>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        let turn = this.turn.take();
+        Poll::Ready(Ok(response.map(|inner| Counted { inner, turn })))
+    }
+}
+
+impl<C: Body> Body for Counted<C> {
+    type Data = C::Data;
+    type Error = C::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<C::Data>, C::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
