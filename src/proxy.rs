@@ -4,6 +4,7 @@
 //! futures are not `Send`, and what the threads share is in [`Shared`] and atomic.
 
 pub mod body;
+pub mod budget;
 pub mod headers;
 mod identity;
 pub mod middleware;
@@ -19,6 +20,7 @@ pub use stack::stack;
 use crate::live::Live;
 use crate::telemetry::AccessLog;
 
+use budget::{Budget, Pace};
 use middleware::in_flight::Capacity;
 
 use http::HeaderName;
@@ -34,8 +36,10 @@ pub struct Settings {
     pub in_flight: usize,
     /// The longest time from a request's head to its answer's head.
     pub deadline: Duration,
-    /// The longest time a caller may take to send a body.
-    pub body_time: Duration,
+    /// How fast a caller has to send a body.
+    pub pace: Pace,
+    /// The most bytes of bodies in memory at once, over all workers.
+    pub memory: usize,
     /// The API behind the gateway, and how it is reached.
     pub upstream: upstream::Settings,
 }
@@ -47,6 +51,8 @@ pub struct Shared {
     pub live: Live,
     /// The room for requests at once.
     pub capacity: Capacity,
+    /// The room for their bodies.
+    pub budget: Budget,
     /// Where the access log goes.
     pub access_log: AccessLog,
 }

@@ -2,6 +2,7 @@
 //! connections and its own copy of the stack. A request stays where it was accepted.
 
 mod connection;
+mod crowd;
 mod entrance;
 pub mod guard;
 mod listen;
@@ -11,8 +12,10 @@ pub(crate) use listen::bind;
 use listen::bind_all;
 
 use connection::Http;
+use crowd::Crowd;
 
 use crate::live::Live;
+use crate::proxy::budget::Budget;
 use crate::proxy::middleware::in_flight::Capacity;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{self, Shared, stack};
@@ -24,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -43,6 +46,8 @@ pub struct Settings {
     pub workers: usize,
     /// The most connections of callers at once, over all workers.
     pub connections: usize,
+    /// The most of one address.
+    pub connections_per_address: usize,
     /// How large the head of a request may be.
     pub head: guard::Bounds,
     /// The longest time for the head of a request, and until its first byte on a new connection.
@@ -64,11 +69,14 @@ pub struct Settings {
 /// When the address cannot be listened on, the upstream's URL is none, or a thread cannot start.
 pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Result<Running> {
     // Every worker makes its own; this one only tells now whether they can.
-    Upstream::new(settings.proxy.upstream.clone(), settings.proxy.request_id.clone())?;
+    let budget = Budget::new(settings.proxy.memory);
+    let (upstream, request_id) = (&settings.proxy.upstream, &settings.proxy.request_id);
+    Upstream::new(upstream.clone(), request_id.clone(), budget.clone())?;
     let settings = Arc::new(settings);
+    let crowd = Crowd::new(settings.connections_per_address);
     let capacity = Capacity::new(settings.proxy.in_flight);
     let connections = Capacity::new(settings.connections);
-    let shared = Shared { live, capacity, access_log };
+    let shared = Shared { live, capacity, budget, access_log };
     let (stop, stopped) = watch::channel(false);
     let mut local_addr = settings.listen;
     let mut workers = Vec::new();
@@ -78,6 +86,7 @@ pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Resul
             settings: Arc::clone(&settings),
             shared: shared.clone(),
             connections: connections.clone(),
+            crowd: crowd.clone(),
             listener,
             stopped: stopped.clone(),
         });
@@ -116,6 +125,11 @@ impl Running {
     /// How many requests are under way.
     pub fn in_flight(&self) -> usize {
         self.shared.capacity.used()
+    }
+
+    /// How many bytes of bodies are in memory.
+    pub fn memory(&self) -> usize {
+        self.shared.budget.used()
     }
 
     /// Stops: no new connections, requests under way finish within the drain time.
@@ -160,6 +174,7 @@ struct Worker {
     settings: Arc<Settings>,
     shared: Shared,
     connections: Capacity,
+    crowd: Crowd,
     listener: std::net::TcpListener,
     stopped: watch::Receiver<bool>,
 }
@@ -175,7 +190,8 @@ impl Worker {
     async fn serve(self) -> io::Result<()> {
         let proxy = &self.settings.proxy;
         let listener = TcpListener::from_std(self.listener)?;
-        let upstream = Upstream::new(proxy.upstream.clone(), proxy.request_id.clone())?;
+        let budget = self.shared.budget.clone();
+        let upstream = Upstream::new(proxy.upstream.clone(), proxy.request_id.clone(), budget)?;
         let log = self.shared.access_log.writer();
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
@@ -185,7 +201,7 @@ impl Worker {
         let serve = |tcp| http.serve(tcp, stack.clone(), stopped.clone());
 
         let mut serving = JoinSet::new();
-        let accepting = accept_all(listener, &self.connections, serve, &mut serving);
+        let accepting = accept_all(listener, &self.connections, &self.crowd, serve, &mut serving);
         let mut stopped = self.stopped.clone();
         tokio::select! {
             biased;
@@ -204,11 +220,17 @@ impl Worker {
 async fn accept_all<F: Future<Output = ()> + 'static>(
     listener: TcpListener,
     room: &Capacity,
+    crowd: &Crowd,
     serve: impl Fn(TcpStream) -> F,
     serving: &mut JoinSet<()>,
 ) {
     loop {
-        let tcp = accept(&listener).await;
+        let (tcp, address) = accept(&listener).await;
+        // Nothing is said to those who are too many: to say it would take the room they may not have.
+        let Some(member) = crowd.admit(address) else {
+            tracing::debug!(%address, "an address has too many connections");
+            continue;
+        };
         // With no room, this one waits here and the next ones in the backlog.
         let slot = loop {
             match room.take() {
@@ -221,15 +243,15 @@ async fn accept_all<F: Future<Output = ()> + 'static>(
         let connection = serve(tcp);
         serving.spawn_local(async move {
             connection.await;
-            drop(slot);
+            drop((slot, member));
         });
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => return tcp,
+            Ok((tcp, peer)) => return (tcp, peer.ip()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted");

@@ -4,6 +4,7 @@ use crate::admin;
 use crate::config::compile::{Gateway, Target};
 use crate::config::{Loaded, Source};
 use crate::live::Live;
+use crate::proxy::budget::Pace;
 use crate::proxy::{self, upstream};
 use crate::reload::Reload;
 use crate::sandbox::{self, Sandbox};
@@ -77,6 +78,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
         listen: gateway.listen,
         workers: if gateway.workers == 0 { cores } else { gateway.workers },
         connections: gateway.max_connections,
+        connections_per_address: gateway.max_connections_per_address,
         head: Bounds {
             line: gateway.max_request_line,
             header: gateway.max_header,
@@ -90,7 +92,12 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             request_id: gateway.request_id.clone(),
             in_flight: gateway.max_in_flight,
             deadline: gateway.request_timeout,
-            body_time: gateway.body_timeout,
+            pace: Pace {
+                time: gateway.body_timeout,
+                grace: gateway.body_grace,
+                rate: gateway.body_rate,
+            },
+            memory: gateway.max_memory,
             upstream: upstream::Settings {
                 base,
                 tls,

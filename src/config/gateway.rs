@@ -119,6 +119,9 @@ pub struct Timeouts {
     /// A request's body.
     #[serde(default = "ten_seconds")]
     pub body: Time,
+    /// How long a body may come more slowly than `bounds.body_rate`.
+    #[serde(default = "five_seconds")]
+    pub body_grace: Time,
     /// A request in all, until the answer's head.
     #[serde(default = "thirty_seconds")]
     pub request: Time,
@@ -133,6 +136,7 @@ impl Default for Timeouts {
             header: ten_seconds(),
             idle: one_minute(),
             body: ten_seconds(),
+            body_grace: five_seconds(),
             request: thirty_seconds(),
             drain: ten_seconds(),
         }
@@ -146,6 +150,15 @@ pub struct Bounds {
     /// Connections from callers.
     #[serde(default = "ten_thousand")]
     pub connections: usize,
+    /// Connections from one address; more are closed. Of IPv6, a /64 counts as one.
+    #[serde(default = "connections")]
+    pub connections_per_address: usize,
+    /// Bytes of bodies and current states in memory; more are answered 503 at once.
+    #[serde(default = "memory")]
+    pub memory: Size,
+    /// What a body has to come at, for each second since its beginning.
+    #[serde(default = "body_rate")]
+    pub body_rate: Size,
     /// Requests in flight; more are answered 503 at once.
     #[serde(default = "thousand")]
     pub in_flight: usize,
@@ -164,6 +177,9 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: ten_thousand(),
+            connections_per_address: connections(),
+            memory: memory(),
+            body_rate: body_rate(),
             in_flight: thousand(),
             request_line: request_line(),
             header: header(),
@@ -297,6 +313,10 @@ fn two_seconds() -> Time {
     Time::new("2s")
 }
 
+fn five_seconds() -> Time {
+    Time::new("5s")
+}
+
 fn ten_seconds() -> Time {
     Time::new("10s")
 }
@@ -315,6 +335,14 @@ fn five_minutes() -> Time {
 
 fn connections() -> usize {
     256
+}
+
+fn memory() -> Size {
+    Size::new("128MiB")
+}
+
+fn body_rate() -> Size {
+    Size::new("1KiB")
 }
 
 fn request_line() -> Size {

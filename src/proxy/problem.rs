@@ -102,7 +102,7 @@ fn fault_slug(fault: Fault) -> &'static str {
 fn fault_detail(fault: Fault) -> &'static str {
     match fault {
         Fault::Broken => "the API closed the connection or broke the protocol before it answered",
-        Fault::Saturated => "every connection to the API is in use",
+        Fault::Saturated => "there is no connection or no memory to spare for the API",
         Fault::TooSlow => "the API did not answer in time",
         Fault::Unreachable => "the API could not be reached; nothing was sent",
         Fault::Untrusted => "no trusted TLS connection to the API could be made; nothing was sent",

@@ -72,8 +72,6 @@ pub enum Rejection {
 /// for it, so that it is answered and logged as any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsound {
-    /// Its address has too many connections.
-    Crowded,
     /// It is larger than a head may be.
     HeadTooLarge,
     /// It did not come in time.
@@ -87,7 +85,6 @@ pub enum Unsound {
 impl From<Unsound> for Rejection {
     fn from(unsound: Unsound) -> Self {
         match unsound {
-            Unsound::Crowded => Self::Overloaded,
             Unsound::HeadTooLarge => Self::HeadTooLarge,
             Unsound::HeadTooSlow => Self::HeadTooSlow,
             Unsound::Malformed(why) => Self::HeadMalformed(why),

@@ -47,7 +47,7 @@ pub fn stack(
         // Nothing is read from a caller who is over the quota.       -> Admitted<Incoming>
         .layer(RateLimit::layer())
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>
-        .layer(Collect::layer(settings.body_time))
+        .layer(Collect::layer(shared.budget.clone(), settings.pace))
         // Whether they may.                                          -> Permitted
         .layer(Enforce::layer())
         // Nothing may stand here: what was judged is what is sent. (`Enforce` is a service above

@@ -12,6 +12,7 @@ pub use answer::Streamed;
 pub use fetch::{Fetched, Representation};
 
 use super::body::Content;
+use super::budget::Budget;
 use super::headers::{UPSTREAM_REQUEST_ID, clean_answer, clean_request};
 use super::middleware::Local;
 use super::rejection::Rejection;
@@ -101,15 +102,17 @@ struct Inner {
     host: HeaderValue,
     via: HeaderValue,
     pool: Pool,
+    budget: Budget,
 }
 
 impl Upstream {
-    /// The upstream of one worker; `request_id` is the field that carries the id.
+    /// The upstream of one worker; `request_id` is the field that carries the id, and current
+    /// states take up room of `budget`.
     ///
     /// # Errors
     ///
     /// When the settings name no API that can be reached.
-    pub fn new(settings: Settings, request_id: HeaderName) -> io::Result<Self> {
+    pub fn new(settings: Settings, request_id: HeaderName, budget: Budget) -> io::Result<Self> {
         let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
         let authority = settings
             .base
@@ -126,7 +129,7 @@ impl Upstream {
         let base_path = settings.base.path().trim_end_matches('/').to_owned();
         let connector = Connector::new(&settings).map_err(invalid)?;
         let pool = Pool::new(&settings, connector);
-        Ok(Self(Rc::new(Inner { settings, request_id, base_path, host, via, pool })))
+        Ok(Self(Rc::new(Inner { settings, request_id, base_path, host, via, pool, budget })))
     }
 
     /// Closes connections that were idle for too long, for as long as the upstream is in use.

@@ -29,6 +29,17 @@ impl Caller {
         Self { tcp, read: Vec::new() }
     }
 
+    /// From another address of this machine.
+    pub fn from(own: [u8; 4], address: SocketAddr) -> Self {
+        use socket2::{Domain, Socket, Type};
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let tcp = TcpStream::from(socket);
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { tcp, read: Vec::new() }
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         // A gateway that has closed already has answered; the answer is what counts.
         let _ = self.tcp.write_all(bytes.as_ref());

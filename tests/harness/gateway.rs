@@ -11,6 +11,7 @@ use patchgate::policy::graph::{Edge, Graph, Step};
 use patchgate::policy::route::BodyForm;
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
+use patchgate::proxy::budget::Pace;
 use patchgate::proxy::{self, upstream};
 use patchgate::server::guard::Bounds;
 use patchgate::server::{self, Running, Settings};
@@ -117,6 +118,7 @@ fn settings(base: &str) -> Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         workers: 1,
         connections: 100,
+        connections_per_address: 100,
         head: Bounds { line: 8 << 10, header: 32 << 10, fields: 100 },
         head_time: long,
         idle_time: long,
@@ -126,7 +128,8 @@ fn settings(base: &str) -> Settings {
             request_id: HeaderName::from_static("request-id"),
             in_flight: 100,
             deadline: long,
-            body_time: long,
+            pace: Pace { time: long, grace: long, rate: 1024 },
+            memory: 128 << 20,
             upstream: upstream::Settings {
                 base: base.parse().unwrap(),
                 tls: None,

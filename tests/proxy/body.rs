@@ -100,11 +100,34 @@ fn a_caller_that_waits_for_100_gets_it_and_the_upstream_does_not_see_it() {
 fn a_body_that_comes_too_slowly_is_not_waited_for() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        setup.settings.proxy.body_time = Duration::from_millis(100);
+        setup.settings.proxy.pace.time = Duration::from_millis(100);
     });
     let request = patch(NOTES);
     let reply = gateway.ask(&request[..request.len() - 1]);
     assert_eq!((reply.status, reply.code()), (408, "body-too-slow".to_owned()));
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn a_body_that_trickles_is_not_waited_for() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.proxy.pace.grace = Duration::from_millis(300);
+        setup.settings.proxy.pace.rate = 1024;
+    });
+    let request = patch(NOTES);
+    let (head, body) = request.split_at(request.len() - NOTES.len());
+    let mut caller = gateway.caller();
+    caller.send(head);
+    for byte in body.as_bytes() {
+        if caller.try_send(&[*byte]).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let reply = caller.reply();
+    assert_eq!((reply.status, reply.code()), (408, "body-too-slow".to_owned()));
+    assert!(caller.is_closed());
     assert_eq!(upstream.connections(), 0);
 }
 

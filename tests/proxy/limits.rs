@@ -110,3 +110,62 @@ fn a_caller_that_leaves_frees_its_room() {
     let log = gateway.log();
     assert_eq!((&log[0]["status"], &log[0]["outcome"]), (&().into(), &"unknown".into()));
 }
+
+/// The head of a patch with so long a body.
+fn head(length: usize) -> String {
+    format!(
+        "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
+
+#[test]
+fn what_a_body_announces_takes_room_before_it_comes() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| setup.settings.proxy.memory = 5000);
+    let mut first = gateway.caller();
+    first.send(head(4000));
+    eventually("room is taken", || gateway.running().memory() == 4000);
+    let reply = gateway.ask(head(1001));
+    assert_eq!((reply.status, reply.code()), (503, "overloaded".to_owned()));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    let chunks = format!(
+        "{}Transfer-Encoding: chunked\r\n\r\n3e9\r\n{}",
+        head(0).split("Content-Length").next().unwrap(),
+        "x".repeat(1001)
+    );
+    assert_eq!(gateway.ask(chunks).status, 503, "what announces nothing takes it as it comes");
+    assert_eq!(gateway.ask(patch(NOTES)).status, 200, "what fits is served");
+    drop(first);
+    eventually("the room is free", || gateway.running().memory() == 0);
+    assert_eq!(gateway.ask(head(1001) + &" ".repeat(1001)).status, 400, "it is read");
+}
+
+#[test]
+fn the_current_state_takes_room_as_well() {
+    let upstream = Upstream::start([Act::Answer(answer("200 OK", "", &" ".repeat(5000)))]);
+    let gateway = Gateway::with(&upstream, |setup| setup.settings.proxy.memory = 4000);
+    let reply = gateway.ask(patch(STATUS));
+    assert_eq!((reply.status, reply.code()), (503, "current-unavailable".to_owned()));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    eventually("the room is free", || gateway.running().memory() == 0);
+    assert_eq!(gateway.ask(patch(STATUS)).status, 200);
+}
+
+#[test]
+fn one_address_does_not_take_the_connections_of_all() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.connections_per_address = 2;
+        setup.settings.workers = 2;
+    });
+    let mut two = [gateway.caller(), gateway.caller()];
+    for caller in &mut two {
+        assert_eq!(caller.ask(patch(NOTES)).status, 200);
+    }
+    assert!(gateway.caller().is_closed());
+    let mut other = Caller::from([127, 0, 0, 2], gateway.address);
+    assert_eq!(other.ask(patch(NOTES)).status, 200);
+    drop(two);
+    eventually("there is room", || gateway.caller().send(patch(NOTES)).try_reply().is_some());
+}

@@ -43,12 +43,20 @@ pub struct Gateway {
     pub idle_caller_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
+    /// How long it may come more slowly than `body_rate`.
+    pub body_grace: Duration,
+    /// The bytes of it that have to come each second.
+    pub body_rate: usize,
     /// How long a request may take until the answer's head.
     pub request_timeout: Duration,
     /// How long requests in flight may take when the gateway stops.
     pub drain: Duration,
     /// Connections from callers.
     pub max_connections: usize,
+    /// Connections from one address.
+    pub max_connections_per_address: usize,
+    /// Bytes of bodies in memory.
+    pub max_memory: usize,
     /// Requests in flight.
     pub max_in_flight: usize,
     /// The bytes of a request's first line.
@@ -114,9 +122,13 @@ impl Reading {
             header_timeout: timeouts.header.duration(),
             idle_caller_timeout: timeouts.idle.duration(),
             body_timeout: timeouts.body.duration(),
+            body_grace: timeouts.body_grace.duration(),
+            body_rate: bounds.body_rate.bytes(),
             request_timeout: timeouts.request.duration(),
             drain: timeouts.drain.duration(),
             max_connections: bounds.connections.max(1),
+            max_connections_per_address: bounds.connections_per_address.max(1),
+            max_memory: bounds.memory.bytes(),
             max_in_flight: bounds.in_flight.max(1),
             max_request_line: bounds.request_line.bytes().min(MAX_LINE),
             max_header: bounds.header.bytes(),

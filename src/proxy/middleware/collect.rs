@@ -4,19 +4,18 @@
 use super::{Local, Step};
 
 use crate::policy::route::BodyForm;
+use crate::proxy::budget::{Budget, Cut, Pace};
 use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::Body;
-use http_body_util::BodyExt;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// What is read of a body where none is taken: enough for the judge to see that one is there.
 const UNWANTED_MAX: usize = 4 << 10;
@@ -25,13 +24,14 @@ const UNWANTED_MAX: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub struct Collect<S> {
     inner: S,
-    time: Duration,
+    budget: Budget,
+    pace: Pace,
 }
 
 impl<S> Collect<S> {
-    /// A body may take `time`.
-    pub fn layer(time: Duration) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, time })
+    /// A body takes up room of `budget`, and has to come at `pace`.
+    pub fn layer(budget: Budget, pace: Pace) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |inner| Self { inner, budget: budget.clone(), pace })
     }
 }
 
@@ -57,11 +57,16 @@ where
             let (routed, _) = routed.replace_body(Bytes::new());
             return Step::inward(Box::pin(self.inner.call(routed)));
         }
-        let (mut inner, time) = (self.inner.clone(), self.time);
+        let (mut inner, budget, pace) = (self.inner.clone(), self.budget.clone(), self.pace);
         Step::inward(Box::pin(async move {
             let (mut routed, body) = routed.replace_body(Bytes::new());
-            let read = tokio::time::timeout(time, read(body, max)).await;
-            routed.body = read.map_err(|_| Rejection::BodyTooSlow)??;
+            let read = budget.read(body, max, Some(pace)).await;
+            routed.body = read.map_err(|cut| match cut {
+                Cut::Broken => Rejection::BodyUnreadable,
+                Cut::NoRoom => Rejection::Overloaded,
+                Cut::TooLarge => Rejection::BodyTooLarge { max },
+                Cut::TooSlow => Rejection::BodyTooSlow,
+            })?;
             routed.trail.bytes_in.set(routed.body.len() as u64);
             inner.call(routed).await
         }))
@@ -114,30 +119,6 @@ fn is_identity(headers: &HeaderMap) -> bool {
     }
 }
 
-async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B, max: usize) -> Result<Bytes, Rejection> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Rejection::BodyUnreadable)?;
-        // A trailer is dropped: it must never count as a header.
-        let Ok(data) = frame.into_data() else { continue };
-        if data.len() > max - first.len().max(rest.len()) {
-            return Err(Rejection::BodyTooLarge { max });
-        }
-        // Most bodies come in one piece, which is then not copied.
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.reserve(first.len() + data.len());
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
-        }
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,32 +145,6 @@ mod tests {
             "text/plain",
         ] {
             assert!(!is(text), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_is_read_whole_or_not_at_all() {
-        assert_eq!(read(Pieces(&["abc"]), 3).await.unwrap(), "abc");
-        assert_eq!(read(Pieces(&["a", "", "b", "c"]), 3).await.unwrap(), "abc");
-        for parts in [&["abcd"][..], &["a", "b", "c", "d"]] {
-            let read = read(Pieces(parts), 3).await;
-            assert!(matches!(read, Err(Rejection::BodyTooLarge { max: 3 })));
-        }
-    }
-
-    struct Pieces(&'static [&'static str]);
-
-    impl Body for Pieces {
-        type Data = Bytes;
-        type Error = std::convert::Infallible;
-
-        fn poll_frame(
-            mut self: std::pin::Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-            let Some((piece, rest)) = self.0.split_first() else { return Poll::Ready(None) };
-            self.0 = rest;
-            Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from(*piece)))))
         }
     }
 }

@@ -3,14 +3,14 @@
 use super::{Fault, Streamed, Upstream};
 use crate::policy::Need;
 use crate::proxy::body::Content;
+use crate::proxy::budget::Cut;
 use crate::proxy::headers::sole;
 use crate::proxy::request::Routed;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 
 /// What came of asking for the current state.
 #[derive(Debug)]
@@ -74,18 +74,17 @@ impl Upstream {
         let (parts, body) = response.into_parts();
         let max = self.0.settings.fetch_max;
         let too_large = Fault::Unusable("the current state is larger than the gateway reads");
-        if body.size_hint().lower() > max as u64 {
-            return Err(too_large);
-        }
         let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
         if !parts.headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
             return Err(Fault::Unusable("the current state came in a content coding"));
         }
-        let read = Limited::new(body, max).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() { too_large } else { Fault::Broken }
+        let read = self.0.budget.read(body, max, None).await.map_err(|cut| match cut {
+            Cut::Broken | Cut::TooSlow => Fault::Broken,
+            Cut::NoRoom => Fault::Saturated,
+            Cut::TooLarge => too_large,
         })?;
         let tag = sole(&parts.headers, &header::ETAG).ok().flatten();
         let tag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        Ok(Representation { tag, body: read.to_bytes() })
+        Ok(Representation { tag, body: read })
     }
 }

@@ -1,0 +1,230 @@
+//! How many bytes of bodies may be in memory at once, over all workers: those of callers, and
+//! current states. What does not fit is refused; nothing waits for room.
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Room for so many bytes.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Room>);
+
+#[derive(Debug)]
+struct Room {
+    used: AtomicUsize,
+    most: usize,
+}
+
+/// How fast a body has to come.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The longest time for all of it.
+    pub time: Duration,
+    /// How long it may come as slowly as it likes.
+    pub grace: Duration,
+    /// After that, so many bytes each second, counted from its beginning.
+    pub rate: usize,
+}
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It broke off.
+    Broken,
+    /// There is no room for it.
+    NoRoom,
+    /// It is larger than it may be.
+    TooLarge,
+    /// It comes too slowly.
+    TooSlow,
+}
+
+impl Budget {
+    /// Room for `most` bytes.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Room { used: AtomicUsize::new(0), most }))
+    }
+
+    /// How many bytes are in use.
+    pub fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Reads `body` whole, if it has at most `max` bytes. Room for what it announces is taken at
+    /// once, before any of it is asked for; all room is given back when the last handle on the
+    /// bytes is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it is cut short.
+    pub async fn read<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        mut body: B,
+        max: usize,
+        pace: Option<Pace>,
+    ) -> Result<Bytes, Cut> {
+        let began = Instant::now();
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > max {
+            return Err(Cut::TooLarge);
+        }
+        let mut share = Share { room: Arc::clone(&self.0), bytes: 0 };
+        share.grow_to(announced)?;
+        let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+        loop {
+            let read = first.len().max(rest.len());
+            let frame = match pace {
+                None => body.frame().await,
+                Some(pace) => {
+                    let end = began + pace.time_for(read);
+                    timeout_at(end, body.frame()).await.map_err(|_| Cut::TooSlow)?
+                }
+            };
+            let Some(frame) = frame else { break };
+            // A trailer is dropped: it must never count as a header.
+            let Ok(data) = frame.map_err(|_| Cut::Broken)?.into_data() else { continue };
+            if data.len() > max - read {
+                return Err(Cut::TooLarge);
+            }
+            share.grow_to(read + data.len())?;
+            // Most bodies come in one piece, which is then not copied.
+            if read == 0 {
+                first = data;
+                continue;
+            }
+            if rest.is_empty() {
+                rest.reserve(announced.max(first.len() + data.len()));
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+            share.grow_to(rest.capacity())?;
+        }
+        let bytes = if rest.is_empty() { first } else { rest.freeze() };
+        Ok(if bytes.is_empty() { bytes } else { Bytes::from_owner(Held { bytes, _share: share }) })
+    }
+}
+
+impl Pace {
+    /// The longest time until the byte after the first `read` ones.
+    fn time_for(&self, read: usize) -> Duration {
+        let seconds = (read / self.rate.max(1)) as u64;
+        self.time.min(self.grace.saturating_add(Duration::from_secs(seconds)))
+    }
+}
+
+/// What one body takes of the room.
+#[derive(Debug)]
+struct Share {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Share {
+    fn grow_to(&mut self, bytes: usize) -> Result<(), Cut> {
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return Ok(());
+        }
+        let before = self.room.used.fetch_add(more, Ordering::Relaxed);
+        // Dropping the share takes all of it back.
+        self.bytes += more;
+        if before + more <= self.room.most { Ok(()) } else { Err(Cut::NoRoom) }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes, and their share of the room.
+struct Held {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use http_body::{Frame, SizeHint};
+
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    struct Pieces(&'static [&'static str], u64);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let Some((piece, rest)) = self.0.split_first() else { return Poll::Ready(None) };
+            if *piece == "never" {
+                return Poll::Pending;
+            }
+            self.0 = rest;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from(*piece)))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            let mut hint = SizeHint::new();
+            hint.set_lower(self.1);
+            hint
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_or_not_at_all() {
+        let budget = Budget::new(1000);
+        assert_eq!(budget.read(Pieces(&["abc"], 0), 3, None).await.unwrap(), "abc");
+        let pieces = Pieces(&["a", "", "b", "c"], 3);
+        assert_eq!(budget.read(pieces, 3, None).await.unwrap(), "abc");
+        for parts in [&["abcd"][..], &["a", "b", "c", "d"]] {
+            assert_eq!(budget.read(Pieces(parts, 0), 3, None).await, Err(Cut::TooLarge));
+        }
+        assert_eq!(budget.read(Pieces(&[], 4), 3, None).await, Err(Cut::TooLarge));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn room_is_taken_at_once_and_given_back_with_the_last_handle() {
+        let budget = Budget::new(10);
+        let first = budget.read(Pieces(&["abc"], 3), 9, None).await.unwrap();
+        assert_eq!(budget.used(), 3);
+        assert_eq!(budget.read(Pieces(&[], 8), 9, None).await, Err(Cut::NoRoom));
+        assert_eq!(budget.read(Pieces(&["abcd", "efgh"], 0), 9, None).await, Err(Cut::NoRoom));
+        let slice = first.slice(1..);
+        drop(first);
+        assert_eq!(budget.used(), 3);
+        drop(slice);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_has_to_come_at_its_pace() {
+        let second = Duration::from_secs(1);
+        let pace = Pace { time: 60 * second, grace: 5 * second, rate: 1000 };
+        for (read, bound) in [(0, 5), (999, 5), (1000, 6), (30_500, 35), (1 << 20, 60)] {
+            assert_eq!(pace.time_for(read), bound * second, "after {read} bytes");
+        }
+        let pace = Pace { grace: Duration::from_millis(10), ..pace };
+        let read = Budget::new(100).read(Pieces(&["abcd", "never"], 0), 100, Some(pace)).await;
+        assert_eq!(read, Err(Cut::TooSlow));
+    }
+}
