@@ -27,11 +27,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// Stands in for a head that is not sound.
 /// How long an answer is still made for a caller that has closed its side. Whether it has left or
 /// only has nothing more to say, nothing tells.
 const CLOSED_TIME: Duration = Duration::from_secs(5);
 
+/// Stands in for a head that is not sound.
 const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nConnection: close\r\n\r\n";
 
 /// How long a caller may take.

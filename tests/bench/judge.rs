@@ -40,7 +40,7 @@ fn route(policy: &Policy) -> &Route {
     let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("a normal form");
     match policy.routes.resolve("PATCH", &path) {
         Resolution::Found(route) => route,
-        _ => panic!("no route"),
+        Resolution::MethodNotAllowed(_) | Resolution::Unknown => panic!("no route"),
     }
 }
 

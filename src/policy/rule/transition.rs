@@ -115,7 +115,7 @@ impl Transition {
         for edits in &self.edits {
             let bound = proposal.patch.effects().find(|effect| {
                 effect.touch != Touch::Read
-                    && !is_open_already(&effect, proposal)
+                    && !is_open_already(effect, proposal)
                     && !edits.except.iter().any(|pattern| pattern.matches(effect.pointer))
                     && !fields.iter().any(|field| field == effect.pointer)
             });
