@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Partner {
     /// The name in logs and metrics; from the configuration, never from a request.
     pub id: String,
+    /// What it is, as far as the policy tells partners apart; from the configuration as well.
+    pub roles: Vec<String>,
     /// What it may spend.
     pub limit: Arc<Limit>,
 }

@@ -10,7 +10,7 @@ pub mod schema;
 pub mod tag;
 pub mod verdict;
 
-pub use facts::{Current, Facts};
+pub use facts::{Caller, Current, Facts};
 pub use resource::Resource;
 pub use route::{NormalPath, Resolution, Route, Routes, StateSource};
 pub use rule::Rule;

@@ -2,7 +2,7 @@
 //! makes the figures grow says so here, and why.
 
 use patchgate::config::{Source, load_policy, source};
-use patchgate::policy::{Facts, IfMatch, NormalPath, Resolution, Verdict};
+use patchgate::policy::{Caller, Facts, IfMatch, NormalPath, Resolution, Verdict};
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ fn judging_asks_for_no_more_memory_than_it_did() {
     for (name, body, most, bytes) in MOST {
         let body = Bytes::from_static(body.as_bytes());
         let judge = || {
-            let facts = Facts::read(route, &IfMatch::Absent, &body);
+            let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, &body);
             policy.judge(&facts, None).verdict
         };
         // What is made once is made now.
@@ -55,7 +55,7 @@ fn memory_grows_with_the_ops_and_no_faster() {
     let used = |ops: usize| {
         let op = r#"{"op":"replace","path":"/details/notes","value":"n"}"#;
         let body = Bytes::from(format!("[{}]", vec![op; ops].join(",")));
-        let judge = || policy.judge(&Facts::read(route, &IfMatch::Absent, &body), None).verdict;
+        let judge = || policy.judge(&Facts::read(route, Caller::default(), &IfMatch::Absent, &body), None).verdict;
         assert!(matches!(judge(), Verdict::Permit(_)));
         measure(|| drop(judge())).bytes_total
     };

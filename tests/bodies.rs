@@ -1,7 +1,7 @@
 //! Bodies other than a JSON Patch: merge patches, new documents, and documents that replace one.
 
 use patchgate::config::{Source, load_policy};
-use patchgate::policy::{Current, Facts, IfMatch, NormalPath, Policy, Resolution, Verdict};
+use patchgate::policy::{Current, Caller, Facts, IfMatch, NormalPath, Policy, Resolution, Verdict};
 
 use bytes::Bytes;
 
@@ -78,7 +78,7 @@ fn said(policy: &Policy, method: &str, body: &str, current: Option<&str>) -> Str
     let body = Bytes::copy_from_slice(body.as_bytes());
     let current = current
         .map(|text| Current::read(route, Some("\"1\""), text.as_bytes()).expect("a document"));
-    let facts = Facts::read(route, &IfMatch::Absent, &body);
+    let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, &body);
     match policy.judge(&facts, current.as_ref()).verdict {
         Verdict::NeedsCurrent(_) => "needs current".into(),
         Verdict::Permit(permit) => match permit.pin() {

@@ -2,7 +2,7 @@
 
 use patchgate::config::{Source, load_policy, source};
 use patchgate::policy::{
-    Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Verdict,
+    Caller, Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Verdict,
 };
 use patchgate::violation::Code;
 
@@ -34,7 +34,7 @@ fn judge(method: &str, body: &str, current: Option<&str>) -> Judgement {
     let path = NormalPath::of(path).expect("normal");
     let Resolution::Found(route) = policy.routes.resolve(method, &path) else { panic!("a route") };
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let facts = Facts::read(route, &IfMatch::Absent, &body);
+    let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, &body);
     let current =
         current.map(|current| Current::read(route, None, current.as_bytes()).expect("a document"));
     policy.judge(&facts, current.as_ref())
@@ -241,7 +241,7 @@ fn names_in_another_case_are_judged_as_the_known_ones_where_the_policy_folds() {
     let verdict = |body: String, current: &str| {
         let body = Bytes::from(body);
         let current = Current::read(route, None, current.as_bytes()).expect("a document");
-        let facts = Facts::read(route, &IfMatch::Absent, &body);
+        let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, &body);
         match policy.judge(&facts, Some(&current)).verdict {
             Verdict::Permit(permit) => {
                 assert_eq!(permit.body(), &body);
@@ -282,7 +282,8 @@ fn a_rule_that_warns_lets_pass_and_one_that_is_off_is_not_asked() {
             panic!("a route")
         };
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let judgement = policy.judge(&Facts::read(route, &IfMatch::Absent, &body), None);
+        let judgement =
+            policy.judge(&Facts::read(route, Caller::default(), &IfMatch::Absent, &body), None);
         let verdict = match judgement.verdict {
             Verdict::Permit(_) => "permit".to_owned(),
             Verdict::NeedsCurrent(_) => "needs current".to_owned(),
@@ -310,4 +311,70 @@ fn a_rule_that_warns_lets_pass_and_one_that_is_off_is_not_asked() {
         "body-duplicate-member",
         "what cannot be read is refused"
     );
+}
+
+/// The shipped policy with one more line about steps.
+fn restricted(line: &str) -> Policy {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(source::REFERRALS_POLICY);
+    let schema = shipped.with_file_name("../../schemas/referral.schema.json");
+    let text = std::fs::read_to_string(&shipped).expect("a policy");
+    let text = text.replace("../../schemas/referral.schema.json", &schema.display().to_string());
+    let text = text.replacen("      edits:\n", &format!("        - {line}\n      edits:\n"), 1);
+    let path = folder.path().join("policy.yaml");
+    std::fs::write(&path, text).expect("a file");
+    load_policy(Source::Disk, &path).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn a_step_for_some_partners_and_roles_is_refused_to_all_others_without_naming_them() {
+    let line = "{ from: [Active/*], to: [Closed/Won], partners: [acme], roles: [closer], reason: closers close }";
+    let policy = restricted(line);
+    let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("normal");
+    let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else { panic!("a route") };
+    let body = Bytes::from(WON);
+    let judge = |partner: &str, roles: &[&str], current: Option<&str>| {
+        let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        let caller = Caller { partner, roles: &roles };
+        let current = current.map(referral);
+        let current = current
+            .as_ref()
+            .map(|text| Current::read(route, None, text.as_bytes()).expect("a document"));
+        policy.judge(&Facts::read(route, caller, &IfMatch::Absent, &body), current.as_ref()).verdict
+    };
+    for (partner, roles) in [("acme", &[][..]), ("other", &["reader", "closer"])] {
+        assert!(matches!(judge(partner, roles, Some("Active/Accepted")), Verdict::Permit(_)));
+    }
+    for (partner, roles) in [("other", &[][..]), ("", &["reader"]), ("closer", &["acme"])] {
+        assert!(matches!(judge(partner, roles, None), Verdict::NeedsCurrent(_)), "New leads there");
+        let Verdict::Refuse(found) = judge(partner, roles, Some("Active/Accepted")) else {
+            panic!("a refusal")
+        };
+        let violation = found.iter().next().expect("one");
+        assert_eq!(violation.code, Code::TransitionForbidden);
+        assert_eq!(
+            violation.message,
+            "the step from `Active/Accepted` to `Closed/Won` is for other partners or roles: closers close"
+        );
+        let next = ["Active/Accepted", "Closed/Lost", "Closed/Declined", "Closed/Expired"];
+        assert_eq!(violation.accepted, next);
+    }
+}
+
+#[test]
+fn where_no_step_is_open_to_the_caller_nobody_is_asked() {
+    let policy = restricted("{ from: ['*/*'], to: [Closed/Won], roles: [closer] }");
+    let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("normal");
+    let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else { panic!("a route") };
+    let body = Bytes::from(WON);
+    let judge = |roles: &[String]| {
+        let caller = Caller { partner: "p", roles };
+        policy.judge(&Facts::read(route, caller, &IfMatch::Absent, &body), None).verdict
+    };
+    assert!(matches!(judge(&["closer".into()]), Verdict::NeedsCurrent(_)));
+    let Verdict::Refuse(found) = judge(&[]) else { panic!("a refusal") };
+    let violation = found.iter().next().expect("one");
+    assert_eq!(violation.message, "every step to `Closed/Won` is for other partners or roles");
+    assert!(violation.accepted.iter().all(|state| state != "Closed/Won"));
+    assert!(violation.accepted.iter().any(|state| state == "Closed/Lost"));
 }

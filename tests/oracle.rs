@@ -7,7 +7,7 @@ mod apply;
 mod merge;
 mod place;
 
-use crate::promises::world::{STATES, World};
+use crate::promises::world::{STATES, TAKERS, World};
 use place::Places;
 
 use jsonschema::Validator;
@@ -167,8 +167,21 @@ impl<'w> Oracle<'w> {
         let step = (state(before), state(after));
         match step {
             _ if !(status || sub) => Ok(()),
-            (Some(from), Some(to)) if self.world.steps.contains(&(from, to)) => Ok(()),
+            (Some(from), Some(to)) if self.may_step(from, to) => Ok(()),
             _ => Err(format!("no step leads from {:?} to {:?}", step.0, step.1)),
+        }
+    }
+
+    /// The last line about the step says who may take it.
+    fn may_step(&self, from: usize, to: usize) -> bool {
+        let mut lines = self.world.steps.iter().rev();
+        let Some(line) = lines.find(|line| (line.0, line.1) == (from, to)) else { return false };
+        let (id, roles) = &self.world.caller;
+        match TAKERS[line.2] {
+            ([], []) => true,
+            (partners, named) => {
+                partners.contains(id) || named.iter().any(|role| roles.iter().any(|r| r == role))
+            }
         }
     }
 

@@ -16,16 +16,21 @@ use world::world;
 
 use patchgate::json::Bounds;
 use patchgate::patch::{Patch, Pointer, UnknownMembers, apply};
-use patchgate::policy::{Current, Facts, IfMatch, Policy, Route, Verdict};
+use patchgate::policy::{Caller, Current, Facts, IfMatch, Policy, Route, Verdict};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
 /// What the judge says, and why.
-fn judge(route: &Route, patch: &Value, current: Option<&Value>) -> (Option<bool>, String) {
+fn judge(
+    route: &Route,
+    caller: Caller<'_>,
+    patch: &Value,
+    current: Option<&Value>,
+) -> (Option<bool>, String) {
     let body = Bytes::from(patch.to_string());
-    let facts = Facts::read(route, &IfMatch::Absent, &body);
+    let facts = Facts::read(route, caller, &IfMatch::Absent, &body);
     let text = current.map(Value::to_string);
     let current = (text.as_deref())
         .map(|text| Current::read(route, Some("\"tag\""), text.as_bytes()).expect("a document"));
@@ -66,7 +71,7 @@ proptest! {
         let (route, oracle) = (route(&world), Oracle::new(&world));
         for Json(patch) in &patches {
             for Json(document) in &documents {
-                let (ours, why) = judge(&route, patch, Some(document));
+                let (ours, why) = judge(&route, world.caller(), patch, Some(document));
                 let theirs = oracle.judge(patch, document);
                 prop_assert_eq!(
                     ours, Some(theirs.is_ok()), "{} on {}: {}; {:?}", patch, document, why, theirs
@@ -83,7 +88,7 @@ proptest! {
     ) {
         let (route, oracle) = (route(&world), Oracle::new(&world));
         for Json(patch) in &patches {
-            let (alone, why) = judge(&route, patch, None);
+            let (alone, why) = judge(&route, world.caller(), patch, None);
             for Json(document) in documents.iter().filter(|document| oracle.fits(&document.0)) {
                 let theirs = oracle.judge(patch, document);
                 match (alone, theirs) {
@@ -142,7 +147,7 @@ proptest! {
                 );
                 for route in governing(pointer) {
                     for current in [None, Some(before)] {
-                        let (verdict, _) = judge(&route, patch, current);
+                        let (verdict, _) = judge(&route, Caller::default(), patch, current);
                         let rule = &route.rules[0];
                         prop_assert_ne!(
                             verdict, Some(true), "{} changes `{}` of {} past {:?}", patch, pointer, before, rule

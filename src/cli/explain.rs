@@ -9,7 +9,8 @@
 use crate::config::{Source, load_policy, source};
 use crate::policy::rule::Name;
 use crate::policy::{
-    Answer, Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Route, Verdict,
+    Answer, Caller, Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Route,
+    Verdict,
 };
 use crate::violation::{Code, Violation, closest};
 
@@ -34,6 +35,12 @@ pub struct Command {
     /// The value of `If-Match`, quotes included
     #[arg(long, value_name = "TAG")]
     if_match: Option<String>,
+    /// The id of the partner that is calling, for steps that are not everybody's
+    #[arg(long, value_name = "ID", default_value = "")]
+    partner: String,
+    /// A role that it has; may be given more than once
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
     /// The method of the request
     #[arg(long, default_value = "PATCH")]
     method: String,
@@ -78,7 +85,8 @@ impl Command {
             Current::read(route, None, bytes)
                 .map_err(|error| format!("the current document: {error}"))
         });
-        let facts = Facts::read(route, &if_match, &body);
+        let caller = Caller { partner: &self.partner, roles: &self.roles };
+        let facts = Facts::read(route, caller, &if_match, &body);
         let judgement = policy.judge(&facts, current.transpose()?.as_ref());
         println!(
             "{} {}  (route {}, policy {})\n",

@@ -224,6 +224,10 @@ pub struct Partner {
     pub id: String,
     /// The identities that are this partner, as `identity` finds them.
     pub identities: Vec<String>,
+    /// What it is, as far as the policy tells partners apart: steps between states can be for some
+    /// roles only.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// What it may spend, if not what every partner may.
     #[serde(default)]
     #[schemars(with = "Limit")]

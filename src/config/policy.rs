@@ -150,6 +150,9 @@ pub struct States {
     /// The states that a new document may begin in; any if it is left out.
     #[serde(default)]
     pub initial: Vec<String>,
+    /// The states that documents end in: no step leads from them to another state.
+    #[serde(default, rename = "final")]
+    pub finals: Vec<String>,
     /// The steps, in order; a later one overrides an earlier one. What none allows is refused.
     pub transitions: Vec<Transition>,
     /// States in which other fields may not be changed.
@@ -168,6 +171,15 @@ pub struct Transition {
     /// Whether they may.
     #[serde(default = "yes")]
     pub allow: bool,
+    /// The partners that may take them, beside those with one of the `roles`; everybody if both
+    /// are left out.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub partners: Vec<String>,
+    /// The roles of partners that may take them.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub roles: Vec<String>,
     /// Why not; callers are told.
     #[serde(default)]
     pub reason: String,

@@ -16,9 +16,19 @@ use std::cell::OnceCell;
 #[derive(Debug)]
 pub struct Facts<'f> {
     pub(super) route: &'f Route,
+    pub(super) caller: Caller<'f>,
     pub(super) if_match: &'f IfMatch,
     pub(super) body: &'f Bytes,
     pub(super) change: Result<Change<'f>, Violations>,
+}
+
+/// Who is calling; by default nobody in particular.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'c> {
+    /// The id of the partner.
+    pub partner: &'c str,
+    /// The roles that it has.
+    pub roles: &'c [String],
 }
 
 /// What the body asks for.
@@ -34,8 +44,13 @@ pub(super) enum Change<'f> {
 
 impl<'f> Facts<'f> {
     /// Reads the request; what cannot be read is a fact as well, and the judge refuses it.
-    pub fn read(route: &'f Route, if_match: &'f IfMatch, body: &'f Bytes) -> Self {
-        Self { route, if_match, body, change: read_change(route, body) }
+    pub fn read(
+        route: &'f Route,
+        caller: Caller<'f>,
+        if_match: &'f IfMatch,
+        body: &'f Bytes,
+    ) -> Self {
+        Self { route, caller, if_match, body, change: read_change(route, body) }
     }
 }
 

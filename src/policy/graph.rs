@@ -1,5 +1,6 @@
 //! The state graph: which values the governed fields may have together, and the steps between.
 
+use super::facts::Caller;
 use crate::json::Value;
 use crate::patch::Pointer;
 
@@ -9,6 +10,7 @@ pub struct Graph {
     fields: Vec<Pointer<'static>>,
     states: Vec<State>,
     initial: Vec<usize>,
+    finals: Vec<usize>,
     edges: Vec<Edge>,
 }
 
@@ -21,12 +23,24 @@ pub struct State {
 }
 
 /// Whether one state may follow another.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edge {
     /// Whether it may.
     pub allow: bool,
+    /// Who may take the step, if it is allowed.
+    pub takers: Takers,
     /// Why not, where the policy gives a reason.
     pub reason: Option<String>,
+}
+
+/// Who may take a step: these partners, and whoever has one of these roles; everybody, if none is
+/// named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Takers {
+    /// Partners by their ids.
+    pub partners: Vec<String>,
+    /// Roles that partners have.
+    pub roles: Vec<String>,
 }
 
 /// One line of the policy about steps: from any of these states to any of those.
@@ -40,25 +54,47 @@ pub struct Step {
     pub edge: Edge,
 }
 
+/// What a policy says of states, as it is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Draft<'d> {
+    /// The names of the states.
+    pub names: &'d [String],
+    /// Patterns of the states that a new document may begin in.
+    pub initial: &'d [String],
+    /// Patterns of the states that documents end in.
+    pub finals: &'d [String],
+    /// The steps, in order; a later one overrides an earlier one.
+    pub steps: &'d [Step],
+}
+
+/// The part of a draft that is at fault, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A pattern of states that documents end in.
+    Final(usize),
+    /// A pattern of states that they begin in.
+    Initial(usize),
+    /// The name of a state.
+    Name(usize),
+    /// A step.
+    Step(usize),
+}
+
 impl Graph {
-    /// The graph of the states `names` over `fields`.
-    ///
-    /// Steps are read in order, and a later one overrides an earlier one. What no step speaks of
-    /// is not allowed.
+    /// The graph over `fields` that `draft` describes. What no step speaks of is not allowed.
     ///
     /// # Errors
     ///
     /// Every name with another number of values than there are fields, and every pattern that no
-    /// state matches; with the index of the step, where it is one's fault.
+    /// state matches.
     pub fn new(
         fields: Vec<Pointer<'static>>,
-        names: &[String],
-        initial: &[String],
-        steps: &[Step],
-    ) -> Result<Self, Vec<(Option<usize>, String)>> {
+        draft: Draft<'_>,
+    ) -> Result<Self, Vec<(Part, String)>> {
+        let Draft { names, initial, finals, steps } = draft;
         let mut errors = Vec::new();
         let mut states: Vec<State> = Vec::new();
-        for name in names {
+        for (at, name) in names.iter().enumerate() {
             let values: Vec<_> =
                 name.split('/').map(|value| Value::String(value.to_owned().into())).collect();
             if values.len() != fields.len() {
@@ -67,32 +103,37 @@ impl Graph {
                     values.len(),
                     fields.len()
                 );
-                errors.push((None, message));
+                errors.push((Part::Name(at), message));
             }
             if states.iter().any(|state| state.name == *name) {
-                errors.push((None, format!("the state `{name}` is named twice")));
+                errors.push((Part::Name(at), format!("the state `{name}` is named twice")));
             }
             states.push(State { name: name.clone(), values });
         }
-        let mut matching = |pattern: &str, step: Option<usize>| {
+        let mut matching = |pattern: &str, part: Part| {
             let found: Vec<usize> = (0..)
                 .zip(&states)
                 .filter(|(_, state)| state.is(pattern))
                 .map(|(at, _)| at)
                 .collect();
             if found.is_empty() {
-                errors.push((step, format!("no state is called `{pattern}`")));
+                errors.push((part, format!("no state is called `{pattern}`")));
             }
             found
         };
-        let initial: Vec<usize> =
-            initial.iter().flat_map(|pattern| matching(pattern, None)).collect();
+        let mut all = |patterns: &[String], part: fn(usize) -> Part| -> Vec<usize> {
+            let each = patterns.iter().enumerate();
+            each.flat_map(|(at, pattern)| matching(pattern, part(at))).collect()
+        };
+        let initial = all(initial, Part::Initial);
+        let finals = all(finals, Part::Final);
         let mut edges = vec![Edge::default(); names.len() * names.len()];
         for (at, step) in steps.iter().enumerate() {
+            let part = Part::Step(at);
             let from: Vec<usize> =
-                step.from.iter().flat_map(|pattern| matching(pattern, Some(at))).collect();
+                step.from.iter().flat_map(|pattern| matching(pattern, part)).collect();
             for pattern in &step.to {
-                let to = if pattern == "same" { None } else { Some(matching(pattern, Some(at))) };
+                let to = if pattern == "same" { None } else { Some(matching(pattern, part)) };
                 for from in &from {
                     for to in to.as_deref().unwrap_or(std::slice::from_ref(from)) {
                         if let Some(edge) = edges.get_mut(from * names.len() + to) {
@@ -102,7 +143,11 @@ impl Graph {
                 }
             }
         }
-        if errors.is_empty() { Ok(Self { fields, states, initial, edges }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { fields, states, initial, finals, edges })
+        } else {
+            Err(errors)
+        }
     }
 
     /// The governed fields.
@@ -146,20 +191,51 @@ impl Graph {
         self.edges.get(from * self.states.len() + to)
     }
 
-    /// The states that may follow `from`.
-    pub fn next(&self, from: usize) -> impl Iterator<Item = &str> {
-        let allowed = move |to: &usize| self.edge(from, *to).is_some_and(|edge| edge.allow);
-        (0..self.states.len()).filter(allowed).map(|to| self.name(to))
+    /// The states that `caller` may have follow `from`.
+    pub fn next(&self, from: usize, caller: Caller<'_>) -> impl Iterator<Item = &str> {
+        let open = move |to: &usize| self.edge(from, *to).is_some_and(|edge| edge.is_open(caller));
+        (0..self.states.len()).filter(open).map(|to| self.name(to))
     }
 
-    /// Whether some state may be followed by `to`.
-    pub fn is_reachable(&self, to: usize) -> bool {
-        (0..self.states.len()).any(|from| self.edge(from, to).is_some_and(|edge| edge.allow))
+    /// The states that `caller` may have follow some state.
+    pub fn reachable(&self, caller: Caller<'_>) -> impl Iterator<Item = usize> {
+        (0..self.states.len()).filter(move |to| self.leads_to(*to, |edge| edge.is_open(caller)))
+    }
+
+    /// Whether an edge that is as `wanted` leads to `to`.
+    pub fn leads_to(&self, to: usize, wanted: impl Fn(&Edge) -> bool) -> bool {
+        (0..self.states.len()).any(|from| self.edge(from, to).is_some_and(&wanted))
     }
 
     /// The states a new document may have; none when the policy does not say.
     pub fn initial(&self) -> &[usize] {
         &self.initial
+    }
+
+    /// The states that documents end in.
+    pub fn finals(&self) -> &[usize] {
+        &self.finals
+    }
+}
+
+impl Edge {
+    /// Whether the step is allowed, and `caller` is one of those who may take it.
+    pub fn is_open(&self, caller: Caller<'_>) -> bool {
+        self.allow && self.takers.include(caller)
+    }
+}
+
+impl Takers {
+    /// Whether it is everybody.
+    pub fn are_all(&self) -> bool {
+        self.partners.is_empty() && self.roles.is_empty()
+    }
+
+    /// Whether `caller` is one of them.
+    pub fn include(&self, caller: Caller<'_>) -> bool {
+        self.are_all()
+            || self.partners.iter().any(|partner| partner == caller.partner)
+            || self.roles.iter().any(|role| caller.roles.contains(role))
     }
 }
 
@@ -179,7 +255,7 @@ mod tests {
 
     fn step(from: &str, to: &[&str], allow: bool) -> Step {
         let to = to.iter().map(ToString::to_string).collect();
-        Step { from: vec![from.to_owned()], to, edge: Edge { allow, reason: None } }
+        Step { from: vec![from.to_owned()], to, edge: Edge { allow, ..Edge::default() } }
     }
 
     #[test]
@@ -191,11 +267,12 @@ mod tests {
             step("Closed/*", &["Closed/*"], false),
             step("Closed/*", &["same"], true),
         ];
-        let graph =
-            Graph::new(vec![field("/s"), field("/t")], &names, &[], &steps).expect("a graph");
-        assert_eq!(graph.next(0).collect::<Vec<_>>(), ["Closed/W", "Closed/L"]);
-        assert_eq!(graph.next(1).collect::<Vec<_>>(), ["Closed/W"]);
-        assert!(!graph.is_reachable(0));
+        let draft = Draft { names: &names, steps: &steps, ..Draft::default() };
+        let graph = Graph::new(vec![field("/s"), field("/t")], draft).expect("a graph");
+        let anybody = Caller::default();
+        assert_eq!(graph.next(0, anybody).collect::<Vec<_>>(), ["Closed/W", "Closed/L"]);
+        assert_eq!(graph.next(1, anybody).collect::<Vec<_>>(), ["Closed/W"]);
+        assert_eq!(graph.reachable(anybody).collect::<Vec<_>>(), [1, 2]);
         let closed = Value::String("Closed".into());
         assert_eq!(graph.compatible(&[Some(&closed), None]).collect::<Vec<_>>(), [1, 2]);
     }
@@ -203,12 +280,27 @@ mod tests {
     #[test]
     fn names_and_patterns_that_lead_nowhere_are_errors() {
         let field = Pointer::parse("/s").expect("well-formed");
-        let errors = Graph::new(
-            vec![field],
-            &["A".into(), "B/C".into()],
-            &["D".into()],
-            &[step("E", &["A"], true)],
-        );
-        assert_eq!(errors.expect_err("three errors").len(), 3);
+        let draft = Draft {
+            names: &["A".into(), "B/C".into()],
+            initial: &["A".into(), "D".into()],
+            finals: &["D".into()],
+            steps: &[step("E", &["A"], true)],
+        };
+        let errors = Graph::new(vec![field], draft).expect_err("four errors");
+        let parts: Vec<_> = errors.into_iter().map(|(part, _)| part).collect();
+        assert_eq!(parts, [Part::Name(1), Part::Initial(1), Part::Final(0), Part::Step(0)]);
+    }
+
+    #[test]
+    fn a_restricted_step_is_open_to_the_partners_and_the_roles_that_it_names() {
+        let takers = Takers { partners: vec!["p".into()], roles: vec!["r".into(), "s".into()] };
+        let roles = ["s".to_owned()];
+        for (partner, roles, open) in
+            [("p", &[][..], true), ("q", &roles, true), ("q", &[], false), ("r", &[], false)]
+        {
+            assert_eq!(takers.include(Caller { partner, roles }), open, "{partner} {roles:?}");
+        }
+        let everybody = Takers::default();
+        assert!(everybody.include(Caller::default()));
     }
 }

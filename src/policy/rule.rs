@@ -116,7 +116,7 @@ impl Rule {
             Self::Precondition(rule) => rule.check(facts, report),
             Self::Schema(rule) => rule.check(proposal, report),
             Self::Together(rule) => rule.check(proposal, report),
-            Self::Transition(rule) => rule.check(proposal, report),
+            Self::Transition(rule) => rule.check(facts.caller, proposal, report),
         }
     }
 

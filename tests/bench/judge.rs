@@ -3,7 +3,7 @@
 
 use patchgate::config::{Source, load_policy};
 use patchgate::policy::{
-    ErrorForm, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
+    ErrorForm, Caller, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
 use patchgate::proxy::problem;
 use patchgate::proxy::rejection::Rejection;
@@ -58,7 +58,7 @@ fn patch(ops: usize) -> Bytes {
 }
 
 fn judge(policy: &Policy, route: &Route, body: &Bytes) -> Verdict {
-    let facts = Facts::read(route, &IfMatch::Absent, black_box(body));
+    let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, black_box(body));
     policy.judge(&facts, None).verdict
 }
 

@@ -7,7 +7,7 @@ use patchgate::limits::{Limit, Limits, Quota};
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
-use patchgate::policy::graph::{Edge, Graph, Step};
+use patchgate::policy::graph::{Draft, Edge, Graph, Step};
 use patchgate::policy::route::BodyForm;
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
@@ -152,7 +152,11 @@ fn settings(base: &str) -> Settings {
 pub fn partner(id: &str, requests: u32) -> Arc<Partner> {
     let requests = NonZeroU32::new(requests).unwrap();
     let quota = Quota { requests, per: Duration::from_secs(60), burst: requests };
-    Arc::new(Partner { id: id.to_owned(), limit: Arc::new(Limit::new(id, quota)) })
+    Arc::new(Partner {
+        id: id.to_owned(),
+        roles: Vec::new(),
+        limit: Arc::new(Limit::new(id, quota)),
+    })
 }
 
 impl Setup {
@@ -196,10 +200,11 @@ fn judged_from_current() -> Rule {
     let every = Step {
         from: vec!["*".to_owned()],
         to: vec!["*".to_owned()],
-        edge: Edge { allow: true, reason: None },
+        edge: Edge { allow: true, ..Edge::default() },
     };
     let field = Pointer::parse("/status").unwrap();
-    let graph = Graph::new(vec![field], &names, &[], &[every]).unwrap();
+    let draft = Draft { names: &names, steps: &[every], ..Draft::default() };
+    let graph = Graph::new(vec![field], draft).unwrap();
     Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() })
 }
 

@@ -51,10 +51,10 @@ proptest! {
         let (mut route, oracle) = (route(&world), Oracle::new(&world));
         route.body = BodyForm::MergePatch;
         for Json(patch) in &patches {
-            let (alone, why) = judge(&route, patch, None);
+            let (alone, why) = judge(&route, world.caller(), patch, None);
             for Json(document) in &documents {
                 let theirs = oracle.judge_merge(patch, document);
-                let (ours, told) = judge(&route, patch, Some(document));
+                let (ours, told) = judge(&route, world.caller(), patch, Some(document));
                 prop_assert_eq!(
                     ours, Some(theirs.is_ok()), "{} on {}: {}; {:?}", patch, document, told, theirs
                 );

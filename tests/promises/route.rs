@@ -1,10 +1,10 @@
 //! A world as the judge knows it.
 
-use super::world::{STATES, World};
+use super::world::{STATES, TAKERS, World};
 
 use patchgate::json::Bounds;
 use patchgate::patch::{Pointer, UnknownMembers};
-use patchgate::policy::graph::{Edge, Graph, Step};
+use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::pattern::Pattern;
 use patchgate::policy::resource::Resource;
 use patchgate::policy::route::BodyForm;
@@ -24,15 +24,21 @@ pub fn route(world: &World) -> Route {
     let pointer = |text: &'static str| Pointer::parse(text).expect("a pointer");
     let pattern = |text: &str| Pattern::parse(text).expect("a pattern");
     let names = STATES.map(String::from);
+    let takers = |at: usize| {
+        let [partners, roles] = [TAKERS[at].0, TAKERS[at].1]
+            .map(|names| names.iter().map(ToString::to_string).collect());
+        Takers { partners, roles }
+    };
     let steps: Vec<Step> = (world.steps.iter())
-        .map(|(from, to)| Step {
+        .map(|(from, to, by)| Step {
             from: vec![names[*from].clone()],
             to: vec![names[*to].clone()],
-            edge: Edge { allow: true, reason: None },
+            edge: Edge { allow: true, takers: takers(*by), reason: None },
         })
         .collect();
+    let draft = Draft { names: &names, steps: &steps, ..Draft::default() };
     let fields = vec![pointer("/status"), pointer("/sub")];
-    let graph = Arc::new(Graph::new(fields.clone(), &names, &[], &steps).expect("a graph"));
+    let graph = Arc::new(Graph::new(fields.clone(), draft).expect("a graph"));
     let allowed = world.paths.iter().map(|(path, subtree)| AllowedPath {
         pattern: pattern(path),
         ops: world.ops.clone(),
@@ -71,7 +77,8 @@ pub fn governing(pointer: &str) -> [Route; 2] {
     static OPEN: LazyLock<Arc<Schema>> =
         LazyLock::new(|| Arc::new(Schema::new(&json!({})).expect("a schema")));
     let field = Pointer::parse(pointer.to_owned()).expect("a pointer");
-    let graph = Graph::new(vec![field], &["A".into()], &[], &[]).expect("a graph");
+    let graph = Graph::new(vec![field], Draft { names: &["A".into()], ..Draft::default() })
+        .expect("a graph");
     let fields = vec![Pattern::parse(pointer).expect("a pattern")];
     let rules = [
         Rule::Immutable(Immutable { fields, schema: Arc::clone(&OPEN) }),

@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What callers that are no known partner are called.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// The limits that `file` asks for; what is spent of `old` is kept.
 pub(super) fn limits(file: &GatewayFile, old: &Limits) -> Limits {
@@ -68,7 +68,8 @@ impl Reading {
             ids.push(&partner.id);
             let Some(limit) = limits.get(&partner.id) else { continue };
             let limit = Arc::clone(limit);
-            let partner_value = Arc::new(Partner { id: partner.id.clone(), limit });
+            let (id, roles) = (partner.id.clone(), partner.roles.clone());
+            let partner_value = Arc::new(Partner { id, roles, limit });
             for (position, identity) in partner.identities.iter().enumerate() {
                 if let Some(other) = known.insert(identity.clone(), Arc::clone(&partner_value)) {
                     let message =
@@ -86,7 +87,7 @@ impl Reading {
             UnknownPartners::Refuse => None,
             UnknownPartners::Share => {
                 let limit = Arc::clone(limits.get(UNKNOWN)?);
-                Some(Arc::new(Partner { id: UNKNOWN.to_owned(), limit }))
+                Some(Arc::new(Partner { id: UNKNOWN.to_owned(), roles: Vec::new(), limit }))
             }
         };
         Some(Partners { identity, known, unknown })

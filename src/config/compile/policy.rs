@@ -5,7 +5,7 @@ use crate::config::policy::{self as file, Choice, PolicyFile};
 use crate::config::{File, read};
 use crate::json::Bounds;
 use crate::patch::{OpName, Pointer, UnknownMembers};
-use crate::policy::graph::{Edge, Graph, Step};
+use crate::policy::graph::{Draft, Edge, Graph, Part, Step, Takers};
 use crate::policy::pattern::Pattern;
 use crate::policy::resource::Resource;
 use crate::policy::route::BodyForm;
@@ -142,19 +142,30 @@ impl Reading {
         for (index, field) in states.fields.iter().enumerate() {
             fields.push(self.pointer(file, &format!("{at}/fields/{index}"), field)?);
         }
-        let steps: Vec<Step> = (states.transitions.iter())
-            .map(|step| Step {
-                from: step.from.clone(),
-                to: step.to.clone(),
-                edge: Edge { allow: step.allow, reason: some(&step.reason) },
-            })
-            .collect();
-        match Graph::new(fields, &states.names, &states.initial, &steps) {
+        for (index, step) in states.transitions.iter().enumerate().filter(|(_, step)| !step.allow) {
+            for (key, named) in [("partners", &step.partners), ("roles", &step.roles)] {
+                if !named.is_empty() {
+                    let message = format!(
+                        "`{key}` says who may take a step, and `allow: false` that nobody may; give one of them"
+                    );
+                    self.errors
+                        .push(file.error(&format!("{at}/transitions/{index}/{key}"), message));
+                }
+            }
+        }
+        let steps: Vec<Step> = states.transitions.iter().map(step).collect();
+        let (names, initial, finals) = (&states.names, &states.initial, &states.finals);
+        match Graph::new(fields, Draft { names, initial, finals, steps: &steps }) {
             Ok(graph) => Some(graph),
             Err(errors) => {
-                self.errors.extend(errors.into_iter().map(|(step, message)| match step {
-                    Some(step) => file.error(&format!("{at}/transitions/{step}"), message),
-                    None => file.error(&format!("{at}/names"), message),
+                self.errors.extend(errors.into_iter().map(|(part, message)| {
+                    let key = match part {
+                        Part::Final(index) => format!("final/{index}"),
+                        Part::Initial(index) => format!("initial/{index}"),
+                        Part::Name(index) => format!("names/{index}"),
+                        Part::Step(index) => format!("transitions/{index}"),
+                    };
+                    file.error(&format!("{at}/{key}"), message)
                 }));
                 None
             }
@@ -282,6 +293,16 @@ impl Reading {
             pointer
                 .map_err(|error| file.error(at, format!("`{text}` is no JSON Pointer: {error}"))),
         )
+    }
+}
+
+/// A line about steps, as the graph reads it.
+pub(super) fn step(line: &file::Transition) -> Step {
+    let takers = Takers { partners: line.partners.clone(), roles: line.roles.clone() };
+    Step {
+        from: line.from.clone(),
+        to: line.to.clone(),
+        edge: Edge { allow: line.allow, takers, reason: some(&line.reason) },
     }
 }
 

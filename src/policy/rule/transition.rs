@@ -3,7 +3,7 @@
 use super::Report;
 use crate::json::Value;
 use crate::patch::{Effect, Known, Pointer, Touch};
-use crate::policy::facts::{Outcome, Proposal};
+use crate::policy::facts::{Caller, Outcome, Proposal};
 use crate::policy::graph::Graph;
 use crate::policy::pattern::Pattern;
 use crate::violation::{Code, Violation};
@@ -31,11 +31,16 @@ pub struct Edits {
 }
 
 impl Transition {
-    pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+    pub(super) fn check(
+        &self,
+        caller: Caller<'_>,
+        proposal: &Proposal<'_, '_>,
+        report: &mut Report,
+    ) {
         let fields = self.graph.fields();
         let touched = fields.iter().any(|field| proposal.may_change(field));
         if touched {
-            self.check_step(proposal, report);
+            self.check_step(caller, proposal, report);
         }
         self.check_edits(proposal, report);
     }
@@ -60,7 +65,7 @@ impl Transition {
         }
     }
 
-    fn check_step(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
+    fn check_step(&self, caller: Caller<'_>, proposal: &Proposal<'_, '_>, report: &mut Report) {
         let fields = self.graph.fields();
         let after: Vec<Known<'_, '_>> =
             fields.iter().map(|field| proposal.outcome.after(field)).collect();
@@ -73,10 +78,16 @@ impl Transition {
             (Some(only), None) if values.iter().all(Option::is_some) => only,
             (Some(_), _) => return report.needs_current(FROM),
         };
-        if !self.graph.is_reachable(to) {
-            let message = format!("no state leads to `{}`", self.graph.name(to));
-            return report
-                .push(self.blame(Violation::new(Code::TransitionForbidden, message), proposal));
+        if !self.graph.leads_to(to, |edge| edge.is_open(caller)) {
+            let name = self.graph.name(to);
+            let message = if self.graph.leads_to(to, |edge| edge.allow) {
+                format!("every step to `{name}` {OTHERS}")
+            } else {
+                format!("no state leads to `{name}`")
+            };
+            let accepted = self.graph.reachable(caller).map(|state| self.graph.name(state));
+            let violation = Violation::new(Code::TransitionForbidden, message);
+            return report.push(self.blame(violation, proposal).accepted(accepted));
         }
         let before: Vec<Known<'_, '_>> =
             fields.iter().map(|field| proposal.outcome.before(field)).collect();
@@ -88,7 +99,7 @@ impl Transition {
         }
         let known: Vec<&Value<'_>> = values.iter().flatten().copied().collect();
         match self.graph.find(&known) {
-            Some(from) => self.check_edge(from, to, proposal, report),
+            Some(from) => self.check_edge((from, to), caller, proposal, report),
             None => {
                 let message = "the current state is none of the state graph, so that no step from it is allowed";
                 report
@@ -97,16 +108,27 @@ impl Transition {
         }
     }
 
-    fn check_edge(&self, from: usize, to: usize, proposal: &Proposal<'_, '_>, report: &mut Report) {
-        let Some(edge) = self.graph.edge(from, to).filter(|edge| !edge.allow) else { return };
-        let mut message =
-            format!("`{}` does not lead to `{}`", self.graph.name(from), self.graph.name(to));
+    fn check_edge(
+        &self,
+        (from, to): (usize, usize),
+        caller: Caller<'_>,
+        proposal: &Proposal<'_, '_>,
+        report: &mut Report,
+    ) {
+        let closed = self.graph.edge(from, to).filter(|edge| !edge.is_open(caller));
+        let Some(edge) = closed else { return };
+        let (from_name, to_name) = (self.graph.name(from), self.graph.name(to));
+        let mut message = if edge.allow {
+            format!("the step from `{from_name}` to `{to_name}` {OTHERS}")
+        } else {
+            format!("`{from_name}` does not lead to `{to_name}`")
+        };
         if let Some(reason) = &edge.reason {
             message.push_str(": ");
             message.push_str(reason);
         }
         let violation = Violation::new(Code::TransitionForbidden, message);
-        report.push(self.blame(violation, proposal).accepted(self.graph.next(from)));
+        report.push(self.blame(violation, proposal).accepted(self.graph.next(from, caller)));
     }
 
     /// What may be edited depends on the state the document is in.
@@ -197,6 +219,7 @@ fn is_open_already(effect: &Effect<'_, '_>, proposal: &Proposal<'_, '_>) -> bool
             || matches!(proposal.outcome.before(effect.pointer), Known::Value(Value::Object(_))))
 }
 
+const OTHERS: &str = "is for other partners or roles";
 const FROM: &str = "whether a step is allowed depends on the current state";
 
 fn value_of<'v, 'a>(known: &Known<'v, 'a>) -> Option<&'v Value<'a>> {

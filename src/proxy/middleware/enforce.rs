@@ -2,7 +2,7 @@
 
 use super::Local;
 
-use crate::policy::{Current, Facts, IfMatch, Need, Permit, Verdict};
+use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
@@ -116,7 +116,8 @@ fn judge(
             Some(read.map_err(|_| Rejection::CurrentUnavailable(unusable))?)
         }
     };
-    let facts = Facts::read(route, if_match, &routed.body);
+    let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
+    let facts = Facts::read(route, caller, if_match, &routed.body);
     let judgement = routed.snapshot.policy.judge(&facts, current.as_ref());
     routed.trail.warnings.replace(judgement.warnings);
     match judgement.verdict {
