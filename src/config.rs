@@ -8,7 +8,7 @@ pub mod source;
 mod tree;
 pub mod units;
 
-pub use compile::{Loaded, check, load, load_policy};
+pub use compile::{Checked, Loaded, check, load, load_policy};
 pub use error::{ConfigError, ConfigErrors};
 pub use source::Source;
 

@@ -31,6 +31,9 @@ impl Reload {
         let old = self.live.load();
         match config::load(self.source, &self.path, &old.limits) {
             Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    tracing::warn!(%warning, "odd in the policy");
+                }
                 let digest = loaded.snapshot.digest.clone();
                 self.live.replace(loaded.snapshot);
                 tracing::info!(%digest, before = %old.digest, "reloaded");

@@ -144,9 +144,10 @@ fn every_event_that_a_document_names_is_logged() {
 }
 
 #[test]
-fn every_file_in_config_is_valid() {
+fn every_file_in_config_is_valid_and_without_a_warning() {
     for path in files("config", ".yaml") {
-        check(Source::Disk, &path).unwrap_or_else(|errors| panic!("{errors}"));
+        let checked = check(Source::Disk, &path).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(checked.warnings.0.is_empty(), "{}", checked.warnings);
     }
 }
 

@@ -5,17 +5,21 @@
     reason = "a command line talks to whoever typed it"
 )]
 
-use crate::config::{Source, check};
+use crate::config::{Checked, Source, check};
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Check gateway and policy files, and every file they refer to
 ///
-/// Prints one line for each fault, as `file:line:column: what is wrong`. Exits with 0 when every
+/// Prints one line for each fault, as `file:line:column: what is wrong`, and one for each line of a
+/// valid policy that is odd, as `warning: file:line:column: what is odd`. Exits with 0 when every
 /// file is valid, 1 when one is not, 2 when one cannot be read.
 #[derive(clap::Args, Debug)]
 pub struct Command {
+    /// Exit with 1 when there are warnings as well
+    #[arg(long)]
+    deny_warnings: bool,
     /// Gateway or policy files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -27,7 +31,13 @@ impl Command {
         let mut worst = 0;
         for file in &self.files {
             match check(Source::Disk, file) {
-                Ok(found) => println!("{} is valid: {found}", file.display()),
+                Ok(Checked { found, warnings }) => {
+                    for warning in warnings.sorted() {
+                        eprintln!("warning: {warning}");
+                    }
+                    println!("{} is valid: {found}", file.display());
+                    worst = worst.max(u8::from(self.deny_warnings && !warnings.0.is_empty()));
+                }
                 Err(errors) => {
                     eprintln!("{errors}");
                     worst = worst.max(if Source::Disk.read(file).is_ok() { 1 } else { 2 });

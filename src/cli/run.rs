@@ -48,6 +48,9 @@ impl Command {
             eprintln!("{}: `level` is no filter: {error}", path.display());
             return ExitCode::from(EX_CONFIG);
         }
+        for warning in &loaded.warnings {
+            tracing::warn!(%warning, "odd in the policy");
+        }
         let digest = loaded.snapshot.digest.clone();
         let started =
             Signals::listen().and_then(|signals| Ok((signals, launch(loaded, source, path)?)));

@@ -1,6 +1,7 @@
 //! From what files say to what the gateway runs on. Nothing is run that did not compile whole.
 
 mod gateway;
+mod lint;
 mod partners;
 mod policy;
 
@@ -11,6 +12,8 @@ use super::{ConfigError, ConfigErrors, File, Kind, Source, kind, read};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+
+use lint::Callers;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -29,6 +32,8 @@ pub struct Loaded {
     pub gateway: Gateway,
     /// What a reload replaces.
     pub snapshot: Snapshot,
+    /// What is odd in the policy without being wrong.
+    pub warnings: Vec<ConfigError>,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
 }
@@ -43,6 +48,7 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
     let file: Option<File<GatewayFile>> = read(source, path, GATEWAY_SCHEMA, &mut reading.errors);
     let Some(file) = file else { return Err(ConfigErrors(reading.errors)) };
     reading.note(path)?;
+    reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy));
     let gateway = reading.gateway(&file);
     let limits = partners::limits(&file.value, old);
@@ -52,6 +58,7 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
         (Some(policy), Some(gateway), Some(partners)) if reading.errors.is_empty() => Ok(Loaded {
             gateway,
             snapshot: Snapshot { policy, partners, limits, digest },
+            warnings: reading.warnings,
             files: reading.files,
         }),
         _ => Err(ConfigErrors(reading.errors)),
@@ -64,44 +71,71 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
 ///
 /// Everything that is wrong in any of the files.
 pub fn load_policy(source: Source, path: &Path) -> Result<Policy, ConfigErrors> {
+    lint_policy(source, path).map(|(policy, _)| policy)
+}
+
+fn lint_policy(source: Source, path: &Path) -> Result<(Policy, Vec<ConfigError>), ConfigErrors> {
     let mut reading = Reading::of(source);
     match reading.policy(path) {
-        Some(policy) if reading.errors.is_empty() => Ok(policy),
+        Some(policy) if reading.errors.is_empty() => Ok((policy, reading.warnings)),
         _ => Err(ConfigErrors(reading.errors)),
     }
 }
 
-/// Reads the file at `path`, whichever kind it says it is, and everything it refers to; gives back
-/// in a few words what was found.
+/// What is told of a file without faults.
+#[derive(Debug)]
+pub struct Checked {
+    /// In a few words what it holds.
+    pub found: String,
+    /// What is odd in it without being wrong.
+    pub warnings: ConfigErrors,
+}
+
+/// Reads the file at `path`, whichever kind it says it is, and everything it refers to.
 ///
 /// # Errors
 ///
 /// Everything that is wrong in any of the files.
-pub fn check(source: Source, path: &Path) -> Result<String, ConfigErrors> {
+pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
     let described = |policy: &Policy| {
         let routes = policy.routes.iter().count();
         format!("policy `{}`, {routes} routes", policy.name)
     };
     match kind(source, path)? {
         Kind::Gateway => {
-            let Snapshot { policy, digest, .. } = load(source, path, &Limits::default())?.snapshot;
-            Ok(format!("gateway, {}, digest {digest}", described(&policy)))
+            let Loaded { snapshot, warnings, .. } = load(source, path, &Limits::default())?;
+            let policy = described(&snapshot.policy);
+            let found = format!("gateway, {policy}, digest {}", snapshot.digest);
+            Ok(Checked { found, warnings: ConfigErrors(warnings) })
         }
-        Kind::Policy => load_policy(source, path).map(|policy| described(&policy)),
+        Kind::Policy => {
+            let (policy, warnings) = lint_policy(source, path)?;
+            Ok(Checked { found: described(&policy), warnings: ConfigErrors(warnings) })
+        }
     }
 }
 
-/// The errors found so far, and the files they were found in.
+/// What was found so far, and the files they were found in.
 struct Reading {
     source: Source,
     files: Vec<PathBuf>,
     errors: Vec<ConfigError>,
+    warnings: Vec<ConfigError>,
+    /// Who may call, if a gateway file says so.
+    callers: Option<Callers>,
     content: Context,
 }
 
 impl Reading {
     fn of(source: Source) -> Self {
-        Self { source, files: Vec::new(), errors: Vec::new(), content: Context::new(&SHA256) }
+        Self {
+            source,
+            files: Vec::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            callers: None,
+            content: Context::new(&SHA256),
+        }
     }
 
     /// Reads the text of `path` and counts it among the files of this load.

@@ -49,11 +49,18 @@ impl From<ConfigError> for ConfigErrors {
     }
 }
 
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ConfigErrors {
+    /// By file and place.
+    pub fn sorted(&self) -> Vec<&ConfigError> {
         let mut errors: Vec<&ConfigError> = self.0.iter().collect();
         errors.sort_by_key(|error| (&error.file, error.place));
-        for (index, error) in errors.into_iter().enumerate() {
+        errors
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.sorted().into_iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -63,6 +63,28 @@ impl Pattern {
         pointer.tokens().zip(&self.tokens).all(|(token, own)| token == "-" || own.matches(&token))
     }
 
+    /// Whether it stands for every place that `other` stands for.
+    pub fn covers(&self, other: &Self) -> bool {
+        let reaches = match (self.deep, other.deep) {
+            (true, _) => other.tokens.len() >= self.tokens.len(),
+            (false, true) => false,
+            (false, false) => other.tokens.len() == self.tokens.len(),
+        };
+        reaches
+            && self.tokens.iter().zip(&other.tokens).all(|(own, token)| match token {
+                Token::Any => *own == Token::Any,
+                Token::Is(name) => own.matches(name),
+            })
+    }
+
+    /// Its tokens, without a last `**`; nothing for one that stands for any.
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Option<&str>> {
+        self.tokens.iter().map(|token| match token {
+            Token::Any => None,
+            Token::Is(name) => Some(name.as_str()),
+        })
+    }
+
     /// The pointer that it is, if it has no wildcard.
     pub fn pointer(&self) -> Option<Pointer<'_>> {
         let plain = !self.deep && !self.tokens.contains(&Token::Any);
@@ -109,6 +131,24 @@ mod tests {
         assert!(matches("/**", ""));
         assert!(Pattern::parse("/**/a").is_err());
         assert!(Pattern::parse("a").is_err());
+    }
+
+    #[test]
+    fn a_pattern_covers_those_that_stand_for_no_other_place() {
+        let covers = |one: &str, other: &str| {
+            let parse = |text| Pattern::parse(text).expect("a pattern");
+            parse(one).covers(&parse(other))
+        };
+        for (one, other) in
+            [("/a", "/a"), ("/a/*", "/a/3"), ("/a/*", "/a/*"), ("/a/**", "/a"), ("/**", "/a/**")]
+        {
+            assert!(covers(one, other), "{one} {other}");
+        }
+        for (one, other) in
+            [("/a/*", "/a/-"), ("/a/3", "/a/*"), ("/a/*", "/a/**"), ("/a/b/**", "/a"), ("/a", "/b")]
+        {
+            assert!(!covers(one, other), "{one} {other}");
+        }
     }
 
     #[test]

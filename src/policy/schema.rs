@@ -10,6 +10,7 @@ pub(in crate::policy) use spot::by_length;
 
 use crate::json::{Borrowed, Value};
 use crate::patch::Pointer;
+use crate::policy::pattern::Pattern;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -101,6 +102,22 @@ impl Schema {
     /// What the schema says of the place at `pointer`.
     pub fn place(&self, pointer: &Pointer<'_>) -> Place<'_> {
         pointer.tokens().fold(self.root(), |place, token| place.child(&token))
+    }
+
+    /// Whether it describes a place that `pattern` stands for.
+    pub fn describes(&self, pattern: &Pattern) -> bool {
+        fn within(place: &Place<'_>, tokens: &[Option<&str>]) -> bool {
+            match tokens.split_first() {
+                None => place.is_described(),
+                Some((Some(token), rest)) => within(&place.child(token), rest),
+                Some((None, rest)) => {
+                    // Any element, any name that is listed, and any that is not.
+                    let names = place.names().into_iter().chain(["0", "*"]);
+                    names.into_iter().any(|name| within(&place.child(name), rest))
+                }
+            }
+        }
+        within(&self.root(), &pattern.tokens().collect::<Vec<_>>())
     }
 
     /// `pointer` with each name that the schema knows in another case written as the schema has it.

@@ -51,6 +51,7 @@ impl Reading {
             }
             routes.extend(self.route(&file, &at, route, &resources).map(Arc::new));
         }
+        self.lint_resources(&file);
         let errors = match file.value.errors {
             file::ErrorForm::PartnerCenter => ErrorForm::PartnerCenter,
             file::ErrorForm::Problem => ErrorForm::Problem,
@@ -77,9 +78,7 @@ impl Reading {
             let Some(pattern) = self.pattern(file, &format!("{at}/path"), &path.path) else {
                 continue;
             };
-            let described =
-                pattern.pointer().is_none_or(|pointer| schema.place(&pointer).is_described());
-            if !described && wanted.undescribed == Choice::Refuse {
+            if !schema.describes(&pattern) && wanted.undescribed == Choice::Refuse {
                 let message = format!(
                     "the schema does not describe `{pattern}`, so that no patch of it passes"
                 );
@@ -91,8 +90,11 @@ impl Reading {
                 self.errors.push(file.error(&format!("{at}/ops"), message));
             }
             let ops = if own.is_empty() { ops.clone() } else { own };
-            allowed.push(AllowedPath { pattern, ops, subtree: path.subtree });
+            allowed.push((index, AllowedPath { pattern, ops, subtree: path.subtree }));
         }
+        self.lint_paths(file, at, &ops, &allowed);
+        self.lint_fields(file, at, wanted, &schema);
+        let allowed = allowed.into_iter().map(|(_, path)| path).collect();
         let mut fields = Vec::new();
         for (index, pattern) in wanted.immutable.iter().enumerate() {
             fields.extend(self.pattern(file, &format!("{at}/immutable/{index}"), pattern));
@@ -110,6 +112,9 @@ impl Reading {
         if let Some(states) = &wanted.states {
             let at = format!("{at}/states");
             let compiled = Arc::new(self.graph(file, &at, states)?);
+            self.check_states(file, &at, wanted, (&compiled, &schema));
+            self.lint_states(file, &at, states, &compiled);
+            self.lint_takers(file, &at, states);
             if states.together {
                 rest.push(Rule::Together(Together { fields: compiled.fields().to_vec() }));
             }
@@ -242,6 +247,7 @@ impl Reading {
             rules.push(Rule::Operations(Operations { allowed: compiled.ops.clone(), empty }));
             rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
         }
+        self.lint_modes(file, at, wanted, &rules);
         let mode = |name| rule_mode(&wanted.rules, name);
         rules.retain(|rule| mode(rule.name()) != file::RuleMode::Off);
         let warn = Name::ALL.into_iter().filter(|name| mode(*name) == file::RuleMode::Warn);
@@ -306,7 +312,8 @@ pub(super) fn step(line: &file::Transition) -> Step {
     }
 }
 
-fn rule_mode(modes: &file::RuleModes, name: Name) -> file::RuleMode {
+/// What `modes` says of the rule called `name`.
+pub(super) fn rule_mode(modes: &file::RuleModes, name: Name) -> file::RuleMode {
     match name {
         Name::Immutable => modes.immutable,
         Name::Operations => modes.operations,

@@ -1,0 +1,104 @@
+//! What is odd in a policy without being wrong: lines that decide nothing, and graphs that look as
+//! if something was forgotten. Each is a warning with its place.
+
+mod paths;
+mod states;
+
+use super::Reading;
+use super::partners::UNKNOWN;
+use crate::config::File;
+use crate::config::gateway::GatewayFile;
+use crate::config::policy::{self as file, PolicyFile};
+use crate::policy::Rule;
+use crate::policy::rule::Name;
+
+use std::collections::BTreeSet;
+
+type Policies = File<PolicyFile>;
+
+/// The partners of the gateway that a policy is loaded for, and their roles.
+pub(super) struct Callers {
+    partners: BTreeSet<String>,
+    roles: BTreeSet<String>,
+}
+
+impl Callers {
+    pub(super) fn of(file: &GatewayFile) -> Self {
+        let ids = file.partners.iter().map(|partner| partner.id.clone());
+        Self {
+            partners: ids.chain([UNKNOWN.to_owned()]).collect(),
+            roles: file.partners.iter().flat_map(|partner| partner.roles.clone()).collect(),
+        }
+    }
+}
+
+impl Reading {
+    fn warn(&mut self, file: &Policies, at: &str, message: impl Into<String>) {
+        self.warnings.push(file.error(at, message));
+    }
+
+    /// Steps that are for partners or roles that this gateway does not know.
+    pub(super) fn lint_takers(&mut self, file: &Policies, at: &str, states: &file::States) {
+        let Some(callers) = self.callers.take() else { return };
+        for (index, line) in states.transitions.iter().enumerate() {
+            for (key, named, known, what) in [
+                ("partners", &line.partners, &callers.partners, "is called"),
+                ("roles", &line.roles, &callers.roles, "has the role"),
+            ] {
+                for (position, name) in named.iter().enumerate() {
+                    if !known.contains(name) {
+                        let at = format!("{at}/transitions/{index}/{key}/{position}");
+                        let message = format!("no partner of the gateway file {what} `{name}`");
+                        self.warn(file, &at, message);
+                    }
+                }
+            }
+        }
+        self.callers = Some(callers);
+    }
+
+    /// Resources that no route changes.
+    pub(super) fn lint_resources(&mut self, file: &Policies) {
+        for name in file.value.resources.keys() {
+            if !file.value.routes.iter().any(|route| route.resource == *name) {
+                let message = format!("no route changes the resource `{name}`");
+                self.warn(file, &format!("/resources/{name}"), message);
+            }
+        }
+    }
+
+    /// Modes of rules that the route does not have. `rules` are all that it has, whatever their
+    /// mode.
+    pub(super) fn lint_modes(
+        &mut self,
+        file: &Policies,
+        at: &str,
+        route: &file::Route,
+        rules: &[Rule],
+    ) {
+        for name in Name::ALL {
+            let mode = super::policy::rule_mode(&route.rules, name);
+            let asked = |rule: &&Rule| rule.name() == name && is_asked(name, route);
+            if mode != file::RuleMode::Enforce && !rules.iter().any(|rule| asked(&rule)) {
+                let message =
+                    format!("this route has no rule `{}`, so that its mode is moot", name.as_str());
+                self.warn(file, &format!("{at}/rules/{}", name.as_str()), message);
+            }
+        }
+    }
+}
+
+/// Whether a rule has anything to say of such a body. (Of a new document most have not.)
+fn is_asked(name: Name, route: &file::Route) -> bool {
+    let makes = route.methods.iter().any(|method| method == "POST");
+    match (name, route.body) {
+        (Name::Precondition, _) => true,
+        (Name::Schema | Name::Transition, file::Body::Document) => true,
+        (
+            Name::Immutable | Name::Operations | Name::Paths | Name::Together,
+            file::Body::Document,
+        ) => !makes,
+        (_, file::Body::JsonPatch | file::Body::MergePatch) => true,
+        (_, file::Body::None) => false,
+    }
+}

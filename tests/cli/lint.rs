@@ -1,0 +1,183 @@
+//! What `check` says of policies that are wrong, or odd, as a graph or as a list of rules.
+
+use super::file;
+use super::process::{Finished, patchgate};
+
+use tempfile::TempDir;
+
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "s": { "enum": ["A", "B", "C", "D"] },
+    "n": { "type": "string" },
+    "l": { "type": "array", "items": { "type": "string" } }
+  }
+}"#;
+
+/// A policy file of the resource `r`, and its schema, in `folder`.
+fn policy(folder: &TempDir, resource: &str, route: &str) -> String {
+    file(folder, "schema.json", SCHEMA);
+    let text = format!(
+        "apiVersion: patchgate/v1
+kind: Policy
+name: p
+resources:
+  r:
+    schema: schema.json
+{resource}
+routes:
+  - id: change
+    methods: [PATCH]
+    path: /r
+    resource: r
+    body: json-patch
+    media_types: [application/json]
+{route}
+"
+    );
+    file(folder, "policy.yaml", &text)
+}
+
+/// Every line of `err` is one of `expected`, which are each a place and a part of the message.
+fn assert_told(err: &str, expected: &[(&str, &str)]) {
+    for (place, message) in expected {
+        let told = err.lines().any(|line| line.contains(place) && line.contains(message));
+        assert!(told, "{place} {message}\n{err}");
+    }
+    assert_eq!(err.lines().count(), expected.len(), "{err}");
+}
+
+const ODD: &str = "    ops: [add, replace, test]
+    paths:
+      - { path: /n, ops: [add] }
+      - { path: /s, ops: [add, replace] }
+      - { path: /l/**, ops: [add] }
+      - { path: /l/0, ops: [add] }
+      - { path: /s, ops: [add] }
+    immutable: [/x/*, /l/*]
+    states:
+      fields: [/s]
+      names: [A, B, C, D]
+      initial: [A]
+      final: [B]
+      transitions:
+        - { from: [A], to: [B] }
+        - { from: [A], to: [B, A], reason: why }
+        - { from: [A], to: [A], reason: why }
+        - { from: [B], to: [A] }
+        - { from: [D], to: [D, A], roles: [boss] }
+        - { from: [C], to: [A], allow: false }
+      edits:
+        - { in: [B], except: [/n, /y] }
+";
+
+const WARNINGS: [(&str, &str); 10] = [
+    ("policy.yaml:7:5: ", "no entry of `paths` admits the op `test`"),
+    ("policy.yaml:12:9: ", "`/l/**` already admits all that it does"),
+    ("policy.yaml:13:9: ", "`/s` already admits all that it does"),
+    ("policy.yaml:14:17: ", "`/x/*` matches nothing that the schema describes"),
+    ("policy.yaml:17:21: ", "`C` cannot be reached"),
+    ("policy.yaml:17:21: ", "`C` leads to no other state"),
+    ("policy.yaml:17:24: ", "`D` cannot be reached"),
+    ("policy.yaml:19:15: ", "`B` is under `final`, and leads to `A`"),
+    ("policy.yaml:28:35: ", "`/y` matches nothing that the schema describes"),
+    ("policy.yaml:37:14: ", "this route has no rule `together`"),
+];
+
+#[test]
+fn what_is_odd_is_told_with_its_place_and_is_no_fault_unless_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = policy(&folder, ODD, "    rules: { together: off, immutable: warn }");
+    let steps = [
+        ("policy.yaml:21:11: ", "later lines override this one as a whole"),
+        ("policy.yaml:23:11: ", "this line changes nothing"),
+        ("policy.yaml:26:11: ", "this line changes nothing"),
+    ];
+    let expected = [&WARNINGS[..], &steps].concat();
+    let Finished { code, out, err } = patchgate(&["check", &path]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.lines().all(|line| line.starts_with("warning: ")), "{err}");
+    assert_told(&err, &expected);
+    assert!(out.contains("is valid"), "{out}");
+    assert_eq!(patchgate(&["check", "--deny-warnings", &path]).code, 1);
+}
+
+#[test]
+fn a_graph_at_odds_with_itself_or_the_schema_is_a_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = "    paths:
+      - { path: /n }
+      - { path: /*/x }
+    states:
+      fields: [/s]
+      names: [A, Z]
+      initial: [Y]
+      final: [X]
+      transitions:
+        - { from: [A], to: [W] }
+        - { from: [A], to: [Z], allow: false, roles: [boss] }
+";
+    let path = policy(&folder, resource, "");
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 1, "{err}");
+    let faults = [
+        ("policy.yaml:9:11: ", "the schema does not describe `/*/x`"),
+        ("policy.yaml:13:17: ", "no state is called `Y`"),
+        ("policy.yaml:14:15: ", "no state is called `X`"),
+        ("policy.yaml:16:11: ", "no state is called `W`"),
+        ("policy.yaml:17:47: ", "`allow: false` that nobody may"),
+    ];
+    assert_told(&err, &faults);
+    let resource = "    paths: [{ path: /n }]
+    states:
+      fields: [/s]
+      names: [A, Z]
+      final: [Z]
+      initial: [A]
+      transitions: [{ from: [A], to: [Z] }]
+      edits: [{ in: [Q] }]
+";
+    let path = policy(&folder, resource, "");
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 1, "{err}");
+    let faults = [
+        ("policy.yaml:10:18: ", "the schema does not allow `Z` at `/s`"),
+        ("policy.yaml:14:22: ", "no state is called `Q`"),
+    ];
+    assert_told(&err, &faults);
+}
+
+#[test]
+fn steps_for_partners_that_the_gateway_does_not_know_are_told_when_it_is_loaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = "    paths: [{ path: /s }]
+    states:
+      fields: [/s]
+      names: [A, B, C]
+      initial: [A]
+      final: [B, C]
+      transitions:
+        - { from: [A], to: [B], partners: [acme, unknown, nobody] }
+        - { from: [A], to: [C], roles: [boss, clerk] }
+";
+    let path = policy(&folder, resource, "");
+    let Finished { code, err, .. } = patchgate(&["check", "--deny-warnings", &path]);
+    assert_eq!((code, err.as_str()), (0, ""), "a policy alone knows no partners");
+    let gateway = "apiVersion: patchgate/v1
+kind: Gateway
+policy: policy.yaml
+upstream: { url: sandbox }
+identity: [{ header: X-Partner }]
+partners:
+  - { id: acme, identities: [a], roles: [boss] }
+";
+    let path = file(&folder, "gateway.yaml", gateway);
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 0, "{err}");
+    let expected = [
+        ("policy.yaml:14:59: ", "no partner of the gateway file is called `nobody`"),
+        ("policy.yaml:15:47: ", "no partner of the gateway file has the role `clerk`"),
+    ];
+    assert_told(&err, &expected);
+}
