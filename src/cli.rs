@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod graph;
 mod launch;
 pub mod run;
 pub mod sandbox;
@@ -25,6 +26,7 @@ enum Command {
     Check(check::Command),
     Demo(demo::Command),
     Explain(explain::Command),
+    Graph(graph::Command),
     Run(run::Command),
     Sandbox(sandbox::Command),
     Schema(schema::Command),
@@ -37,6 +39,7 @@ impl Cli {
             Command::Check(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Explain(command) => command.run(),
+            Command::Graph(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -1,6 +1,7 @@
 //! The program as people use it: what it prints, and the code that it exits with.
 
 mod documents;
+mod graph;
 mod lint;
 mod policy;
 mod process;

@@ -181,3 +181,29 @@ partners:
     ];
     assert_told(&err, &expected);
 }
+
+#[test]
+fn explain_judges_as_the_partner_and_the_roles_that_it_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = "    paths: [{ path: /s }]
+    states:
+      fields: [/s]
+      names: [A, B]
+      final: [B]
+      initial: [A]
+      transitions: [{ from: [A], to: [B], partners: [acme], roles: [boss] }]
+";
+    let policy = policy(&folder, resource, "");
+    let current = file(&folder, "current.json", r#"{ "s": "A" }"#);
+    let patch = r#"[{"op":"replace","path":"/s","value":"B"}]"#;
+    let patch = file(&folder, "patch.json", patch);
+    let explain = |caller: &[&str]| {
+        let first = ["explain", "--policy", &policy, "--current", &current];
+        let Finished { out, .. } = patchgate(&[&first, caller, &[&patch]].concat());
+        out.contains("transition    pass")
+    };
+    assert!(explain(&["--partner", "acme"]));
+    assert!(explain(&["--partner", "other", "--role", "clerk", "--role", "boss"]));
+    assert!(!explain(&["--partner", "boss", "--role", "acme"]));
+    assert!(!explain(&[]));
+}
