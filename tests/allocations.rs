@@ -55,7 +55,11 @@ fn memory_grows_with_the_ops_and_no_faster() {
     let used = |ops: usize| {
         let op = r#"{"op":"replace","path":"/details/notes","value":"n"}"#;
         let body = Bytes::from(format!("[{}]", vec![op; ops].join(",")));
-        let judge = || policy.judge(&Facts::read(route, Caller::default(), &IfMatch::Absent, &body), None).verdict;
+        let judge = || {
+            policy
+                .judge(&Facts::read(route, Caller::default(), &IfMatch::Absent, &body), None)
+                .verdict
+        };
         assert!(matches!(judge(), Verdict::Permit(_)));
         measure(|| drop(judge())).bytes_total
     };

@@ -1,7 +1,7 @@
 //! Bodies other than a JSON Patch: merge patches, new documents, and documents that replace one.
 
 use patchgate::config::{Source, load_policy};
-use patchgate::policy::{Current, Caller, Facts, IfMatch, NormalPath, Policy, Resolution, Verdict};
+use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Verdict};
 
 use bytes::Bytes;
 

@@ -3,7 +3,7 @@
 
 use patchgate::config::{Source, load_policy};
 use patchgate::policy::{
-    ErrorForm, Caller, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
+    Caller, ErrorForm, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
 use patchgate::proxy::problem;
 use patchgate::proxy::rejection::Rejection;

@@ -92,7 +92,8 @@ fn the_room_is_held_until_the_answer_has_ended() {
     assert_eq!(gateway.ask(patch(NOTES)).status, 503);
     assert_eq!(gateway.running().in_flight(), 1);
     upstream.close_all();
-    assert!(first.try_reply().is_none_or(|reply| !reply.whole));
+    // Closed before its head had come, it is told of; after that, cut.
+    assert!(first.try_reply().is_none_or(|reply| reply.status == 502 || !reply.whole));
     eventually("the room is free", || gateway.running().in_flight() == 0);
     drop(release);
 }
