@@ -7,7 +7,7 @@ use patchgate::limits::{Limit, Limits, Quota};
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
-use patchgate::policy::graph::{Draft, Edge, Graph, Step};
+use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::route::BodyForm;
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
@@ -154,7 +154,8 @@ pub fn partner(id: &str, requests: u32) -> Arc<Partner> {
     let quota = Quota { requests, per: Duration::from_secs(60), burst: requests };
     Arc::new(Partner {
         id: id.to_owned(),
-        roles: Vec::new(),
+        // A role for each, called like it.
+        roles: vec![id.to_owned()],
         limit: Arc::new(Limit::new(id, quota)),
     })
 }
@@ -194,16 +195,23 @@ fn snapshot(setup: &Setup) -> Snapshot {
     }
 }
 
-/// A rule that needs the current state for a patch of `/status`, and for no other.
+/// A rule that needs the current state for a patch of `/status`, and for no other. Only those with
+/// the role `signer` may sign.
 fn judged_from_current() -> Rule {
-    let names = ["New", "Active", "Closed"].map(String::from);
+    let names = ["New", "Active", "Closed", "Signed"].map(String::from);
     let every = Step {
         from: vec!["*".to_owned()],
         to: vec!["*".to_owned()],
         edge: Edge { allow: true, ..Edge::default() },
     };
+    let takers = Takers { partners: Vec::new(), roles: vec!["signer".to_owned()] };
+    let sign = Step {
+        from: vec!["*".to_owned()],
+        to: vec!["Signed".to_owned()],
+        edge: Edge { allow: true, takers, reason: None },
+    };
     let field = Pointer::parse("/status").unwrap();
-    let draft = Draft { names: &names, steps: &[every], ..Draft::default() };
+    let draft = Draft { names: &names, steps: &[every, sign], ..Draft::default() };
     let graph = Graph::new(vec![field], draft).unwrap();
     Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() })
 }

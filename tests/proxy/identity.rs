@@ -51,3 +51,21 @@ fn a_claim_of_an_unverified_token_names_the_partner_and_the_token_goes_upstream(
     }
     assert_eq!(upstream.requests().len(), 1);
 }
+
+#[test]
+fn a_step_that_is_for_others_is_refused_at_once_without_saying_for_whom() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        let known = [partner("signer", 10), partner("acme", 10)];
+        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+    });
+    let sign = r#"[{"op":"replace","path":"/status","value":"Signed"}]"#;
+    let reply = gateway.ask(patch_with("X-Partner-Id: acme\r\n", sign));
+    assert_eq!((reply.status, reply.code()), (409, "transition-forbidden".to_owned()));
+    let text = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(text.contains("is for other partners or roles"), "{text}");
+    assert!(!text.contains("signer"), "{text}");
+    assert_eq!(upstream.requests().len(), 0, "no state can make it right");
+    assert_eq!(gateway.ask(patch_with("X-Partner-Id: signer\r\n", sign)).status, 200);
+    assert_eq!(upstream.requests().len(), 2);
+}

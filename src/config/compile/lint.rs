@@ -10,6 +10,7 @@ use crate::config::File;
 use crate::config::gateway::GatewayFile;
 use crate::config::policy::{self as file, PolicyFile};
 use crate::policy::Rule;
+use crate::policy::route::BodyForm;
 use crate::policy::rule::Name;
 
 use std::collections::BTreeSet;
@@ -74,11 +75,11 @@ impl Reading {
         file: &Policies,
         at: &str,
         route: &file::Route,
-        rules: &[Rule],
+        (body, rules): (BodyForm, &[Rule]),
     ) {
         for name in Name::ALL {
             let mode = super::policy::rule_mode(&route.rules, name);
-            let asked = |rule: &&Rule| rule.name() == name && is_asked(name, route);
+            let asked = |rule: &&Rule| rule.name() == name && is_asked(name, body);
             if mode != file::RuleMode::Enforce && !rules.iter().any(|rule| asked(&rule)) {
                 let message =
                     format!("this route has no rule `{}`, so that its mode is moot", name.as_str());
@@ -88,17 +89,14 @@ impl Reading {
     }
 }
 
-/// Whether a rule has anything to say of such a body. (Of a new document most have not.)
-fn is_asked(name: Name, route: &file::Route) -> bool {
-    let makes = route.methods.iter().any(|method| method == "POST");
-    match (name, route.body) {
-        (Name::Precondition, _) => true,
-        (Name::Schema | Name::Transition, file::Body::Document) => true,
-        (
-            Name::Immutable | Name::Operations | Name::Paths | Name::Together,
-            file::Body::Document,
-        ) => !makes,
-        (_, file::Body::JsonPatch | file::Body::MergePatch) => true,
-        (_, file::Body::None) => false,
+/// Whether a rule has anything to say of such a body.
+fn is_asked(name: Name, body: BodyForm) -> bool {
+    match (name, body) {
+        (Name::Precondition, _) | (Name::Schema | Name::Transition, BodyForm::Document) => true,
+        (Name::Immutable | Name::Operations | Name::Paths | Name::Together, BodyForm::Document) => {
+            false
+        }
+        (_, BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement) => true,
+        (_, BodyForm::Nothing) => false,
     }
 }

@@ -247,7 +247,7 @@ impl Reading {
             rules.push(Rule::Operations(Operations { allowed: compiled.ops.clone(), empty }));
             rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
         }
-        self.lint_modes(file, at, wanted, &rules);
+        self.lint_modes(file, at, wanted, (body, &rules));
         let mode = |name| rule_mode(&wanted.rules, name);
         rules.retain(|rule| mode(rule.name()) != file::RuleMode::Off);
         let warn = Name::ALL.into_iter().filter(|name| mode(*name) == file::RuleMode::Warn);
