@@ -61,7 +61,8 @@ fn a_step_that_is_for_others_is_refused_at_once_without_saying_for_whom() {
     });
     let sign = r#"[{"op":"replace","path":"/status","value":"Signed"}]"#;
     let reply = gateway.ask(patch_with("X-Partner-Id: acme\r\n", sign));
-    assert_eq!((reply.status, reply.code()), (409, "transition-forbidden".to_owned()));
+    assert_eq!((reply.status, reply.code()), (409, "refused".to_owned()));
+    assert_eq!(reply.json()["errors"][0]["code"], "transition-forbidden");
     let text = String::from_utf8_lossy(&reply.body).into_owned();
     assert!(text.contains("is for other partners or roles"), "{text}");
     assert!(!text.contains("signer"), "{text}");
