@@ -107,6 +107,11 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
                 silence_time: gateway.response_timeout,
                 fetch_time: gateway.response_timeout,
                 fetch_max: 4 << 20,
+                remember: upstream::Remember {
+                    entries: gateway.remember_entries,
+                    bytes: gateway.remember_bytes,
+                    time: gateway.remember_time,
+                },
                 connections: gateway.max_upstream_connections,
                 idle: gateway.max_upstream_connections,
                 idle_time: gateway.idle_timeout,

@@ -1,5 +1,9 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
+mod upstream;
+
+pub use upstream::{Remember, Upstream};
+
 use super::ApiVersion;
 use super::units::{Size, Time};
 
@@ -63,32 +67,6 @@ pub struct GatewayFile {
 pub enum GatewayKind {
     /// A gateway file.
     Gateway,
-}
-
-/// Where requests are sent to.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    /// `sandbox` for the built-in stand-in, or an `http://` or `https://` URL without a query.
-    pub url: String,
-    /// A PEM file with the certificates to trust instead of the system's, relative to this file.
-    #[serde(default)]
-    pub ca_file: String,
-    /// How long a connection may take to be made, TLS included.
-    #[serde(default = "two_seconds")]
-    pub connect_timeout: Time,
-    /// How long the answer's head may take once the request is sent.
-    #[serde(default = "ten_seconds")]
-    pub response_timeout: Time,
-    /// How long an unused connection is kept; keep it below the upstream's own.
-    #[serde(default = "thirty_seconds")]
-    pub idle_timeout: Time,
-    /// How long a connection is used at most, so that changes of address are seen.
-    #[serde(default = "five_minutes")]
-    pub max_age: Time,
-    /// Connections for each worker.
-    #[serde(default = "connections")]
-    pub max_connections: usize,
 }
 
 /// The listener for probes and operators.

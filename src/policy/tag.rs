@@ -73,6 +73,17 @@ impl IfMatch {
         }
     }
 
+    /// The one strong tag that it names, if it names nothing else.
+    pub fn sole(&self) -> Option<&EntityTag> {
+        match self {
+            Self::Tags(tags) => match tags.as_slice() {
+                [tag] if !tag.is_weak() => Some(tag),
+                _ => None,
+            },
+            Self::Absent | Self::Any | Self::Malformed => None,
+        }
+    }
+
     /// Whether it holds for a representation tagged `current`.
     pub fn holds(&self, current: Option<&EntityTag>) -> bool {
         match self {

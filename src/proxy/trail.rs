@@ -46,6 +46,8 @@ pub struct Trail {
     pub upstream_id: OnceCell<String>,
     /// How long the upstream took in all.
     pub upstream_time: Cell<Duration>,
+    /// Where the current state that it was judged by last came from.
+    pub source: Cell<Option<Source>>,
     /// How often the current state was fetched for it.
     pub fetches: Cell<u32>,
     /// The bytes of its body that were read.
@@ -71,6 +73,7 @@ impl Trail {
             upstream_status: Cell::new(None),
             upstream_id: OnceCell::new(),
             upstream_time: Cell::default(),
+            source: Cell::new(None),
             fetches: Cell::new(0),
             bytes_in: Cell::new(0),
         }
@@ -80,6 +83,7 @@ impl Trail {
     pub fn refused(&self, violations: &Violations) {
         self.decision.set(Some(Decision::Refuse));
         let mut codes = self.codes.borrow_mut();
+        codes.clear();
         for violation in violations {
             if !codes.contains(&violation.code) {
                 codes.push(violation.code);
@@ -143,6 +147,28 @@ impl Decision {
             Self::Permit => "permit",
             Self::Refuse => "refuse",
             Self::Reject => "reject",
+        }
+    }
+}
+
+/// Where a current state came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It was read for this request.
+    Fetched,
+    /// It was read for an earlier one, under the tag that this one names.
+    Remembered,
+    /// It was read for another request that asked for it at the same time.
+    Shared,
+}
+
+impl Source {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Remembered => "remembered",
+            Self::Shared => "shared",
         }
     }
 }

@@ -4,12 +4,16 @@
 //! to the caller, with what is known of the outcome.
 
 mod answer;
+mod ask;
 mod connect;
 mod fetch;
+mod memory;
 mod pool;
+mod shared;
 
 pub use answer::Streamed;
-pub use fetch::{Fetched, Representation};
+pub use connect::{Dial, Duplex, Tcp, Transport};
+pub use fetch::{Age, Fetched, Representation};
 
 use super::body::Content;
 use super::budget::Budget;
@@ -19,6 +23,7 @@ use super::rejection::Rejection;
 use super::request::{Permitted, RequestId, Routed};
 use super::trail::{Sent, Trail};
 
+use ask::Asks;
 use bytes::Bytes;
 use connect::Connector;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -26,8 +31,10 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use memory::Memory;
 use pool::{Lease, Pool};
 use rustls::ClientConfig;
+use shared::UnderWay;
 use tower::Service;
 
 use std::fmt;
@@ -56,6 +63,8 @@ pub struct Settings {
     pub fetch_time: Duration,
     /// See `fetch_time`.
     pub fetch_max: usize,
+    /// What is remembered of current states.
+    pub remember: Remember,
     /// The most connections at once.
     pub connections: usize,
     /// The most connections that are kept while they are idle.
@@ -64,6 +73,18 @@ pub struct Settings {
     pub idle_time: Duration,
     /// How long a connection is used at all, so that a change of address is noticed.
     pub age: Duration,
+}
+
+/// What is remembered of current states, so that a caller who names the version that was seen is
+/// judged without another read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remember {
+    /// The most of them; 0 remembers none.
+    pub entries: usize,
+    /// The most bytes of all together.
+    pub bytes: usize,
+    /// How long each is remembered.
+    pub time: Duration,
 }
 
 impl fmt::Debug for Settings {
@@ -103,6 +124,9 @@ struct Inner {
     via: HeaderValue,
     pool: Pool,
     budget: Budget,
+    asks: Asks,
+    under_way: UnderWay,
+    memory: Memory,
 }
 
 impl Upstream {
@@ -113,6 +137,20 @@ impl Upstream {
     ///
     /// When the settings name no API that can be reached.
     pub fn new(settings: Settings, request_id: HeaderName, budget: Budget) -> io::Result<Self> {
+        Self::over(Tcp, settings, request_id, budget)
+    }
+
+    /// The same over another network than that of this machine.
+    ///
+    /// # Errors
+    ///
+    /// When the settings name no API that can be reached.
+    pub fn over(
+        network: impl Dial + 'static,
+        settings: Settings,
+        request_id: HeaderName,
+        budget: Budget,
+    ) -> io::Result<Self> {
         let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
         let authority = settings
             .base
@@ -127,9 +165,22 @@ impl Upstream {
         let via = HeaderValue::try_from(format!("1.1 {}", settings.pseudonym));
         let via = via.map_err(|_| invalid("the pseudonym for `Via` is not a token"))?;
         let base_path = settings.base.path().trim_end_matches('/').to_owned();
-        let connector = Connector::new(&settings).map_err(invalid)?;
+        let connector = Connector::new(&settings, Box::new(network)).map_err(invalid)?;
         let pool = Pool::new(&settings, connector);
-        Ok(Self(Rc::new(Inner { settings, request_id, base_path, host, via, pool, budget })))
+        let memory = Memory::new(settings.remember);
+        let inner = Inner {
+            settings,
+            request_id,
+            base_path,
+            host,
+            via,
+            pool,
+            budget,
+            asks: Asks::new()?,
+            under_way: UnderWay::default(),
+            memory,
+        };
+        Ok(Self(Rc::new(inner)))
     }
 
     /// Closes connections that were idle for too long, for as long as the upstream is in use.

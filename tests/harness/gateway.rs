@@ -139,6 +139,7 @@ fn settings(base: &str) -> Settings {
                 silence_time: long,
                 fetch_time: long,
                 fetch_max: 4 << 20,
+                remember: upstream::Remember { entries: 10, bytes: 1 << 20, time: long },
                 connections: 100,
                 idle: 10,
                 idle_time: long,

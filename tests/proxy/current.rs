@@ -127,3 +127,72 @@ fn a_version_without_a_strong_tag_is_refused_unless_the_policy_lets_it_pass() {
         assert_eq!(gateway.log()[0]["decision"], decision);
     }
 }
+
+#[test]
+fn a_version_that_was_seen_is_judged_again_without_a_read() {
+    let ok = || Act::Answer(answer("204 No Content", "", ""));
+    let failed = Act::Answer(answer("412 Precondition Failed", "", ""));
+    let script = [version("\"a\""), ok(), ok(), failed, version("\"b\""), ok()];
+    let upstream = Upstream::start(script);
+    let gateway = Gateway::before(&upstream);
+    let ask = |tag: &str| gateway.ask(patch_with(&format!("If-Match: {tag}\r\n"), STATUS)).status;
+    assert_eq!(ask("\"a\""), 204);
+    assert_eq!(ask("\"a\""), 204);
+    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH"]);
+    assert_eq!(ask("\"a\""), 412, "the upstream's own check has the last word");
+    assert_eq!(ask("\"b\""), 204, "what did not hold is forgotten");
+    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH", "PATCH", "GET", "PATCH"]);
+    let log = gateway.log();
+    let sources: Vec<_> = log.iter().map(|line| line["current"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["fetched", "remembered", "remembered", "fetched"]);
+}
+
+#[test]
+fn what_one_caller_may_read_is_not_used_for_another() {
+    let ok = || Act::Answer(answer("204 No Content", "", ""));
+    let script = [version("\"a\""), ok(), version("\"a\""), ok(), version("\"a\""), ok()];
+    let upstream = Upstream::start(script);
+    let gateway = Gateway::before(&upstream);
+    for lines in [
+        "Authorization: Bearer one\r\nIf-Match: \"a\"\r\n",
+        "Authorization: Bearer two\r\nIf-Match: \"a\"\r\n",
+        // A list does not name one version.
+        "Authorization: Bearer two\r\nIf-Match: \"a\", \"b\"\r\n",
+    ] {
+        assert_eq!(gateway.ask(patch_with(lines, STATUS)).status, 204, "{lines}");
+    }
+    assert_eq!(lines(&upstream), ["GET", "PATCH", "GET", "PATCH", "GET", "PATCH"]);
+}
+
+#[test]
+fn those_who_need_the_same_state_at_once_share_one_read() {
+    let (release, held) = Act::held();
+    let ok = || Act::Answer(answer("204 No Content", "", ""));
+    let upstream = Upstream::start([held, ok(), ok()]);
+    let gateway = Gateway::before(&upstream);
+    let mut first = gateway.caller();
+    first.send(patch(STATUS));
+    upstream.wait_for(1);
+    let mut second = gateway.caller();
+    second.send(patch(STATUS));
+    eventually("both are under way", || gateway.running().in_flight() == 2);
+    release.send(answer("200 OK", "ETag: \"a\"\r\n", BODY)).unwrap();
+    assert_eq!((first.reply().status, second.reply().status), (204, 204));
+    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH"]);
+}
+
+#[test]
+fn who_leaves_while_reading_leaves_others_to_read_for_themselves() {
+    let ok = Act::Answer(answer("204 No Content", "", ""));
+    let upstream = Upstream::start([Act::Silence, version("\"a\""), ok]);
+    let gateway = Gateway::before(&upstream);
+    let mut first = gateway.caller();
+    first.send(patch(STATUS));
+    upstream.wait_for(1);
+    let mut second = gateway.caller();
+    second.send(patch(STATUS));
+    eventually("both are under way", || gateway.running().in_flight() == 2);
+    drop(first);
+    assert_eq!(second.reply().status, 204);
+    assert_eq!(lines(&upstream), ["GET", "GET", "PATCH"]);
+}

@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "time",
     "request_id",
     "partner",
@@ -15,6 +15,7 @@ const FIELDS: [&str; 19] = [
     "rejection",
     "upstream_status",
     "upstream_request_id",
+    "current",
     "fetches",
     "outcome",
     "duration_us",

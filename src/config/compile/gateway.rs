@@ -37,6 +37,12 @@ pub struct Gateway {
     pub max_age: Duration,
     /// Connections to the upstream for each worker.
     pub max_upstream_connections: usize,
+    /// How many current states each worker remembers, in how many bytes, and for how long.
+    pub remember_entries: usize,
+    /// See `remember_entries`.
+    pub remember_bytes: usize,
+    /// See `remember_entries`.
+    pub remember_time: Duration,
     /// How long a request's head may take.
     pub header_timeout: Duration,
     /// How long the next request may take to come.
@@ -119,6 +125,9 @@ impl Reading {
             idle_timeout: upstream.idle_timeout.duration(),
             max_age: upstream.max_age.duration(),
             max_upstream_connections: upstream.max_connections.max(1),
+            remember_entries: upstream.remember.entries,
+            remember_bytes: upstream.remember.bytes.bytes(),
+            remember_time: upstream.remember.time.duration(),
             header_timeout: timeouts.header.duration(),
             idle_caller_timeout: timeouts.idle.duration(),
             body_timeout: timeouts.body.duration(),

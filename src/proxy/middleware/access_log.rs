@@ -1,7 +1,7 @@
 //! Logs every request once, when its answer has ended or nobody waits for it any more.
 
 use crate::proxy::request::{Arrived, RequestId};
-use crate::proxy::trail::{Decision, Trail};
+use crate::proxy::trail::{Decision, Source, Trail};
 use crate::telemetry::LogWriter;
 use crate::telemetry::line::Line;
 
@@ -151,6 +151,7 @@ impl Drop for Entry {
                     trail.upstream_status.get().map(|status| status.as_u16().into()),
                 )
                 .optional("upstream_request_id", trail.upstream_id.get().map(String::as_str))
+                .optional("current", trail.source.get().map(Source::as_str))
                 .number("fetches", trail.fetches.get().into())
                 .optional("outcome", trail.outcome().map(|outcome| outcome.as_str()))
                 .number("duration_us", micros(trail.began.elapsed()))

@@ -6,15 +6,15 @@ use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
-use crate::proxy::trail::Decision;
-use crate::proxy::upstream::{Fault, Fetched, Representation, Upstream};
+use crate::proxy::trail::{Decision, Source};
+use crate::proxy::upstream::{Age, Fault, Fetched, Representation, Upstream};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -64,37 +64,74 @@ async fn enforce(
         }
         Ruling::NeedsCurrent(need) => need,
     };
+    if let Some(tag) = if_match.sole()
+        && let Some(seen) = upstream.recall(&need, &routed, tag)
+    {
+        // What was seen under a strong tag is what it names for ever. Whether it is still what is
+        // stored is for the upstream to say: the caller's own condition goes there.
+        let Ruling::Permit(permit) = judge(&routed, &if_match, Some(&seen))? else {
+            return Err(undecided());
+        };
+        let response = send(&mut upstream, &routed, permit).await?;
+        if response.status() == StatusCode::PRECONDITION_FAILED {
+            upstream.forget(&need, &routed, tag);
+        }
+        return Ok(response);
+    }
     let is_callers = matches!(if_match, IfMatch::Tags(_));
     let mut rejudged = 0;
+    let mut age = Age::Any;
     loop {
-        let current = match upstream.current(&need, &routed).await {
-            Ok(Fetched::Found(current)) => current,
+        let seen = match upstream.current(&need, &routed, age).await {
+            Ok(Fetched::Found(seen)) => seen,
             Ok(Fetched::Answered(response)) => {
                 routed.trail.decision.set(Some(Decision::Reject));
                 return Ok(response);
             }
             Err(fault) => return Err(Rejection::CurrentUnavailable(fault)),
         };
-        let permit = match judge(&routed, &if_match, Some(&current))? {
-            Ruling::Permit(permit) => permit,
-            Ruling::NeedsCurrent(_) => {
-                let why = "the current state does not decide what the policy asks";
-                return Err(Rejection::CurrentUnavailable(Fault::Unusable(why)));
-            }
-        };
-        if is_callers || permit.pin().is_none() || rejudged == REJUDGED_MAX {
-            let (routed, _) = routed.replace_body(());
-            return upstream.call(Permitted { routed, permit }).await;
+        let ruling = judge(&routed, &if_match, Some(&seen));
+        if routed.trail.source.get() == Some(Source::Shared) && !is_pinned(&ruling) {
+            age = Age::Fresh;
+            continue;
         }
-        let (copy, _) = routed.clone().replace_body(());
-        let response = upstream.call(Permitted { routed: copy, permit }).await?;
-        // The condition was ours, so its failure is ours too: the document moved in between.
+        let Ruling::Permit(permit) = ruling? else { return Err(undecided()) };
+        let Some(pin) = permit.pin() else {
+            return send(&mut upstream, &routed, permit).await;
+        };
+        upstream.remember(&need, &routed, pin, &seen);
+        let pin = pin.clone();
+        let response = send(&mut upstream, &routed, permit).await?;
         if response.status() != StatusCode::PRECONDITION_FAILED {
             return Ok(response);
         }
+        upstream.forget(&need, &routed, &pin);
+        // The condition was ours, so its failure is ours too: the document moved in between.
+        if is_callers || rejudged == REJUDGED_MAX {
+            return Ok(response);
+        }
         rejudged += 1;
-        tokio::time::sleep(jitter()).await;
+        age = Age::Fresh;
+        tokio::time::sleep(jitter(&routed, rejudged)).await;
     }
+}
+
+async fn send(
+    upstream: &mut Upstream,
+    routed: &Routed<Bytes>,
+    permit: Permit,
+) -> Result<Response<Content>, Rejection> {
+    let (routed, _) = routed.clone().replace_body(());
+    upstream.call(Permitted { routed, permit }).await
+}
+
+fn is_pinned(ruling: &Result<Ruling, Rejection>) -> bool {
+    matches!(ruling, Ok(Ruling::Permit(permit)) if permit.pin().is_some())
+}
+
+fn undecided() -> Rejection {
+    let why = "the current state does not decide what the policy asks";
+    Rejection::CurrentUnavailable(Fault::Unusable(why))
 }
 
 enum Ruling {
@@ -136,6 +173,8 @@ fn judge(
 }
 
 /// A short wait, so that those who collided do not collide again.
-fn jitter() -> Duration {
-    Duration::from_millis(5 + RandomState::new().build_hasher().finish() % 20)
+fn jitter(routed: &Routed<Bytes>, rejudged: usize) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (routed.id.as_str(), rejudged).hash(&mut hasher);
+    Duration::from_millis(5 + hasher.finish() % 20)
 }

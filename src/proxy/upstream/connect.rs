@@ -1,6 +1,7 @@
 //! Opens connections to the upstream: TCP, and TLS where the scheme says so.
 
 use super::{Fault, Settings};
+use crate::proxy::middleware::Local;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,8 +18,40 @@ use std::time::Duration;
 /// How long what was sent may go unacknowledged before the connection is given up.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
+/// Opens the transport that HTTP, or TLS, is spoken over.
+pub trait Dial {
+    /// Opens one to `port` of `host`.
+    fn dial(&self, host: &str, port: u16) -> Local<io::Result<Transport>>;
+}
+
+/// What HTTP, or TLS, is spoken over.
+pub type Transport = Box<dyn Duplex>;
+
+/// Bytes in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + fmt::Debug + Unpin> Duplex for T {}
+
+/// The network of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Tcp;
+
+impl Dial for Tcp {
+    fn dial(&self, host: &str, port: u16) -> Local<io::Result<Transport>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let tcp = TcpStream::connect((&*host, port)).await?;
+            let _ = tcp.set_nodelay(true);
+            // A peer that vanished must not hold a connection that waits to be closed.
+            let _ = socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+            Ok(Box::new(tcp) as Transport)
+        })
+    }
+}
+
 /// Opens connections to one upstream.
 pub(super) struct Connector {
+    dial: Box<dyn Dial>,
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -32,7 +65,7 @@ impl fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(super) fn new(settings: &Settings) -> Result<Self, &'static str> {
+    pub(super) fn new(settings: &Settings, dial: Box<dyn Dial>) -> Result<Self, &'static str> {
         let base = &settings.base;
         let host = base.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -48,7 +81,7 @@ impl Connector {
             _ => return Err("the upstream URL is neither `http` nor `https`"),
         };
         let port = base.port_u16().unwrap_or(port);
-        Ok(Self { host, port, tls, time: settings.connect_time })
+        Ok(Self { dial, host, port, tls, time: settings.connect_time })
     }
 
     pub(super) async fn connect(&self) -> Result<Wire, Fault> {
@@ -56,17 +89,14 @@ impl Connector {
     }
 
     async fn open(&self) -> Result<Wire, Fault> {
-        let tcp = TcpStream::connect((&*self.host, self.port)).await.map_err(|error| {
+        let transport = self.dial.dial(&self.host, self.port).await.map_err(|error| {
             tracing::warn!(%error, "the upstream cannot be reached");
             Fault::Unreachable
         })?;
-        let _ = tcp.set_nodelay(true);
-        // A peer that vanished must not hold a connection that waits to be closed.
-        let _ = socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         match &self.tls {
-            None => Ok(Wire::Plain { tcp }),
+            None => Ok(Wire::Plain { transport }),
             Some((connector, name)) => {
-                let tls = connector.connect(name.clone(), tcp).await.map_err(|error| {
+                let tls = connector.connect(name.clone(), transport).await.map_err(|error| {
                     tracing::warn!(%error, "no TLS connection to the upstream");
                     Fault::Untrusted
                 })?;
@@ -79,8 +109,8 @@ impl Connector {
 /// A connection, encrypted or not.
 #[derive(Debug)]
 pub(super) enum Wire {
-    Plain { tcp: TcpStream },
-    Tls { tls: Box<TlsStream<TcpStream>> },
+    Plain { transport: Transport },
+    Tls { tls: Box<TlsStream<Transport>> },
 }
 
 impl AsyncRead for Wire {
@@ -90,7 +120,7 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain { tcp } => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Plain { transport } => Pin::new(transport).poll_read(cx, buffer),
             Self::Tls { tls } => Pin::new(&mut **tls).poll_read(cx, buffer),
         }
     }
@@ -103,7 +133,7 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain { tcp } => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Plain { transport } => Pin::new(transport).poll_write(cx, bytes),
             Self::Tls { tls } => Pin::new(&mut **tls).poll_write(cx, bytes),
         }
     }
@@ -114,26 +144,29 @@ impl AsyncWrite for Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain { tcp } => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Self::Plain { transport } => Pin::new(transport).poll_write_vectored(cx, slices),
             Self::Tls { tls } => Pin::new(&mut **tls).poll_write_vectored(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        // Over TLS, hyper had better put head and body into one record.
-        matches!(self, Self::Plain { .. })
+        match self {
+            Self::Plain { transport } => transport.is_write_vectored(),
+            // hyper had better put head and body into one record.
+            Self::Tls { .. } => false,
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain { tcp } => Pin::new(tcp).poll_flush(cx),
+            Self::Plain { transport } => Pin::new(transport).poll_flush(cx),
             Self::Tls { tls } => Pin::new(&mut **tls).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain { tcp } => Pin::new(tcp).poll_shutdown(cx),
+            Self::Plain { transport } => Pin::new(transport).poll_shutdown(cx),
             Self::Tls { tls } => Pin::new(&mut **tls).poll_shutdown(cx),
         }
     }

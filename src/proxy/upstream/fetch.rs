@@ -1,16 +1,21 @@
 //! Reads the current state of a resource, for the judge alone.
 
+use super::ask::Ask;
+use super::shared::Shared;
 use super::{Fault, Streamed, Upstream};
-use crate::policy::Need;
+use crate::policy::{EntityTag, Need};
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
 use crate::proxy::headers::sole;
 use crate::proxy::request::Routed;
+use crate::proxy::trail::Source;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+
+use std::rc::Rc;
 
 /// What came of asking for the current state.
 #[derive(Debug)]
@@ -18,7 +23,18 @@ pub enum Fetched {
     /// An answer that says the caller may not have it, or that it is not there: theirs to see.
     Answered(Response<Content>),
     /// It.
-    Found(Representation),
+    Found(Rc<Representation>),
+}
+
+/// How old the current state may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It may come of a read that was under way already. It is as good for a permit, since the
+    /// patch is pinned to it: should the document move, the upstream does not apply the patch.
+    Any,
+    /// It is read from now on. A refusal needs that: the caller may have changed the document since
+    /// an older read began, and be right.
+    Fresh,
 }
 
 /// A representation, and the tag its head gives it.
@@ -36,11 +52,76 @@ impl Upstream {
     /// # Errors
     ///
     /// When it cannot be had, whole and in time.
-    pub async fn current<B>(&self, _: &Need, routed: &Routed<B>) -> Result<Fetched, Fault> {
-        routed.trail.fetches.set(routed.trail.fetches.get() + 1);
+    pub async fn current<B>(
+        &self,
+        need: &Need,
+        routed: &Routed<B>,
+        age: Age,
+    ) -> Result<Fetched, Fault> {
+        let ask = self.0.asks.ask(need, routed);
         let _waiting = routed.trail.waiting();
+        let read = self.join_or_fetch(&ask, routed, age);
         let time = self.0.settings.fetch_time;
-        tokio::time::timeout(time, self.fetch(routed)).await.unwrap_or(Err(Fault::TooSlow))
+        tokio::time::timeout(time, read).await.unwrap_or(Err(Fault::TooSlow))
+    }
+
+    async fn join_or_fetch<B>(
+        &self,
+        ask: &Ask,
+        routed: &Routed<B>,
+        age: Age,
+    ) -> Result<Fetched, Fault> {
+        if age == Age::Any
+            && let Some(shared) = self.0.under_way.join(ask).await
+        {
+            match shared {
+                Shared::Failed(fault) => return Err(fault),
+                Shared::Found(seen) => {
+                    routed.trail.source.set(Some(Source::Shared));
+                    return Ok(Fetched::Found(seen));
+                }
+                Shared::Private => {}
+            }
+        }
+        routed.trail.source.set(Some(Source::Fetched));
+        routed.trail.fetches.set(routed.trail.fetches.get() + 1);
+        // Dropped when the caller leaves, and then who has joined reads on.
+        let lead = self.0.under_way.lead(ask);
+        let fetched = self.fetch(routed).await;
+        lead.end(match &fetched {
+            Ok(Fetched::Answered(_)) => Shared::Private,
+            Ok(Fetched::Found(seen)) => Shared::Found(Rc::clone(seen)),
+            Err(fault) => Shared::Failed(*fault),
+        });
+        fetched
+    }
+
+    /// What was read for `routed` under `tag` not long ago.
+    pub fn recall<B>(
+        &self,
+        need: &Need,
+        routed: &Routed<B>,
+        tag: &EntityTag,
+    ) -> Option<Rc<Representation>> {
+        let seen = self.0.memory.recall(&self.0.asks.ask(need, routed), tag)?;
+        routed.trail.source.set(Some(Source::Remembered));
+        Some(seen)
+    }
+
+    /// Remembers what was `seen` under the strong `tag`.
+    pub fn remember<B>(
+        &self,
+        need: &Need,
+        routed: &Routed<B>,
+        tag: &EntityTag,
+        seen: &Representation,
+    ) {
+        self.0.memory.keep(&self.0.asks.ask(need, routed), tag, seen);
+    }
+
+    /// Forgets what was seen under `tag`: it is not what is stored any more.
+    pub fn forget<B>(&self, need: &Need, routed: &Routed<B>, tag: &EntityTag) {
+        self.0.memory.forget(&self.0.asks.ask(need, routed), tag);
     }
 
     async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Fault> {
@@ -61,7 +142,7 @@ impl Upstream {
         routed.trail.upstream_status.set(Some(status));
         let response = self.receive(answer, &routed.id, &routed.trail);
         match status {
-            StatusCode::OK => self.read(response).await.map(Fetched::Found),
+            StatusCode::OK => Ok(Fetched::Found(Rc::new(self.read(response).await?))),
             StatusCode::FORBIDDEN
             | StatusCode::GONE
             | StatusCode::NOT_FOUND

@@ -1,0 +1,65 @@
+//! The upstream, as it is written, and what is remembered of it.
+
+use crate::config::units::{Size, Time};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where requests are sent to.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// `sandbox` for the built-in stand-in, or an `http://` or `https://` URL without a query.
+    pub url: String,
+    /// A PEM file with the certificates to trust instead of the system's, relative to this file.
+    #[serde(default)]
+    pub ca_file: String,
+    /// How long a connection may take to be made, TLS included.
+    #[serde(default = "super::two_seconds")]
+    pub connect_timeout: Time,
+    /// How long the answer's head may take once the request is sent.
+    #[serde(default = "super::ten_seconds")]
+    pub response_timeout: Time,
+    /// How long an unused connection is kept; keep it below the upstream's own.
+    #[serde(default = "super::thirty_seconds")]
+    pub idle_timeout: Time,
+    /// How long a connection is used at most, so that changes of address are seen.
+    #[serde(default = "super::five_minutes")]
+    pub max_age: Time,
+    /// Connections for each worker.
+    #[serde(default = "super::connections")]
+    pub max_connections: usize,
+    /// Current states that are remembered, so that a caller whose `If-Match` names one of them is
+    /// judged without another read.
+    #[serde(default)]
+    pub remember: Remember,
+}
+
+/// What each worker remembers of current states.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remember {
+    /// The most of them; 0 remembers none.
+    #[serde(default = "remembered")]
+    pub entries: usize,
+    /// The most bytes of all together.
+    #[serde(default = "remembered_bytes")]
+    pub bytes: Size,
+    /// How long each is remembered.
+    #[serde(default = "super::one_minute")]
+    pub time: Time,
+}
+
+impl Default for Remember {
+    fn default() -> Self {
+        Self { entries: remembered(), bytes: remembered_bytes(), time: super::one_minute() }
+    }
+}
+
+fn remembered() -> usize {
+    1000
+}
+
+fn remembered_bytes() -> Size {
+    Size::new("4MiB")
+}
