@@ -3,7 +3,7 @@
 mod closest;
 mod code;
 
-pub use closest::closest;
+pub use closest::{closest, closest_places};
 pub use code::{Class, Code};
 
 use std::fmt;
@@ -27,12 +27,24 @@ pub struct Violation {
     pub message: String,
     /// What would have been accepted instead, best first.
     pub accepted: Vec<String>,
+    /// The rule that found it, where a rule did.
+    pub rule: Option<&'static str>,
+    /// The keyword of the schema that is at odds with it, as `#/properties/status/enum`.
+    pub keyword: Option<String>,
 }
 
 impl Violation {
     /// A violation of `code` that `message` describes.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, op: None, pointer: None, message: message.into(), accepted: Vec::new() }
+        Self {
+            code,
+            op: None,
+            pointer: None,
+            message: message.into(),
+            accepted: Vec::new(),
+            rule: None,
+            keyword: None,
+        }
     }
 
     /// The same, blamed on the op at `index`.
@@ -53,6 +65,13 @@ impl Violation {
     #[must_use]
     pub fn accepted(mut self, accepted: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.accepted = accepted.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same, at odds with the keyword of the schema at `keyword`.
+    #[must_use]
+    pub fn keyword(mut self, keyword: Option<String>) -> Self {
+        self.keyword = keyword;
         self
     }
 }
@@ -96,6 +115,13 @@ impl Violations {
     /// Forgets which ops are to blame.
     pub fn forget_ops(&mut self) {
         self.found.iter_mut().for_each(|violation| violation.op = None);
+    }
+
+    /// Notes that the rule called `name` found all but the first `before`.
+    pub fn found_by(&mut self, name: &'static str, before: usize) {
+        for violation in self.found.iter_mut().skip(before) {
+            violation.rule = Some(name);
+        }
     }
 
     /// Whether nothing was found.

@@ -186,7 +186,9 @@ impl Report {
         let kept = warns.then(|| std::mem::take(&mut self.violations));
         self.need = None;
         check(self);
-        let found = self.violations.len() - if warns { 0 } else { before };
+        let before = if warns { 0 } else { before };
+        let found = self.violations.len() - before;
+        self.violations.found_by(rule.name().as_str(), before);
         if let Some(kept) = kept {
             let warnings = std::mem::replace(&mut self.violations, kept);
             self.warnings.append(warnings);

@@ -2,6 +2,7 @@
 //! the place that a pointer addresses?
 
 mod compile;
+mod misfit;
 mod place;
 mod spot;
 
@@ -12,19 +13,17 @@ use crate::json::{Borrowed, Value};
 use crate::patch::Pointer;
 use crate::policy::pattern::Pattern;
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::Validator;
 
 use std::collections::HashMap;
 use std::fmt;
-
-/// How many errors of one value are told.
-const ERRORS: usize = 4;
 
 /// A compiled JSON Schema: a validator for every sub-schema, and how one leads to the next.
 pub struct Schema {
     shapes: Vec<Shape>,
     validators: Vec<Validator<Borrowed>>,
+    /// Where each shape stands in the schema, as a pointer.
+    keys: Vec<String>,
     /// The places that the shapes list by name, the whole document first.
     spots: Vec<spot::Spot>,
 }
@@ -79,8 +78,10 @@ pub struct Misfit {
     pub pointer: String,
     /// What is wrong, without the value.
     pub message: String,
-    /// What would fit, where the schema lists it.
+    /// What would fit: the values as JSON where the schema lists them, or the names of types.
     pub accepted: Vec<String>,
+    /// The keyword of the schema that it does not fit, as `#/properties/status/enum`.
+    pub keyword: Option<String>,
 }
 
 impl Schema {
@@ -141,37 +142,6 @@ impl Schema {
     pub fn misfits(&self, document: &Value<'_>) -> Vec<Misfit> {
         self.explain(0, document)
     }
-
-    fn explain(&self, shape: usize, value: &Value<'_>) -> Vec<Misfit> {
-        let explainable = self.shapes.get(shape).is_some_and(|shape| shape.explainable);
-        let Some(validator) = self.validators.get(shape).filter(|_| explainable) else {
-            let message = "the value does not fit the schema of its place".to_owned();
-            return vec![Misfit { pointer: String::new(), message, accepted: Vec::new() }];
-        };
-        validator.iter_errors(value).take(ERRORS).map(|error| misfit(&error)).collect()
-    }
-}
-
-#[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list is open")]
-fn misfit(error: &ValidationError<'_>) -> Misfit {
-    let accepted = match error.kind() {
-        ValidationErrorKind::Enum { options } => {
-            options.as_array().into_iter().flatten().map(ToString::to_string).collect()
-        }
-        ValidationErrorKind::Constant { expected_value } => vec![expected_value.to_string()],
-        _ => Vec::new(),
-    };
-    let message = match error.kind() {
-        ValidationErrorKind::Enum { .. } => "the value is not one of those listed".to_owned(),
-        // These name members of the body.
-        ValidationErrorKind::AdditionalProperties { .. }
-        | ValidationErrorKind::PropertyNames { .. }
-        | ValidationErrorKind::UnevaluatedProperties { .. } => {
-            "a member with such a name is not allowed here".to_owned()
-        }
-        _ => error.masked().to_string(),
-    };
-    Misfit { pointer: error.instance_path().to_string(), message, accepted }
 }
 
 impl fmt::Debug for Schema {

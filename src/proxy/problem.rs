@@ -229,6 +229,10 @@ struct Entry<'p> {
     message: &'p str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     accepted: &'p [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword: Option<&'p str>,
     docs: String,
 }
 
@@ -240,6 +244,8 @@ impl<'p> From<&'p Violation> for Entry<'p> {
             pointer: violation.pointer.as_deref(),
             message: &violation.message,
             accepted: &violation.accepted,
+            rule: violation.rule,
+            keyword: violation.keyword.as_deref(),
             docs: format!("https://patchgate.dev/violations/{}", violation.code),
         }
     }

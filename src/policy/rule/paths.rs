@@ -6,7 +6,7 @@ use crate::patch::{Op, OpName, Pointer};
 use crate::policy::facts::Proposal;
 use crate::policy::pattern::Pattern;
 use crate::policy::schema::{Place, by_length};
-use crate::violation::{Code, Violation, closest};
+use crate::violation::{Code, Violation, closest_places};
 
 /// The places that ops may reach.
 #[derive(Clone, Debug)]
@@ -41,6 +41,11 @@ impl Paths {
         }
         plain.sort_by(|(left, _), (right, _): &(String, usize)| by_length(left, right));
         Self { allowed, plain, wild }
+    }
+
+    /// The places, in the order of the policy.
+    pub fn allowed(&self) -> &[AllowedPath] {
+        &self.allowed
     }
 
     /// The entries that speak of `pointer`.
@@ -154,7 +159,7 @@ impl Paths {
         };
         let mut accepted: Vec<&str> = known.iter().filter(beneath).copied().take(6).collect();
         if accepted.is_empty() {
-            accepted = closest(pointer.text(), known.iter().copied(), 3);
+            accepted = closest_places(pointer.text(), known.iter().copied(), 3);
         }
         if accepted.is_empty() {
             accepted = known.into_iter().take(6).collect();

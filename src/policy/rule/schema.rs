@@ -47,7 +47,8 @@ impl FitsSchema {
             report.push(
                 Violation::new(Code::ValueInvalid, misfit.message)
                     .at(misfit.pointer)
-                    .accepted(misfit.accepted),
+                    .accepted(misfit.accepted)
+                    .keyword(misfit.keyword),
             );
         }
     }
@@ -81,7 +82,8 @@ impl FitsSchema {
                 Violation::new(Code::ValueInvalid, misfit.message)
                     .op(index)
                     .at(format!("{}{}", op.path(), misfit.pointer))
-                    .accepted(misfit.accepted),
+                    .accepted(misfit.accepted)
+                    .keyword(misfit.keyword),
             );
         }
     }
@@ -183,7 +185,8 @@ impl FitsSchema {
             report.push(
                 Violation::new(Code::ResultInvalid, message)
                     .at(misfit.pointer)
-                    .accepted(misfit.accepted),
+                    .accepted(misfit.accepted)
+                    .keyword(misfit.keyword),
             );
         }
     }

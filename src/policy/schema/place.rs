@@ -105,10 +105,7 @@ impl<'s> Place<'s> {
 
     /// In which ways `value` does not fit.
     pub fn misfits(&self, value: &Value<'_>) -> Vec<Misfit> {
-        let misfit = self.spot().core.holds.iter().find(|at| {
-            self.schema.validators.get(**at).is_some_and(|validator| !validator.is_valid(value))
-        });
-        self.schema.explain(misfit.copied().unwrap_or(usize::MAX), value)
+        self.spot().core.misfits(value, self.schema)
     }
 
     /// The names that are described beneath this place.

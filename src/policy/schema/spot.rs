@@ -1,6 +1,6 @@
 //! The shapes that hold at a place, and how a token leads from one place to the next.
 
-use super::{Rest, Shape};
+use super::{Misfit, Rest, Schema, Shape, misfit};
 use crate::json::{Borrowed, Value};
 use crate::patch::pointer;
 
@@ -251,6 +251,29 @@ impl Core {
                     !place.forbidden && (!place.described || place.fits(value, validators))
                 })
             })
+    }
+}
+
+impl Core {
+    /// In which ways `value` does not fit; of branches it is what the best one says.
+    pub(super) fn misfits(&self, value: &Value<'_>, schema: &Schema) -> Vec<Misfit> {
+        let misfit = self.holds.iter().find(|at| {
+            schema.validators.get(**at).is_some_and(|validator| !validator.is_valid(value))
+        });
+        if let Some(at) = misfit {
+            return schema.explain(*at, value);
+        }
+        let branches = self.either.iter().find(|places| {
+            !places.iter().any(|place| {
+                !place.forbidden && (!place.described || place.fits(value, &schema.validators))
+            })
+        });
+        let places = branches.into_iter().flatten().filter(|place| !place.forbidden);
+        let branches: Vec<_> = places.map(|place| place.misfits(value, schema)).collect();
+        if branches.is_empty() {
+            return vec![Misfit::new("the schema lets no such value stand here", None)];
+        }
+        misfit::best(branches, "", None)
     }
 }
 
