@@ -15,7 +15,7 @@ pub use resource::Resource;
 pub use route::{NormalPath, Resolution, Route, Routes, StateSource};
 pub use rule::Rule;
 pub use tag::{EntityTag, IfMatch};
-pub use verdict::{Answer, Judgement, Need, Permit, Verdict};
+pub use verdict::{Answer, Judgement, Need, Permit, Step, Verdict};
 
 use crate::patch::Inapplicable;
 use crate::violation::{Code, Violation, Violations};
@@ -147,6 +147,7 @@ impl Report {
     }
 
     fn conclude(self, verdict: Verdict) -> Judgement {
-        Judgement { verdict, warnings: self.warnings, answers: self.answers }
+        let Self { warnings, answers, step, .. } = self;
+        Judgement { verdict, warnings, answers, step }
     }
 }

@@ -12,6 +12,8 @@ pub struct Graph {
     initial: Vec<usize>,
     finals: Vec<usize>,
     edges: Vec<Edge>,
+    /// For each edge the step that decided it.
+    deciding: Vec<Option<usize>>,
 }
 
 /// One state: a value for each governed field.
@@ -128,6 +130,7 @@ impl Graph {
         let initial = all(initial, Part::Initial);
         let finals = all(finals, Part::Final);
         let mut edges = vec![Edge::default(); names.len() * names.len()];
+        let mut deciding = vec![None; edges.len()];
         for (at, step) in steps.iter().enumerate() {
             let part = Part::Step(at);
             let from: Vec<usize> =
@@ -136,15 +139,18 @@ impl Graph {
                 let to = if pattern == "same" { None } else { Some(matching(pattern, part)) };
                 for from in &from {
                     for to in to.as_deref().unwrap_or(std::slice::from_ref(from)) {
-                        if let Some(edge) = edges.get_mut(from * names.len() + to) {
-                            *edge = step.edge.clone();
+                        let index = from * names.len() + to;
+                        if let (Some(edge), Some(slot)) =
+                            (edges.get_mut(index), deciding.get_mut(index))
+                        {
+                            (*edge, *slot) = (step.edge.clone(), Some(at));
                         }
                     }
                 }
             }
         }
         if errors.is_empty() {
-            Ok(Self { fields, states, initial, finals, edges })
+            Ok(Self { fields, states, initial, finals, edges, deciding })
         } else {
             Err(errors)
         }
@@ -189,6 +195,11 @@ impl Graph {
     /// What the policy says of the step between two states.
     pub fn edge(&self, from: usize, to: usize) -> Option<&Edge> {
         self.edges.get(from * self.states.len() + to)
+    }
+
+    /// The index of the step of the policy that decided the edge, if any speaks of it.
+    pub fn deciding(&self, from: usize, to: usize) -> Option<usize> {
+        self.deciding.get(from * self.states.len() + to).copied().flatten()
     }
 
     /// The states that `caller` may have follow `from`.

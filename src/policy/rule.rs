@@ -17,7 +17,7 @@ pub use together::Together;
 pub use transition::{Edits, Transition};
 
 use super::facts::{Facts, Proposal};
-use super::verdict::{Answer, Answers};
+use super::verdict::{Answer, Answers, Step};
 use crate::json::Value;
 use crate::violation::{Code, Violation, Violations};
 
@@ -155,6 +155,8 @@ pub(super) struct Report {
     pub(super) violations: Violations,
     pub(super) warnings: Violations,
     pub(super) answers: Answers,
+    /// The step that the patch makes, once both of its ends are known.
+    pub(super) step: Option<Step>,
     need: Option<&'static str>,
 }
 

@@ -59,6 +59,15 @@ impl Need {
     }
 }
 
+/// A step between two states, each by its place among those of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Step {
+    /// The state before.
+    pub from: usize,
+    /// The state after.
+    pub to: usize,
+}
+
 /// What one rule said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
@@ -84,6 +93,9 @@ pub struct Judgement {
     pub warnings: Violations,
     /// What each rule said.
     pub answers: Answers,
+    /// The step that the change makes, allowed or not; `None` where it changes no governed field,
+    /// or where one of the states is not known or not of the graph.
+    pub step: Option<Step>,
 }
 
 /// What each rule said, by its name.

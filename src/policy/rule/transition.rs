@@ -6,6 +6,7 @@ use crate::patch::{Effect, Known, Pointer, Touch};
 use crate::policy::facts::{Caller, Outcome, Proposal};
 use crate::policy::graph::Graph;
 use crate::policy::pattern::Pattern;
+use crate::policy::verdict::Step;
 use crate::violation::{Code, Violation};
 
 use std::sync::Arc;
@@ -78,6 +79,13 @@ impl Transition {
             (Some(only), None) if values.iter().all(Option::is_some) => only,
             (Some(_), _) => return report.needs_current(FROM),
         };
+        let before: Vec<Known<'_, '_>> =
+            fields.iter().map(|field| proposal.outcome.before(field)).collect();
+        let values: Vec<Option<&Value<'_>>> = before.iter().map(value_of).collect();
+        let known: Vec<&Value<'_>> = values.iter().flatten().copied().collect();
+        let is_known = known.len() == fields.len();
+        let from = self.graph.find(&known).filter(|_| is_known);
+        report.step = from.map(|from| Step { from, to });
         if !self.graph.leads_to(to, |edge| edge.is_open(caller)) {
             let name = self.graph.name(to);
             let message = if self.graph.leads_to(to, |edge| edge.allow) {
@@ -89,18 +97,10 @@ impl Transition {
             let violation = Violation::new(Code::TransitionForbidden, message);
             return report.push(self.blame(violation, proposal).accepted(accepted));
         }
-        let before: Vec<Known<'_, '_>> =
-            fields.iter().map(|field| proposal.outcome.before(field)).collect();
-        let values: Vec<Option<&Value<'_>>> = before.iter().map(value_of).collect();
-        if let Outcome::Partial { .. } = proposal.outcome
-            && !values.iter().all(Option::is_some)
-        {
-            return report.needs_current(FROM);
-        }
-        let known: Vec<&Value<'_>> = values.iter().flatten().copied().collect();
-        match self.graph.find(&known) {
-            Some(from) => self.check_edge((from, to), caller, proposal, report),
-            None => {
+        match (from, &proposal.outcome) {
+            (Some(from), _) => self.check_edge((from, to), caller, proposal, report),
+            (None, Outcome::Partial { .. }) if !is_known => report.needs_current(FROM),
+            (None, _) => {
                 let message = "the current state is none of the state graph, so that no step from it is allowed";
                 report
                     .push(self.blame(Violation::new(Code::TransitionForbidden, message), proposal));
