@@ -1,5 +1,6 @@
 //! From files to values: everything a file can get wrong is found here, all at once, with its place.
 
+pub mod cases;
 pub mod compile;
 pub mod error;
 pub mod gateway;
@@ -8,7 +9,7 @@ pub mod source;
 mod tree;
 pub mod units;
 
-pub use compile::{Checked, Loaded, check, load, load_policy};
+pub use compile::{Checked, Loaded, check, load, load_cases, load_policy, load_policy_file};
 pub use error::{ConfigError, ConfigErrors};
 pub use source::Source;
 
@@ -31,6 +32,8 @@ pub enum ApiVersion {
 /// The kinds of file, by what their key `kind` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
+    /// Requests, and what a policy has to say of them.
+    Cases,
     /// Where things are.
     #[value(alias = "config")]
     Gateway,
@@ -40,11 +43,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Gateway, Self::Policy];
+    pub const ALL: [Self; 3] = [Self::Cases, Self::Gateway, Self::Policy];
 
     /// The kind as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Cases => "Cases",
             Self::Gateway => "Gateway",
             Self::Policy => "Policy",
         }
@@ -53,6 +57,7 @@ impl Kind {
     /// The JSON Schema of such files, made from the types that they are read into.
     pub fn schema(self) -> String {
         let schema = match self {
+            Self::Cases => schemars::schema_for!(cases::CasesFile),
             Self::Gateway => schemars::schema_for!(gateway::GatewayFile),
             Self::Policy => schemars::schema_for!(policy::PolicyFile),
         };
@@ -80,6 +85,11 @@ impl<T> File<T> {
             place: self.tree.place(pointer),
             message: message.into(),
         }
+    }
+
+    /// The place of the key that `pointer` leads to, or of what comes nearest.
+    pub fn place(&self, pointer: &str) -> Option<Place> {
+        self.tree.place(pointer)
     }
 
     /// `path` as it is meant in this file: beside it, unless it is absolute.
@@ -166,9 +176,11 @@ mod tests {
 
     #[test]
     fn the_shipped_schemas_are_those_of_the_types() {
-        for (kind, shipped) in
-            [(Kind::Gateway, compile::GATEWAY_SCHEMA), (Kind::Policy, compile::POLICY_SCHEMA)]
-        {
+        for (kind, shipped) in [
+            (Kind::Cases, compile::CASES_SCHEMA),
+            (Kind::Gateway, compile::GATEWAY_SCHEMA),
+            (Kind::Policy, compile::POLICY_SCHEMA),
+        ] {
             if shipped != kind.schema() {
                 let name = kind.as_str().to_lowercase();
                 let path = format!("{}/target/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));

@@ -1,13 +1,16 @@
 //! From what files say to what the gateway runs on. Nothing is run that did not compile whole.
 
+mod cases;
 mod gateway;
 mod lint;
 mod partners;
 mod policy;
 
+pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
 pub use gateway::{Gateway, Target};
 
 use super::gateway::GatewayFile;
+use super::policy::PolicyFile;
 use super::{ConfigError, ConfigErrors, File, Kind, Source, kind, read};
 use crate::limits::Limits;
 use crate::policy::Policy;
@@ -49,7 +52,7 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
     let Some(file) = file else { return Err(ConfigErrors(reading.errors)) };
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
-    let policy = reading.policy(&file.beside(&file.value.policy));
+    let policy = reading.policy(&file.beside(&file.value.policy)).map(|(policy, _)| policy);
     let gateway = reading.gateway(&file);
     let limits = partners::limits(&file.value, old);
     let partners = reading.partners(&file, &limits);
@@ -71,13 +74,21 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
 ///
 /// Everything that is wrong in any of the files.
 pub fn load_policy(source: Source, path: &Path) -> Result<Policy, ConfigErrors> {
-    lint_policy(source, path).map(|(policy, _)| policy)
+    load_policy_file(source, path).map(|(policy, _)| policy)
 }
 
-fn lint_policy(source: Source, path: &Path) -> Result<(Policy, Vec<ConfigError>), ConfigErrors> {
+/// The same, with the file as it is written.
+///
+/// # Errors
+///
+/// Everything that is wrong in any of the files.
+pub fn load_policy_file(
+    source: Source,
+    path: &Path,
+) -> Result<(Policy, File<PolicyFile>), ConfigErrors> {
     let mut reading = Reading::of(source);
     match reading.policy(path) {
-        Some(policy) if reading.errors.is_empty() => Ok((policy, reading.warnings)),
+        Some(found) if reading.errors.is_empty() => Ok(found),
         _ => Err(ConfigErrors(reading.errors)),
     }
 }
@@ -102,6 +113,11 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
         format!("policy `{}`, {routes} routes", policy.name)
     };
     match kind(source, path)? {
+        Kind::Cases => {
+            let cases = load_cases(source, path, None)?;
+            let found = format!("{} cases, {}", cases.cases.len(), described(&cases.policy));
+            Ok(Checked { found, warnings: ConfigErrors(cases.warnings) })
+        }
         Kind::Gateway => {
             let Loaded { snapshot, warnings, .. } = load(source, path, &Limits::default())?;
             let policy = described(&snapshot.policy);
@@ -109,7 +125,8 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
             Ok(Checked { found, warnings: ConfigErrors(warnings) })
         }
         Kind::Policy => {
-            let (policy, warnings) = lint_policy(source, path)?;
+            // Its own cases are checked with it.
+            let Cases { policy, warnings, .. } = load_cases(source, path, None)?;
             Ok(Checked { found: described(&policy), warnings: ConfigErrors(warnings) })
         }
     }

@@ -132,13 +132,13 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, String)>
             let listed = listed.filter_map(|branch| branch.get("const")?.as_str());
             one(format!("`{key}` is one of `{}`", listed.collect::<Vec<_>>().join("`, `")))
         }
-        ValidationErrorKind::Pattern { .. } => {
+        ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::Pattern { .. } => {
             let parent = error.schema_path().to_string();
             let parent = parent.rsplit_once('/').map_or("", |(parent, _)| parent);
             let about = schema.pointer(parent).and_then(|schema| schema.get("description"));
             one(format!(
                 "`{key}` is not written right: {}",
-                about.and_then(Value::as_str).unwrap_or("see the reference")
+                about.and_then(Value::as_str).unwrap_or("see the reference").replace('\n', " ")
             ))
         }
         _ => one(format!("`{key}`: {}", error.masked())),

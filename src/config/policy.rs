@@ -5,6 +5,7 @@ mod states;
 pub use states::{Edits, States, Transition};
 
 use super::ApiVersion;
+use super::cases::TestCase;
 use super::units::Size;
 
 use schemars::JsonSchema;
@@ -32,6 +33,9 @@ pub struct PolicyFile {
     pub resources: BTreeMap<String, Resource>,
     /// The routes. What no route admits is refused.
     pub routes: Vec<Route>,
+    /// Requests, and what the policy has to say of them; `patchgate test` asks it.
+    #[serde(default)]
+    pub cases: Vec<TestCase>,
 }
 
 /// `Policy`.

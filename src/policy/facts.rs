@@ -43,6 +43,14 @@ pub(super) enum Change<'f> {
 }
 
 impl<'f> Facts<'f> {
+    /// The ops of its patch; none where the body is no patch, or cannot be read.
+    pub fn ops(&self) -> &[Op<'f>] {
+        match &self.change {
+            Ok(Change::Patch(patch)) => &patch.ops,
+            Ok(Change::Document(_) | Change::Nothing) | Err(_) => &[],
+        }
+    }
+
     /// Reads the request; what cannot be read is a fact as well, and the judge refuses it.
     pub fn read(
         route: &'f Route,

@@ -17,6 +17,7 @@ pub use together::Together;
 pub use transition::{Edits, Transition};
 
 use super::facts::{Facts, Proposal};
+use super::route::BodyForm;
 use super::verdict::{Answer, Answers, Step};
 use crate::json::Value;
 use crate::violation::{Code, Violation, Violations};
@@ -99,6 +100,24 @@ impl Rule {
             Self::Schema(_) => Name::Schema,
             Self::Together(_) => Name::Together,
             Self::Transition(_) => Name::Transition,
+        }
+    }
+
+    /// Whether it could find anything in a body of this form.
+    pub fn looks_at(&self, body: BodyForm) -> bool {
+        let (changes, makes) = match body {
+            BodyForm::Document => (false, true),
+            BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement => (true, false),
+            BodyForm::Nothing => (false, false),
+        };
+        match self {
+            Self::Immutable(rule) => changes && rule.has_fields(),
+            Self::Operations(_) | Self::Paths(_) => changes,
+            Self::Precondition(_) => true,
+            Self::Schema(_) => changes || makes,
+            // What replaces the whole changes all of its fields together.
+            Self::Together(_) => changes && body != BodyForm::Replacement,
+            Self::Transition(rule) => changes || makes && !rule.graph.initial().is_empty(),
         }
     }
 

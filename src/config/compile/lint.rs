@@ -10,7 +10,6 @@ use crate::config::File;
 use crate::config::gateway::GatewayFile;
 use crate::config::policy::{self as file, PolicyFile};
 use crate::policy::Rule;
-use crate::policy::route::BodyForm;
 use crate::policy::rule::Name;
 
 use std::collections::BTreeSet;
@@ -75,28 +74,15 @@ impl Reading {
         file: &Policies,
         at: &str,
         route: &file::Route,
-        (body, rules): (BodyForm, &[Rule]),
+        rules: &[Rule],
     ) {
         for name in Name::ALL {
             let mode = super::policy::rule_mode(&route.rules, name);
-            let asked = |rule: &&Rule| rule.name() == name && is_asked(name, body);
-            if mode != file::RuleMode::Enforce && !rules.iter().any(|rule| asked(&rule)) {
+            if mode != file::RuleMode::Enforce && !rules.iter().any(|rule| rule.name() == name) {
                 let message =
                     format!("this route has no rule `{}`, so that its mode is moot", name.as_str());
                 self.warn(file, &format!("{at}/rules/{}", name.as_str()), message);
             }
         }
-    }
-}
-
-/// Whether a rule has anything to say of such a body.
-fn is_asked(name: Name, body: BodyForm) -> bool {
-    match (name, body) {
-        (Name::Precondition, _) | (Name::Schema | Name::Transition, BodyForm::Document) => true,
-        (Name::Immutable | Name::Operations | Name::Paths | Name::Together, BodyForm::Document) => {
-            false
-        }
-        (_, BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement) => true,
-        (_, BodyForm::Nothing) => false,
     }
 }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-type Policies = File<PolicyFile>;
+pub(super) type Policies = File<PolicyFile>;
 
 /// A resource, and the rules that every route which changes it has.
 struct Compiled {
@@ -31,7 +31,7 @@ struct Compiled {
 }
 
 impl Reading {
-    pub(super) fn policy(&mut self, path: &Path) -> Option<Policy> {
+    pub(super) fn policy(&mut self, path: &Path) -> Option<(Policy, Policies)> {
         let file: Policies = read(self.source, path, POLICY_SCHEMA, &mut self.errors)?;
         let noted = self.note(path);
         self.keep(noted)?;
@@ -60,7 +60,7 @@ impl Reading {
             let index = file.value.routes.iter().position(|other| other.id == route.id);
             file.error(&format!("/routes/{}/path", index.unwrap_or_default()), message)
         }))?;
-        Some(Policy { name: file.value.name, routes, errors })
+        Some((Policy { name: file.value.name.clone(), routes, errors }, file))
     }
 
     fn resource(
@@ -247,7 +247,8 @@ impl Reading {
             rules.push(Rule::Operations(Operations { allowed: compiled.ops.clone(), empty }));
             rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
         }
-        self.lint_modes(file, at, wanted, (body, &rules));
+        rules.retain(|rule| rule.looks_at(body));
+        self.lint_modes(file, at, wanted, &rules);
         let mode = |name| rule_mode(&wanted.rules, name);
         rules.retain(|rule| mode(rule.name()) != file::RuleMode::Off);
         let warn = Name::ALL.into_iter().filter(|name| mode(*name) == file::RuleMode::Warn);

@@ -23,6 +23,11 @@ pub struct Immutable {
 }
 
 impl Immutable {
+    pub(super) fn has_fields(&self) -> bool {
+        let root = self.schema.root();
+        !self.fields.is_empty() || root.is_read_only() || root.holds_read_only()
+    }
+
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         match &proposal.outcome {
             Outcome::Partial { .. } => self.check_effects(proposal, report),
