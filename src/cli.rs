@@ -5,9 +5,11 @@ pub mod demo;
 pub mod explain;
 pub mod graph;
 mod launch;
+mod paint;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
+pub mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +32,7 @@ enum Command {
     Run(run::Command),
     Sandbox(sandbox::Command),
     Schema(schema::Command),
+    Test(test::Command),
 }
 
 impl Cli {
@@ -43,6 +46,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Test(command) => command.run(),
         }
     }
 }

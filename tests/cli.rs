@@ -6,6 +6,7 @@ mod lint;
 mod policy;
 mod process;
 mod serving;
+mod testing;
 
 use process::{Finished, gateway_file, patchgate};
 

@@ -10,7 +10,7 @@ use crate::config::{Checked, Source, check};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Check gateway and policy files, and every file they refer to
+/// Check gateway, policy and case files, and every file they refer to
 ///
 /// Prints one line for each fault, as `file:line:column: what is wrong`, and one for each line of a
 /// valid policy that is odd, as `warning: file:line:column: what is odd`. Exits with 0 when every
@@ -20,7 +20,7 @@ pub struct Command {
     /// Exit with 1 when there are warnings as well
     #[arg(long)]
     deny_warnings: bool,
-    /// Gateway or policy files
+    /// Gateway, policy or case files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -6,13 +6,17 @@
     reason = "a command line talks to whoever typed it"
 )]
 
-use crate::config::{Source, load_policy, source};
-use crate::policy::rule::Name;
+mod origin;
+mod report;
+
+use crate::config::{Source, load_policy_file, source};
 use crate::policy::{
-    Answer, Caller, Current, Facts, IfMatch, Judgement, NormalPath, Policy, Resolution, Route,
-    Verdict,
+    Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
 use crate::violation::{Code, Violation, closest};
+
+use origin::Origin;
+use report::Report;
 
 use bytes::Bytes;
 
@@ -22,7 +26,8 @@ use std::process::ExitCode;
 
 /// Judge a patch rule by rule, or print the page of a violation code
 ///
-/// The judge is the proxy's own. Exits with 0 when the patch is permitted, 1 when it is refused,
+/// The judge is the proxy's own. Of each rule it tells the line of the policy file that it comes
+/// from, and of each value that does not fit the keyword of the schema. Exits with 0 when the patch is permitted, 1 when it is refused,
 /// 2 when that cannot be said (the current state is needed, or a file cannot be read).
 #[derive(clap::Args, Debug)]
 pub struct Command {
@@ -44,12 +49,21 @@ pub struct Command {
     /// The method of the request
     #[arg(long, default_value = "PATCH")]
     method: String,
+    /// How the judgement is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
     /// The path of the request; the first route with this method if it is left out
     #[arg(long)]
     path: Option<String>,
     /// The file with the body (`-` for standard input), or a code as `transition-forbidden`
     #[arg(value_name = "PATCH|CODE")]
     body: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Json,
+    Text,
 }
 
 impl Command {
@@ -69,11 +83,11 @@ impl Command {
     }
 
     fn explain(&self) -> Result<ExitCode, String> {
-        let policy = match &self.policy {
-            Some(path) => load_policy(Source::Disk, path),
-            None => load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
+        let loaded = match &self.policy {
+            Some(path) => load_policy_file(Source::Disk, path),
+            None => load_policy_file(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
         };
-        let policy = policy.map_err(|errors| errors.to_string())?;
+        let (policy, file) = loaded.map_err(|errors| errors.to_string())?;
         let body = Bytes::from(self.read_body()?);
         let current = self.current.as_ref().map(|path| {
             std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -88,11 +102,24 @@ impl Command {
         let caller = Caller { partner: &self.partner, roles: &self.roles };
         let facts = Facts::read(route, caller, &if_match, &body);
         let judgement = policy.judge(&facts, current.transpose()?.as_ref());
-        println!(
-            "{} {}  (route {}, policy {})\n",
-            self.method, route.template, route.id, policy.name
-        );
-        Ok(print(&judgement))
+        let origin = Origin::of(&file, route, judgement.step);
+        let report = Report {
+            method: &self.method,
+            route,
+            policy: &policy,
+            facts: &facts,
+            judgement: &judgement,
+            origin: &origin,
+        };
+        match self.format {
+            Format::Json => println!("{}", report.json()),
+            Format::Text => print!("{}", report.text()),
+        }
+        Ok(ExitCode::from(match &judgement.verdict {
+            Verdict::Permit(_) => 0,
+            Verdict::Refuse(_) => 1,
+            Verdict::NeedsCurrent(_) => 2,
+        }))
     }
 
     fn read_body(&self) -> Result<Vec<u8>, String> {
@@ -125,43 +152,6 @@ impl Command {
                 Err(format!("`{path}` takes {}, not {}", allowed.join(", "), self.method))
             }
             Resolution::Unknown => Err(format!("no route leads to `{path}`")),
-        }
-    }
-}
-
-fn print(judgement: &Judgement) -> ExitCode {
-    for name in Name::ALL {
-        let said = match judgement.answers.of(name) {
-            Answer::Unasked => continue,
-            Answer::Pass => "pass".to_owned(),
-            Answer::NeedsCurrent(why) => format!("needs the current state: {why}"),
-            Answer::Warned(count) => format!("{count} of which the policy only warns"),
-            Answer::Violated(1) => "1 violation".to_owned(),
-            Answer::Violated(count) => format!("{count} violations"),
-        };
-        println!("  {:<13} {said}", name.as_str());
-    }
-    match &judgement.verdict {
-        Verdict::Permit(permit) => {
-            match permit.pin() {
-                Some(tag) => println!("\npermit, pinned to the version {}", tag.as_str()),
-                None => println!("\npermit"),
-            }
-            ExitCode::SUCCESS
-        }
-        Verdict::NeedsCurrent(_) => {
-            println!("\nneeds the current state: give the stored document with `--current FILE`");
-            ExitCode::from(2)
-        }
-        Verdict::Refuse(violations) => {
-            println!("\nrefuse");
-            for violation in violations {
-                println!("{}", told(violation));
-            }
-            if violations.more() > 0 {
-                println!("  … and {} more", violations.more());
-            }
-            ExitCode::from(1)
         }
     }
 }

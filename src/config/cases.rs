@@ -83,6 +83,12 @@ pub struct Given {
     #[serde(default)]
     #[schemars(with = "String")]
     pub tag: Option<String>,
+    /// The id of the partner that is calling.
+    #[serde(default)]
+    pub partner: String,
+    /// The roles that it has.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// The value of `If-Match`.
     #[serde(default)]
     #[schemars(with = "String")]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The fenced blocks of a document that are of one of the `kinds`.
-fn blocks(document: &str, kinds: &[&str]) -> Vec<String> {
+pub(super) fn blocks(document: &str, kinds: &[&str]) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(path).expect("a document");
     let mut blocks = Vec::new();
@@ -25,8 +25,13 @@ fn blocks(document: &str, kinds: &[&str]) -> Vec<String> {
     blocks
 }
 
-const DOCUMENTS: [&str; 4] =
-    ["README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/sandbox.md"];
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/configuration.md",
+    "docs/sandbox.md",
+    "docs/testing-policies.md",
+];
 
 /// The command as it is run here: the program that was built, by its name.
 fn ours(command: &str) -> String {

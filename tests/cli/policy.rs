@@ -6,7 +6,9 @@ use std::fs;
 
 #[test]
 fn schema_prints_what_is_shipped() {
-    for (kind, file) in [("gateway", "gateway"), ("config", "gateway"), ("policy", "policy")] {
+    for (kind, file) in
+        [("gateway", "gateway"), ("config", "gateway"), ("policy", "policy"), ("cases", "cases")]
+    {
         let Finished { code, out, err } = patchgate(&["schema", kind]);
         let shipped = format!("{}/schemas/{file}.schema.json", env!("CARGO_MANIFEST_DIR"));
         assert_eq!((code, err.as_str()), (0, ""), "{kind}");

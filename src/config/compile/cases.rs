@@ -40,6 +40,9 @@ pub struct Case {
     pub place: Option<error::Place>,
     /// The route that it takes.
     pub route: Arc<Route>,
+    /// The id of the partner that is calling, and the roles that it has.
+    pub partner: String,
+    pub roles: Vec<String>,
     /// Its condition.
     pub if_match: IfMatch,
     /// Its body.
@@ -232,7 +235,8 @@ impl<T> Draft<'_, T> {
     ) -> Case {
         let if_match = IfMatch::parse(given.if_match.as_ref().map(|tag| tag.as_bytes()));
         let (place, route) = (self.file.place(at), Arc::clone(route));
-        Case { name, place, route, if_match, body, stored, expect }
+        let (partner, roles) = (given.partner.clone(), given.roles.clone());
+        Case { name, place, route, partner, roles, if_match, body, stored, expect }
     }
 
     fn route(&mut self, at: &str, case: &file::TestCase) -> Option<Arc<Route>> {
