@@ -9,6 +9,7 @@ mod identity;
 mod life;
 mod limits;
 mod log;
+mod path;
 mod straight;
 mod tls;
 mod wire;

@@ -154,6 +154,9 @@ pub struct Route {
     pub methods: Vec<String>,
     /// The path template, as `/v1.0/things/{id}`.
     pub path: String,
+    /// What parameters of the path have to be, by name; another value is a path that is not known.
+    #[serde(default)]
+    pub params: BTreeMap<String, Param>,
     /// The resource that it changes; needed for every body but `none`.
     #[serde(default)]
     pub resource: String,
@@ -197,6 +200,18 @@ pub struct Route {
     /// How much is read.
     #[serde(default)]
     pub bounds: Bounds,
+}
+
+/// What a parameter of a path has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Param {
+    /// One segment of the path, whatever it says.
+    Any,
+    /// A GUID, as `01a2030c-fc67-70b1-8fef-0a0ad6421b6a`.
+    Guid,
+    /// 1 to 128 letters, digits, `-`, `.`, `_` or `~`.
+    Token,
 }
 
 /// What the body has to be.

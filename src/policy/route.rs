@@ -17,6 +17,8 @@ pub struct Route {
     pub template: String,
     /// The methods, as `PATCH`.
     pub methods: Vec<String>,
+    /// What a parameter of the template has to be, where it is held to anything.
+    pub params: Vec<(String, Param)>,
     /// What the body has to be.
     pub body: BodyForm,
     /// The media types that a body may have, lower-case, without parameters.
@@ -41,6 +43,42 @@ pub struct Route {
     pub warn: Vec<Name>,
     /// Whether nothing but what cannot be read is refused: every violation is only a warning.
     pub observe: bool,
+}
+
+impl Route {
+    /// Whether every parameter of a path is what the route holds it to.
+    fn takes(&self, found: &matchit::Params<'_, '_>) -> bool {
+        self.params.iter().all(|(name, param)| found.get(name).is_some_and(|text| param.fits(text)))
+    }
+}
+
+/// What a parameter of a path has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Param {
+    /// A GUID in its usual form, as `01a2030c-fc67-70b1-8fef-0a0ad6421b6a`, in any case.
+    Guid,
+    /// 1 to 128 letters, digits, `-`, `.`, `_` or `~`: what is spelt in one way only.
+    Token,
+}
+
+impl Param {
+    /// Whether `text` is such a parameter.
+    pub fn fits(self, text: &str) -> bool {
+        match self {
+            Self::Guid => {
+                let dash = |at| matches!(at, 8 | 13 | 18 | 23);
+                let fits = |(at, byte): (usize, u8)| match dash(at) {
+                    true => byte == b'-',
+                    false => byte.is_ascii_hexdigit(),
+                };
+                text.len() == 36 && text.bytes().enumerate().all(fits)
+            }
+            Self::Token => {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                (1..=128).contains(&text.len()) && text.bytes().all(plain)
+            }
+        }
+    }
 }
 
 /// What the body of a request has to be.
@@ -117,18 +155,20 @@ impl Routes {
     /// Where `method` and the normal form `path` lead.
     pub fn resolve(&self, method: &str, path: &NormalPath<'_>) -> Resolution<'_> {
         let Ok(found) = self.templates.at(&path.text) else { return Resolution::Unknown };
-        let mut routes =
-            found.value.iter().filter(|route| path.trailing_slashes <= route.trailing_slashes);
+        let takes = |route: &&Arc<Route>| {
+            path.trailing_slashes <= route.trailing_slashes && route.takes(&found.params)
+        };
+        let routes = found.value.iter().filter(takes);
         if let Some(route) =
             routes.clone().find(|route| route.methods.iter().any(|known| known == method))
         {
             return Resolution::Found(route);
         }
-        if routes.next().is_none() {
+        let mut allowed: Vec<&str> =
+            routes.flat_map(|route| &route.methods).map(String::as_str).collect();
+        if allowed.is_empty() {
             return Resolution::Unknown;
         }
-        let mut allowed: Vec<&str> =
-            found.value.iter().flat_map(|route| &route.methods).map(String::as_str).collect();
         allowed.sort_unstable();
         allowed.dedup();
         Resolution::MethodNotAllowed(allowed)
@@ -176,6 +216,27 @@ fn is_plain_segment(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parameter_is_what_it_is_held_to() {
+        let guid = "01A2030c-fc67-70b1-8fef-0a0ad6421b6a";
+        for (text, is_guid, is_token) in [
+            (guid, true, true),
+            (&guid.replace('-', ""), false, true),
+            (&guid.replace('c', "g"), false, true),
+            (&format!("{{{}}}", &guid[2..]), false, false),
+            ("1", false, true),
+            ("a.b_c~d", false, true),
+            ("a:b", false, false),
+            ("$batch", false, false),
+            ("", false, false),
+            (&"x".repeat(128), false, true),
+            (&"x".repeat(129), false, false),
+        ] {
+            assert_eq!(Param::Guid.fits(text), is_guid, "{text}");
+            assert_eq!(Param::Token.fits(text), is_token, "{text}");
+        }
+    }
 
     #[test]
     fn only_paths_that_every_parser_reads_alike_have_a_normal_form() {

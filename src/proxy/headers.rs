@@ -79,6 +79,7 @@ fn stays_here(name: &str) -> bool {
                 | "x-http-method"
                 | "x-http-method-override"
                 | "x-method-override"
+                | "x-original-uri"
                 | "x-original-url"
                 | "x-real-ip"
                 | "x-rewrite-url"

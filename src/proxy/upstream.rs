@@ -22,6 +22,7 @@ use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{Permitted, RequestId, Routed};
 use super::trail::{Sent, Trail};
+use crate::policy::NormalPath;
 
 use ask::Asks;
 use bytes::Bytes;
@@ -118,7 +119,7 @@ pub struct Upstream(Rc<Inner>);
 struct Inner {
     settings: Settings,
     request_id: HeaderName,
-    /// The base path, without a slash at its end.
+    /// The normal form of the base path; nothing where there is none.
     base_path: String,
     host: HeaderValue,
     via: HeaderValue,
@@ -164,7 +165,15 @@ impl Upstream {
         let host = host.map_err(|_| invalid("the upstream URL names no host"))?;
         let via = HeaderValue::try_from(format!("1.1 {}", settings.pseudonym));
         let via = via.map_err(|_| invalid("the pseudonym for `Via` is not a token"))?;
-        let base_path = settings.base.path().trim_end_matches('/').to_owned();
+        let base_path = match settings.base.path() {
+            "/" | "" => String::new(),
+            path => {
+                let path = NormalPath::of(path);
+                let path =
+                    path.ok_or_else(|| invalid("the path of the upstream URL has no normal form"))?;
+                path.as_str().to_owned()
+            }
+        };
         let connector = Connector::new(&settings, Box::new(network)).map_err(invalid)?;
         let pool = Pool::new(&settings, connector);
         let memory = Memory::new(settings.remember);
@@ -188,7 +197,7 @@ impl Upstream {
         self.0.pool.tend()
     }
 
-    /// The URI that `target` has upstream.
+    /// The URI that `target` has upstream: two parts, each in normal form, one after the other.
     fn uri(&self, target: PathAndQuery) -> Result<Uri, Rejection> {
         if self.0.base_path.is_empty() {
             return Ok(target.into());

@@ -8,7 +8,7 @@ use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
-use patchgate::policy::route::BodyForm;
+use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
 use patchgate::proxy::budget::Pace;
@@ -40,6 +40,7 @@ pub struct Setup {
     pub max_body: usize,
     pub advisory: bool,
     pub observe: bool,
+    pub params: Vec<(String, Param)>,
 }
 
 /// A gateway; dropped, it stops.
@@ -72,6 +73,7 @@ impl Gateway {
             max_body: 4096,
             advisory: false,
             observe: false,
+            params: Vec::new(),
         };
         change(&mut setup);
         let live = Live::new(snapshot(&setup));
@@ -228,6 +230,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         id: id.to_owned(),
         template: TEMPLATE.to_owned(),
         methods: vec![method.to_owned()],
+        params: setup.params.clone(),
         body,
         media_types: types.iter().map(|text| (*text).to_owned()).collect(),
         max_body: setup.max_body,

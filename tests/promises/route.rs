@@ -97,6 +97,7 @@ fn with(rules: Vec<Rule>, resource: Resource) -> Route {
         id: "r".into(),
         template: "/r".into(),
         methods: vec!["PATCH".into()],
+        params: Vec::new(),
         body: BodyForm::JsonPatch,
         media_types: vec!["application/json".into()],
         max_body: 1 << 20,

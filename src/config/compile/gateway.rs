@@ -3,6 +3,7 @@
 use super::Reading;
 use crate::config::File;
 use crate::config::gateway::GatewayFile;
+use crate::policy::NormalPath;
 
 use http::{HeaderName, Uri};
 use tracing_subscriber::EnvFilter;
@@ -164,9 +165,10 @@ impl Reading {
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
                 && uri.query().is_none()
+                && (uri.path() == "/" || NormalPath::of(uri.path()).is_some())
         };
         let uri = text.parse::<Uri>().ok().filter(plain).ok_or_else(|| {
-            let message = "`url` is neither `sandbox` nor an `http://` or `https://` URL without user, password and query";
+            let message = "`url` is neither `sandbox` nor an `http://` or `https://` URL without user, password, query, escapes and `.` or `..` segments";
             file.error("/upstream/url", message)
         });
         self.keep(uri).map(Target::Url)

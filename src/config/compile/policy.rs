@@ -8,7 +8,7 @@ use crate::patch::{OpName, Pointer, UnknownMembers};
 use crate::policy::graph::{Draft, Edge, Graph, Part, Step, Takers};
 use crate::policy::pattern::Pattern;
 use crate::policy::resource::Resource;
-use crate::policy::route::BodyForm;
+use crate::policy::route::{BodyForm, Param};
 use crate::policy::rule::{
     AllowedPath, Edits, FitsSchema, Immutable, Name, Operations, Paths, Precondition, Together,
     Transition,
@@ -202,6 +202,12 @@ impl Reading {
             let message = "`path` has no normal form: no empty, `.` or `..` segments, no escapes, no slash at the end";
             self.errors.push(file.error(&format!("{at}/path"), message));
         }
+        for name in wanted.params.keys() {
+            if !wanted.path.contains(&format!("{{{name}}}")) {
+                let message = format!("`path` has no parameter `{{{name}}}`");
+                self.errors.push(file.error(&format!("{at}/params/{name}"), message));
+            }
+        }
         let compiled = match (wanted.body, wanted.resource.as_str()) {
             (file::Body::None, "") => None,
             (_, name) => match resources.get(name) {
@@ -257,6 +263,7 @@ impl Reading {
             id: wanted.id.clone(),
             template: wanted.path.clone(),
             methods: wanted.methods.clone(),
+            params: wanted.params.iter().filter_map(param).collect(),
             body,
             media_types: wanted.media_types.iter().map(|name| name.to_lowercase()).collect(),
             max_body: bounds.body.bytes(),
@@ -301,6 +308,15 @@ impl Reading {
                 .map_err(|error| file.error(at, format!("`{text}` is no JSON Pointer: {error}"))),
         )
     }
+}
+
+fn param((name, wanted): (&String, &file::Param)) -> Option<(String, Param)> {
+    let param = match wanted {
+        file::Param::Any => return None,
+        file::Param::Guid => Param::Guid,
+        file::Param::Token => Param::Token,
+    };
+    Some((name.clone(), param))
 }
 
 /// A line about steps, as the graph reads it.

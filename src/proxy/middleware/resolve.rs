@@ -125,8 +125,14 @@ enum Resolved<B> {
 
 /// What is sent on: the normal form of the path, and the query as it came.
 fn target(uri: &Uri, path: &NormalPath<'_>, route: &Route) -> Result<PathAndQuery, Rejection> {
-    if uri.query().is_some() && !route.query {
-        return Err(Rejection::HeadMalformed("this route takes no query"));
+    match uri.query() {
+        Some(_) if !route.query => {
+            return Err(Rejection::HeadMalformed("this route takes no query"));
+        }
+        Some(query) if !query.is_ascii() => {
+            return Err(Rejection::HeadMalformed("the query holds what is not ASCII; escape it"));
+        }
+        Some(_) | None => {}
     }
     let unroutable = || Rejection::Unrouted;
     match uri.path_and_query() {
