@@ -32,5 +32,7 @@ mod proxy;
 mod reading;
 // The shipped policy, through the judge alone.
 mod judge;
+// What hostile or sloppy callers send.
+mod strictness;
 // Traps in the crates we stand on.
 mod traps;
