@@ -5,6 +5,8 @@ use crate::violation::Violations;
 
 use bytes::Bytes;
 
+use std::fmt;
+
 /// What the policy says of a request.
 #[derive(Debug)]
 pub enum Verdict {
@@ -18,11 +20,19 @@ pub enum Verdict {
 
 /// Proof that the verdict was yes. It carries the very bytes that were judged, and is the only
 /// thing that opens the upstream.
-#[derive(Debug)]
 pub struct Permit {
     body: Bytes,
     pin: Option<EntityTag>,
     advisory: bool,
+}
+
+/// Without the body, which must not be logged.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Permit");
+        debug.field("pin", &self.pin).field("advisory", &self.advisory);
+        debug.finish_non_exhaustive()
+    }
 }
 
 impl Permit {

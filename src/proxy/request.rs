@@ -11,11 +11,11 @@ use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// A request that has an id, and of which nothing else is known.
-#[derive(Debug)]
 pub struct Arrived<B = Incoming> {
     /// As it came.
     pub request: Request<B>,
@@ -26,7 +26,7 @@ pub struct Arrived<B = Incoming> {
 }
 
 /// A request whose snapshot, partner and route are known.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Routed<B> {
     /// The method.
     pub method: Method,
@@ -46,6 +46,22 @@ pub struct Routed<B> {
     pub id: RequestId,
     /// What is learned of it.
     pub trail: Rc<Trail>,
+}
+
+/// Without fields, path and body, which hold what must not be logged.
+impl<B> fmt::Debug for Arrived<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Without fields, path and body, which hold what must not be logged.
+impl<B> fmt::Debug for Routed<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Routed");
+        debug.field("id", &self.id).field("route", &self.route.id);
+        debug.finish_non_exhaustive()
+    }
 }
 
 impl<B> Routed<B> {
@@ -128,6 +144,19 @@ mod tests {
             let value = HeaderValue::from_str(text).unwrap();
             assert_eq!(RequestId::parse(&value).is_some(), kept, "{text}");
         }
+    }
+
+    #[test]
+    fn a_request_is_shown_without_its_secrets() {
+        let request = Request::builder()
+            .uri("/referrals/secret-path?secret-query")
+            .header("authorization", "Bearer secret-token")
+            .body("secret-body")
+            .unwrap();
+        let trail = Rc::new(Trail::begin(Method::PATCH));
+        let arrived = Arrived { request, id: RequestId::make(), trail };
+        let shown = format!("{arrived:?}");
+        assert!(shown.starts_with("Arrived") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
