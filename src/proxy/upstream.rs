@@ -239,9 +239,10 @@ impl Upstream {
         let Routed { method, target, mut headers, id, trail, snapshot, .. } = routed;
         clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
         self.sign(&mut headers, &id);
-        if let Some(pin) = permit.pin()
-            && let Ok(value) = HeaderValue::from_str(pin.as_str())
-        {
+        if let Some(pin) = permit.pin() {
+            let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
+            let value = HeaderValue::from_str(pin.as_str());
+            let value = value.map_err(|_| Rejection::CurrentUnavailable(unusable))?;
             headers.insert(header::IF_MATCH, value);
         }
         let body: Bytes = permit.body().clone();

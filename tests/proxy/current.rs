@@ -196,3 +196,31 @@ fn who_leaves_while_reading_leaves_others_to_read_for_themselves() {
     assert_eq!(second.reply().status, 204);
     assert_eq!(lines(&upstream), ["GET", "GET", "PATCH"]);
 }
+
+#[test]
+fn a_date_that_a_pin_would_void_is_refused_before_anything_is_sent() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let date = "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let reply = gateway.ask(patch_with(date, STATUS));
+    assert_eq!((reply.status, reply.code()), (400, "head-malformed".to_owned()));
+    assert_eq!(upstream.requests().len(), 0);
+    assert_eq!(
+        gateway.ask(patch_with(date, NOTES)).status,
+        200,
+        "where nothing is pinned it holds"
+    );
+    assert_eq!(upstream.requests()[0].header("if-unmodified-since").map(str::len), Some(29));
+}
+
+#[test]
+fn a_list_of_tags_is_judged_again_when_the_document_moves_within_it() {
+    let stale = Act::Answer(answer("412 Precondition Failed", "", ""));
+    let upstream = Upstream::start([version("\"a\""), stale, version("\"b\"")]);
+    let gateway = Gateway::before(&upstream);
+    let reply = gateway.ask(patch_with("If-Match: \"a\", \"b\"\r\n", STATUS));
+    assert_eq!(reply.status, 200);
+    let sent = upstream.requests();
+    let pins: Vec<_> = sent.iter().filter_map(|sent| sent.header("if-match")).collect();
+    assert_eq!(pins, ["\"a\"", "\"b\""]);
+}

@@ -64,6 +64,12 @@ async fn enforce(
         }
         Ruling::NeedsCurrent(need) => need,
     };
+    if if_match == IfMatch::Absent && routed.headers.contains_key(header::IF_UNMODIFIED_SINCE) {
+        // Beside the `If-Match` of a pin, the upstream would have to ignore it (RFC 9110 §13.1.4).
+        return Err(Rejection::HeadMalformed(
+            "`If-Unmodified-Since` does not hold where the current state is needed; send `If-Match`",
+        ));
+    }
     if let Some(tag) = if_match.sole()
         && let Some(seen) = upstream.recall(&need, &routed, tag)
     {
@@ -78,7 +84,8 @@ async fn enforce(
         }
         return Ok(response);
     }
-    let is_callers = matches!(if_match, IfMatch::Tags(_));
+    // A list is narrowed to the tag that was judged, and that is our doing.
+    let is_callers = if_match.sole().is_some();
     let mut rejudged = 0;
     let mut age = Age::Any;
     loop {
@@ -163,6 +170,7 @@ fn judge(
             let advisory = permit.is_advisory();
             let decision = if advisory { Decision::Advisory } else { Decision::Permit };
             routed.trail.decision.set(Some(decision));
+            routed.trail.codes.borrow_mut().clear();
             Ok(Ruling::Permit(permit))
         }
         Verdict::Refuse(violations) => {
