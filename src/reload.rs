@@ -1,10 +1,11 @@
 //! Loads the configuration again while the gateway runs.
 //!
-//! Policy, partners and limits are replaced, whole and at once; a fault anywhere changes nothing.
-//! Listeners, the upstream and the logs are fixed from start to stop: they need a restart.
+//! Policy, partners, limits and what is shown to callers are replaced, whole and at once; a fault
+//! anywhere changes nothing. Listeners, the upstream and the logs are fixed from start to stop: they need a restart.
 
 use crate::config::{self, Source};
 use crate::live::Live;
+use crate::tls::Credentials;
 
 use std::path::PathBuf;
 
@@ -14,12 +15,19 @@ pub struct Reload {
     source: Source,
     path: PathBuf,
     live: Live,
+    credentials: Option<Credentials>,
 }
 
 impl Reload {
-    /// Loads the gateway file at `path` into `live`.
-    pub fn new(source: Source, path: PathBuf, live: Live) -> Self {
-        Self { source, path, live }
+    /// Loads the gateway file at `path` into `live`, and what it shows to callers into
+    /// `credentials`.
+    pub fn new(
+        source: Source,
+        path: PathBuf,
+        live: Live,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        Self { source, path, live, credentials }
     }
 
     /// Loads everything again. What partners have spent of a limit that stays is kept.
@@ -36,6 +44,13 @@ impl Reload {
                 }
                 let digest = loaded.snapshot.digest.clone();
                 self.live.replace(loaded.snapshot);
+                match (&self.credentials, loaded.gateway.tls) {
+                    (Some(credentials), Some(tls)) => credentials.replace(tls),
+                    (None, None) => {}
+                    (Some(_), None) | (None, Some(_)) => {
+                        tracing::warn!("a restart is needed to begin or end with TLS");
+                    }
+                }
                 tracing::info!(%digest, before = %old.digest, "reloaded");
                 Ok(format!("reloaded; the digest is {digest}, and was {}\n", old.digest))
             }

@@ -7,6 +7,7 @@ mod entrance;
 pub mod guard;
 mod listen;
 mod patient;
+mod two;
 
 pub(crate) use listen::bind;
 use listen::bind_all;
@@ -20,6 +21,7 @@ use crate::proxy::middleware::in_flight::Capacity;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{self, Shared, stack};
 use crate::telemetry::AccessLog;
+use crate::tls::Credentials;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +30,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -54,6 +57,12 @@ pub struct Settings {
     pub head_time: Duration,
     /// The longest time between two requests.
     pub idle_time: Duration,
+    /// The longest time for a TLS handshake.
+    pub handshake_time: Duration,
+    /// What is shown to callers; without it they are served in the clear.
+    pub tls: Option<Credentials>,
+    /// Whether callers may speak HTTP/2 in the clear.
+    pub h2c: bool,
     /// The longest time a caller may take to read any byte of its answer.
     pub stall_time: Duration,
     /// How long requests may go on once the gateway stops.
@@ -196,9 +205,9 @@ impl Worker {
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
         let stack = stack(proxy, &self.shared, log, upstream);
-        let http = Http::new(&self.settings);
+        let http = Rc::new(Http::new(&self.settings));
         let stopped = self.stopped.clone();
-        let serve = |tcp| http.serve(tcp, stack.clone(), stopped.clone());
+        let serve = |tcp| Rc::clone(&http).serve(tcp, stack.clone(), stopped.clone());
 
         let mut serving = JoinSet::new();
         let accepting = accept_all(listener, &self.connections, &self.crowd, serve, &mut serving);

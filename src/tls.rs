@@ -1,4 +1,8 @@
-//! Whom the gateway trusts when it speaks TLS to the upstream.
+//! Whom the gateway trusts when it speaks TLS to the upstream, and what it shows to callers.
+
+mod server;
+
+pub use server::{Credentials, Files, Part, ServerFault, server};
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;

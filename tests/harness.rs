@@ -1,6 +1,7 @@
 //! A gateway, an upstream that does as it is told, and a caller that can say anything.
 
 mod caller;
+pub mod frames;
 mod gateway;
 mod tls;
 mod upstream;

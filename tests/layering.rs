@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("partner", &["limits", "policy", "patch", "json", "violation"]),
     ("snapshot", &["limits", "partner", "policy", "patch", "json", "violation"]),
     ("live", &["snapshot"]),
-    ("config", &["snapshot", "policy", "patch", "partner", "limits", "json", "violation"]),
+    ("config", &["snapshot", "policy", "patch", "partner", "limits", "json", "violation", "tls"]),
     ("telemetry", &[]),
     ("tls", &[]),
     (
@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         &["snapshot", "policy", "partner", "limits", "live", "violation", "telemetry", "tls"],
     ),
     ("server", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
-    ("reload", &["proxy", "config", "live", "snapshot", "telemetry"]),
+    ("reload", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
     ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry"]),
     ("audit", &["proxy", "config", "live", "snapshot", "telemetry"]),
     ("sandbox", &["patch", "json"]),

@@ -12,4 +12,5 @@ mod log;
 mod path;
 mod straight;
 mod tls;
+mod two;
 mod wire;

@@ -10,7 +10,7 @@ use crate::reload::Reload;
 use crate::sandbox::{self, Sandbox};
 use crate::server::{self, guard::Bounds};
 use crate::telemetry::{AccessLog, Destination};
-use crate::tls;
+use crate::tls::{self, Credentials};
 
 use http::Uri;
 
@@ -34,7 +34,8 @@ pub(super) struct Launched {
 pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, .. } = loaded;
     let live = Live::new(snapshot);
-    let reload = Reload::new(source, path.to_owned(), live.clone());
+    let credentials = gateway.tls.clone().map(Credentials::new);
+    let reload = Reload::new(source, path.to_owned(), live.clone(), credentials.clone());
     let sandbox = match gateway.target {
         Target::Sandbox => Some(SandboxThread::start()?),
         Target::Url(_) => None,
@@ -42,7 +43,8 @@ pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<
     let access_log = AccessLog::open(&destination(&gateway.access_log)).map_err(|error| {
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
-    let settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
+    let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
+    settings.tls = credentials;
     let server = server::start(settings, live.clone(), access_log)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
@@ -86,6 +88,9 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
         },
         head_time: gateway.header_timeout,
         idle_time: gateway.idle_caller_timeout,
+        handshake_time: gateway.handshake_timeout,
+        tls: None,
+        h2c: gateway.h2c,
         stall_time: gateway.request_timeout,
         drain_time: gateway.drain,
         proxy: proxy::Settings {

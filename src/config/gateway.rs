@@ -1,7 +1,9 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
+mod tls;
 mod upstream;
 
+pub use tls::{ClientAuth, Tls};
 pub use upstream::{Remember, Upstream};
 
 use super::ApiVersion;
@@ -23,6 +25,12 @@ pub struct GatewayFile {
     /// The address that callers connect to, as `127.0.0.1:8080`.
     #[serde(default = "listen")]
     pub listen: String,
+    /// What is shown to callers that speak TLS; without it they are served in the clear.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Whether callers may speak HTTP/2 in the clear, with prior knowledge.
+    #[serde(default)]
+    pub h2c: bool,
     /// Threads that serve requests, each on its own; 0 means one for each core.
     #[serde(default)]
     pub workers: usize,
@@ -88,6 +96,9 @@ impl Default for Admin {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
+    /// A TLS handshake with a caller.
+    #[serde(default = "ten_seconds")]
+    pub handshake: Time,
     /// A request's head, and the wait for its first byte on a new connection.
     #[serde(default = "ten_seconds")]
     pub header: Time,
@@ -111,6 +122,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            handshake: ten_seconds(),
             header: ten_seconds(),
             idle: one_minute(),
             body: ten_seconds(),

@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
+use rustls::pki_types::CertificateDer;
 use uuid::Uuid;
 
 use std::fmt;
@@ -86,6 +87,11 @@ pub struct Permitted {
     /// The proof.
     pub permit: Permit,
 }
+
+/// The certificate that a caller has shown and the gateway has verified. It is an extension of each
+/// request of the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate(pub Arc<CertificateDer<'static>>);
 
 /// The id of a request: `[0-9A-Za-z._-]{1,128}`.
 #[derive(Clone, Debug, PartialEq, Eq)]

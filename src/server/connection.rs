@@ -4,30 +4,57 @@ use super::Settings;
 use super::entrance::{Entrance, Tally};
 use super::guard::{Bounds, Guard, Times};
 use super::patient::Patient;
+use super::two::{self, Here};
+use crate::proxy::request::ClientCertificate;
 use crate::proxy::stack::Answer;
+use crate::tls::Credentials;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most that hyper reads ahead, unless a head is larger.
 const BUFFER_MAX: usize = 64 << 10;
+/// What a caller that speaks HTTP/2 without being asked begins with.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long to wait before half a preface is looked at again.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How HTTP is spoken with callers.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     one: http1::Builder,
+    two: http2::Builder<Here>,
     head: Bounds,
     times: Times,
     stall_time: Duration,
+    handshake_time: Duration,
+    credentials: Option<Credentials>,
+    h2c: bool,
+}
+
+/// Whatever answers requests.
+pub(super) trait Stack:
+    Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static> + 'static
+{
+}
+
+impl<S> Stack for S where
+    S: Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static> + 'static
+{
 }
 
 impl Http {
@@ -37,40 +64,139 @@ impl Http {
         let mut one = http1::Builder::new();
         // What is beyond these the guard has refused before; it also keeps the time.
         one.max_headers(head.fields + 1).max_header_size(whole).max_buf_size(whole.max(BUFFER_MAX));
-        let times = Times { head: settings.head_time, idle: settings.idle_time };
-        Self { one, head, times, stall_time: settings.stall_time }
+        Self {
+            one,
+            two: two::builder(),
+            head,
+            times: Times { head: settings.head_time, idle: settings.idle_time },
+            stall_time: settings.stall_time,
+            handshake_time: settings.handshake_time,
+            credentials: settings.tls.clone(),
+            h2c: settings.h2c,
+        }
     }
 
-    /// Serves the connection until it ends; once `stopped`, until the request under way has ended.
-    pub(super) fn serve<S>(
-        &self,
+    /// Serves the connection until it ends; once `stopped`, until the requests under way have ended.
+    pub(super) async fn serve<S: Stack>(
+        self: Rc<Self>,
         tcp: TcpStream,
         stack: S,
-        mut stopped: watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + use<S>
-    where
-        S: Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
-            + 'static,
-    {
+        stopped: watch::Receiver<bool>,
+    ) {
         let _ = tcp.set_nodelay(true);
-        let tally = Tally::begin();
+        let ended = match &self.credentials {
+            // What most connections do not need is not kept for each.
+            Some(credentials) => Box::pin(self.serve_tls(credentials, tcp, stack, stopped)).await,
+            None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
+                let socket = Patient::new(tcp, self.stall_time);
+                Box::pin(self.serve_two(socket, stack, None, stopped)).await
+            }
+            None => {
+                let socket = Patient::new(tcp, self.stall_time);
+                self.serve_one(socket, stack, None, stopped).await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a caller's connection ended");
+        }
+    }
+
+    async fn serve_tls<S: Stack>(
+        &self,
+        credentials: &Credentials,
+        tcp: TcpStream,
+        stack: S,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
         let socket = Patient::new(tcp, self.stall_time);
-        let guard = Guard::new(socket, self.head, self.times, tally.clone());
-        let connection =
-            self.one.serve_connection(TokioIo::new(guard), Entrance::new(stack, tally));
-        async move {
-            let mut connection = pin!(connection);
-            let served = tokio::select! {
-                biased;
-                served = connection.as_mut() => served,
-                _ = stopped.wait_for(|stopped| *stopped) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, "a caller's connection ended");
+        let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
+        let tls = timeout(self.handshake_time, handshake).await??;
+        let (_, session) = tls.get_ref();
+        let is_two = session.alpn_protocol() == Some(b"h2");
+        let shown = session.peer_certificates().and_then(<[_]>::first);
+        let certificate =
+            shown.map(|shown| ClientCertificate(Arc::new(shown.clone().into_owned())));
+        match is_two {
+            true => self.serve_two(tls, stack, certificate, stopped).await,
+            false => self.serve_one(tls, stack, certificate, stopped).await,
+        }
+    }
+
+    async fn serve_one<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
+        &self,
+        socket: I,
+        stack: S,
+        certificate: Option<ClientCertificate>,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        let tally = Tally::begin();
+        let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
+        let entrance = Entrance::new(stack, tally, certificate);
+        let mut connection = pin!(self.one.serve_connection(TokioIo::new(guard), entrance));
+        tokio::select! {
+            biased;
+            served = connection.as_mut() => Ok(served?),
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                connection.as_mut().graceful_shutdown();
+                Ok(connection.await?)
             }
         }
     }
+
+    async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
+        &self,
+        socket: I,
+        stack: S,
+        certificate: Option<ClientCertificate>,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        let tally = Tally::begin();
+        let entrance = Entrance::new(stack, Rc::clone(&tally), certificate);
+        let mut connection = pin!(self.two.serve_connection(TokioIo::new(socket), entrance));
+        tokio::select! {
+            biased;
+            served = connection.as_mut() => return Ok(served?),
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                connection.as_mut().graceful_shutdown();
+                return Ok(connection.await?);
+            }
+            () = self.silence(&tally) => {}
+        }
+        // A caller that does not even take its leave is left.
+        connection.as_mut().graceful_shutdown();
+        Ok(timeout(self.times.head, connection).await??)
+    }
+
+    /// Waits until no request has been under way for too long.
+    async fn silence(&self, tally: &Tally) {
+        loop {
+            let deadline = tally.deadline(self.times);
+            if deadline <= Instant::now() {
+                return;
+            }
+            sleep_until(deadline).await;
+        }
+    }
+
+    /// Whether the caller speaks HTTP/2 without being asked.
+    async fn is_two(&self, tcp: &TcpStream) -> bool {
+        let preface = async {
+            let mut bytes = [0; PREFACE.len()];
+            loop {
+                let count = tcp.peek(&mut bytes).await.unwrap_or(0);
+                let seen = bytes.get(..count).unwrap_or_default();
+                if seen.is_empty() || !PREFACE.starts_with(seen) {
+                    return false;
+                }
+                if seen.len() == PREFACE.len() {
+                    return true;
+                }
+                sleep(PREFACE_PAUSE).await;
+            }
+        };
+        timeout(self.times.head, preface).await.unwrap_or(false)
+    }
 }
+
+/// Why a connection ended.
+type Ended = Box<dyn std::error::Error>;

@@ -1,7 +1,10 @@
 //! The way into the stack, one for each connection: it counts what goes in and what has come out
 //! again, and knows which request only stands in for one that was not sound.
 
+use super::guard::Times;
+use super::two::normalise;
 use crate::proxy::rejection::Unsound;
+use crate::proxy::request::ClientCertificate;
 
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -41,6 +44,13 @@ impl Tally {
         (self.open.get() == 0).then(|| self.quiet_since.get())
     }
 
+    /// When the caller will have been silent for too long, as far as can be told now: while a
+    /// request is under way, its end is yet to come.
+    pub(super) fn deadline(&self, times: Times) -> Instant {
+        let time = if self.begun.get() == 0 { times.head } else { times.idle };
+        self.quiet_since().unwrap_or_else(Instant::now) + time
+    }
+
     /// Notes that the request after the first `sound` only stands in for one that is not.
     pub(super) fn refuse(&self, sound: u64, unsound: Unsound) {
         self.unsound.set(Some((sound + 1, unsound)));
@@ -71,12 +81,13 @@ impl Drop for Turn {
 pub(super) struct Entrance<S> {
     stack: RefCell<S>,
     tally: Rc<Tally>,
+    certificate: Option<ClientCertificate>,
 }
 
 impl<S> Entrance<S> {
-    /// The way into `stack`.
-    pub(super) fn new(stack: S, tally: Rc<Tally>) -> Self {
-        Self { stack: RefCell::new(stack), tally }
+    /// The way into `stack`, for a caller that has shown `certificate`.
+    pub(super) fn new(stack: S, tally: Rc<Tally>, certificate: Option<ClientCertificate>) -> Self {
+        Self { stack: RefCell::new(stack), tally, certificate }
     }
 }
 
@@ -90,8 +101,11 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (unsound, turn) = self.tally.enter();
-        if let Some(unsound) = unsound {
+        if let Some(unsound) = unsound.or_else(|| normalise(&mut request).err()) {
             request.extensions_mut().insert(unsound);
+        }
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
         }
         let mut stack = self.stack.borrow_mut();
         // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and the

@@ -171,9 +171,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         if !self.held.is_empty() {
             return self.held_since + self.times.head;
         }
-        let time = if self.scanner.heads() == 0 { self.times.head } else { self.times.idle };
-        // While a request is under way, its end is yet to come.
-        self.tally.quiet_since().unwrap_or_else(Instant::now) + time
+        self.tally.deadline(self.times)
     }
 
     /// Waits until the caller has been silent for too long.

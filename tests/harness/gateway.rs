@@ -124,6 +124,9 @@ fn settings(base: &str) -> Settings {
         head: Bounds { line: 8 << 10, header: 32 << 10, fields: 100 },
         head_time: long,
         idle_time: long,
+        handshake_time: long,
+        tls: None,
+        h2c: false,
         stall_time: long,
         drain_time: long,
         proxy: proxy::Settings {

@@ -2,14 +2,17 @@
 
 use super::Reading;
 use crate::config::File;
-use crate::config::gateway::GatewayFile;
+use crate::config::gateway::{ClientAuth, GatewayFile};
 use crate::policy::NormalPath;
+use crate::tls::{self, Files, Part};
 
 use http::{HeaderName, Uri};
+use rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// No longer target is understood.
@@ -20,6 +23,12 @@ const MAX_LINE: usize = 60 << 10;
 pub struct Gateway {
     /// Where callers connect.
     pub listen: SocketAddr,
+    /// What is shown to callers.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Whether callers may speak HTTP/2 in the clear.
+    pub h2c: bool,
+    /// How long a TLS handshake with a caller may take.
+    pub handshake_timeout: Duration,
     /// Where probes and operators connect.
     pub admin: SocketAddr,
     /// Threads that serve requests; 0 means one for each core.
@@ -95,6 +104,7 @@ impl Reading {
         let listen = self.address(file, "/listen", &value.listen);
         let admin = self.address(file, "/admin/listen", &value.admin.listen);
         let target = self.target(file);
+        let tls = self.tls(file);
         let name = HeaderName::from_bytes(value.request_id.header.as_bytes());
         let request_id = self.keep(name.map_err(|_| {
             file.error(
@@ -117,6 +127,9 @@ impl Reading {
         let (upstream, timeouts, bounds) = (&value.upstream, &value.timeouts, &value.bounds);
         Some(Gateway {
             listen: listen?,
+            tls: tls?,
+            h2c: value.h2c,
+            handshake_timeout: timeouts.handshake.duration(),
             admin: admin?,
             workers: value.workers,
             target: target?,
@@ -154,6 +167,53 @@ impl Reading {
             file.error(key, "`listen` is not an address with a port; write it as `127.0.0.1:8080`")
         });
         self.keep(address)
+    }
+
+    /// What is shown to callers; the outer `None` is a fault.
+    fn tls(&mut self, file: &File<GatewayFile>) -> Option<Option<Arc<ServerConfig>>> {
+        let tls = &file.value.tls;
+        let is_client_asked = tls.client_auth != ClientAuth::None;
+        let missing = |key: &str, other: &str| {
+            file.error(
+                &format!("/tls/{key}"),
+                format!("`{key}` is missing, and `{other}` is there"),
+            )
+        };
+        let faults = [
+            (tls.certificate.is_empty() && !tls.key.is_empty(), missing("certificate", "key")),
+            (tls.key.is_empty() && !tls.certificate.is_empty(), missing("key", "certificate")),
+            (tls.client_ca.is_empty() && is_client_asked, missing("client_ca", "client_auth")),
+            (!tls.client_ca.is_empty() && !is_client_asked, missing("client_auth", "client_ca")),
+            (is_client_asked && tls.key.is_empty(), missing("key", "client_auth")),
+        ];
+        let faults = faults.into_iter().filter(|(is_there, _)| *is_there);
+        let faults: Vec<_> = faults.map(|(_, fault)| fault).collect();
+        if !faults.is_empty() {
+            self.errors.extend(faults);
+            return None;
+        }
+        if tls.certificate.is_empty() {
+            return Some(None);
+        }
+        let (certificate, key) = (file.beside(&tls.certificate), file.beside(&tls.key));
+        let client_ca = is_client_asked.then(|| file.beside(&tls.client_ca));
+        // Not in the digest: they are replaced for reasons of their own.
+        self.files.extend([certificate.clone(), key.clone()].into_iter().chain(client_ca.clone()));
+        let made = tls::server(Files {
+            certificate: &certificate,
+            key: &key,
+            client_ca: client_ca.as_deref(),
+            is_client_required: tls.client_auth == ClientAuth::Required,
+        });
+        let made = made.map_err(|fault| {
+            let name = match fault.part {
+                Part::Certificate => "certificate",
+                Part::ClientCa => "client_ca",
+                Part::Key => "key",
+            };
+            file.error(&format!("/tls/{name}"), format!("`{name}` {fault}"))
+        });
+        self.keep(made).map(Some)
     }
 
     fn target(&mut self, file: &File<GatewayFile>) -> Option<Target> {

@@ -1,0 +1,113 @@
+//! HTTP/2 with callers: its bounds, and what of a request has to be brought to the form that the
+//! stack knows from HTTP/1.1.
+
+use crate::proxy::rejection::Unsound;
+
+use http::header::{self, HeaderValue};
+use http::{Request, Version};
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioTimer;
+
+use std::time::Duration;
+
+/// Streams that one connection may have open.
+const STREAMS_MAX: u32 = 100;
+/// What a caller may send of a body before it is read, for one stream and for all.
+const STREAM_WINDOW: u32 = 64 << 10;
+const WINDOW: u32 = 256 << 10;
+/// All header fields of a request; beyond it 431.
+const HEADER_MAX: u32 = 16 << 10;
+/// Streams that a caller resets before they are accepted, and those that it has us reset.
+const RESETS_MAX: usize = 50;
+/// How often a caller is asked whether it is still there, and how long it may take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIME: Duration = Duration::from_secs(10);
+
+/// How HTTP/2 is spoken.
+pub(super) fn builder() -> http2::Builder<Here> {
+    let mut two = http2::Builder::new(Here);
+    two.timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_header_list_size(HEADER_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_send_buf_size(STREAM_WINDOW as usize)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIME);
+    two
+}
+
+/// Runs the streams of a connection on the thread that accepted it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Here;
+
+impl<F: Future + 'static> Executor<F> for Here {
+    fn execute(&self, future: F) {
+        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+    }
+}
+
+/// Brings a request of HTTP/2 to the form that one of HTTP/1.1 has: one `Host`, one `Cookie`.
+pub(super) fn normalise<B>(request: &mut Request<B>) -> Result<(), Unsound> {
+    if request.version() != Version::HTTP_2 {
+        return Ok(());
+    }
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let headers = request.headers_mut();
+    if let Some(authority) = authority {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let agrees =
+            |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+        if !hosts.all(agrees) {
+            return Err(Unsound::Malformed("`:authority` and `Host` name different hosts"));
+        }
+        if !headers.contains_key(header::HOST)
+            && let Ok(host) = HeaderValue::try_from(authority)
+        {
+            headers.insert(header::HOST, host);
+        }
+    }
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    if let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) {
+        let mut whole = first.as_bytes().to_vec();
+        for crumb in [second].into_iter().chain(crumbs) {
+            whole.extend_from_slice(b"; ");
+            whole.extend_from_slice(crumb.as_bytes());
+        }
+        // What was joined of field values is one.
+        if let Ok(mut cookie) = HeaderValue::from_bytes(&whole) {
+            cookie.set_sensitive(true);
+            headers.insert(header::COOKIE, cookie);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder().uri(uri).version(Version::HTTP_2);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn a_request_has_one_host_and_one_cookie() {
+        let mut plain = request("https://a/x", &[("cookie", "a=1"), ("cookie", "b=2")]);
+        normalise(&mut plain).unwrap();
+        assert_eq!(plain.headers()["host"], "a");
+        assert_eq!(plain.headers()["cookie"], "a=1; b=2");
+        assert_eq!(plain.headers().get_all("cookie").iter().count(), 1);
+        assert!(normalise(&mut request("https://a/x", &[("host", "A")])).is_ok());
+        assert!(normalise(&mut request("https://a/x", &[("host", "b")])).is_err());
+        let mut two = request("https://a/x", &[("host", "a"), ("host", "b")]);
+        assert!(normalise(&mut two).is_err());
+    }
+}

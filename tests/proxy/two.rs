@@ -1,0 +1,288 @@
+//! HTTP/2, frame by frame. The first number of a case is its row in the catalogue of threats.
+
+use crate::harness::frames::*;
+use crate::harness::*;
+
+const PSEUDO: [(&str, &str); 4] =
+    [(":method", "PATCH"), (":scheme", "http"), (":path", PATH), (":authority", "g")];
+const TYPED: (&str, &str) = ("content-type", "application/json");
+
+fn gateway(upstream: &Upstream) -> Gateway {
+    Gateway::with(upstream, |setup| setup.settings.h2c = true)
+}
+
+/// Sends a patch with these fields; what becomes of it.
+fn send(gateway: &Gateway, fields: &[(&str, &str)], body: &str) -> End {
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &block(fields));
+    frames.send(DATA, END_STREAM, 1, body.as_bytes());
+    frames.end(1)
+}
+
+/// A good patch with other fields behind the pseudo-fields.
+fn with(others: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    [&PSEUDO[..], &[TYPED], others].concat()
+}
+
+#[track_caller]
+fn is_served(gateway: &Gateway) {
+    let end = send(gateway, &with(&[]), NOTES);
+    assert!(end.has_status(200), "{end:?}");
+}
+
+#[test]
+fn a_patch_is_sent_on_as_http_1() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let cookies = [("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers"), ("x-mine", "1")];
+    let end = send(&gateway, &with(&cookies), NOTES);
+    assert!(end.has_status(200), "{end:?}");
+    let sent = upstream.only_request();
+    assert_eq!(sent.line(), format!("PATCH {PATH} HTTP/1.1"));
+    assert_eq!(sent.header("host"), Some(&*upstream.address.to_string()));
+    assert_eq!(sent.header("cookie"), Some("a=1; b=2"), "row 54");
+    assert_eq!((sent.header("te"), sent.header("x-mine")), (None, Some("1")));
+    assert_eq!(sent.body, NOTES.as_bytes());
+}
+
+#[test]
+fn both_versions_are_served_on_one_port() {
+    let upstream = Upstream::start([]);
+    let open = gateway(&upstream);
+    is_served(&open);
+    assert_eq!(open.ask(patch(NOTES)).status, 200);
+    let mut slow = open.caller();
+    for byte in patch(NOTES).as_bytes() {
+        slow.send([*byte]);
+    }
+    assert_eq!(slow.reply().status, 200);
+    let closed = Gateway::before(&upstream);
+    assert_eq!(send(&closed, &with(&[]), NOTES), End::Closed);
+}
+
+#[test]
+fn a_head_that_breaks_the_protocol_goes_nowhere() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let mut cases: Vec<(u32, Vec<(&str, &str)>)> = Vec::new();
+    for missing in 0..3 {
+        let mut fields = with(&[]);
+        fields.remove(missing);
+        cases.push((49, fields));
+    }
+    for more in
+        [(":method", "GET"), (":path", "/"), (":scheme", "http"), (":foo", "x"), (":status", "200")]
+    {
+        cases.push((49, [&[more], &PSEUDO[..], &[TYPED]].concat()));
+        cases.push((49, with(&[more])));
+    }
+    cases.push((49, [&[TYPED], &PSEUDO[..]].concat()));
+    let neither: Vec<_> = with(&[]).into_iter().filter(|(name, _)| *name != ":authority").collect();
+    cases.push((50, neither.clone()));
+    cases.push((50, [&neither[..], &[("host", "a"), ("host", "a")]].concat()));
+    cases.push((50, with(&[("host", "other")])));
+    cases.push((50, with(&[("host", "g"), ("host", "other")])));
+    for field in [
+        ("connection", "close"),
+        ("keep-alive", "1"),
+        ("proxy-connection", "x"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "h2c"),
+        ("te", "gzip"),
+        ("te", "trailers, x"),
+    ] {
+        cases.push((51, with(&[field])));
+    }
+    for field in [
+        ("x", "a\r\nb: c"),
+        ("x", "a\nb"),
+        ("x", "a\rb"),
+        ("x", "a\0b"),
+        ("x\r\ny", "a"),
+        ("x:y", "a"),
+        ("x y", "a"),
+        ("X-Upper", "a"),
+        ("", "a"),
+        ("x\0", "a"),
+    ] {
+        cases.push((52, with(&[field])));
+    }
+    for (at, value) in [
+        (2, "/a b"),
+        (2, "/a\r\nX: y"),
+        (2, "/\0"),
+        (2, ""),
+        (2, "a"),
+        (2, "/x HTTP/1.1\r\nHost: b"),
+        (0, "PA TCH"),
+        (0, "PATCH / HTTP/1.1\r\nX:"),
+        (0, ""),
+        (3, "a b"),
+        (3, "a\r\nb"),
+        (3, "u@g"),
+        (3, "a/b"),
+        (1, "ftp"),
+        (1, "ht tp"),
+    ] {
+        let mut fields = with(&[]);
+        fields[at].1 = value;
+        cases.push((52, fields));
+    }
+    for (row, fields) in cases {
+        let end = send(&gateway, &fields, NOTES);
+        let is_refused = [400, 404].iter().any(|status| end.has_status(*status));
+        assert!(is_refused || !matches!(end, End::Answered(_)), "row {row}: {fields:?}: {end:?}");
+        assert_eq!(upstream.connections(), 0, "row {row}: {fields:?}");
+    }
+    is_served(&gateway);
+}
+
+#[test]
+fn a_length_that_the_frames_belie_is_not_believed() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    for (length, body) in [("5", NOTES), ("500", NOTES), ("0", NOTES), ("x", NOTES), ("5", "")] {
+        let end = send(&gateway, &with(&[("content-length", length)]), body);
+        let is_refused = end.has_status(400);
+        assert!(is_refused || !matches!(end, End::Answered(_)), "row 53: {length}: {end:?}");
+    }
+    assert_eq!(upstream.connections(), 0, "row 53");
+    is_served(&gateway);
+}
+
+#[test]
+fn trailers_end_a_request_and_are_dropped() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let ask = |trailers: &[(&str, &str)], flags| {
+        let mut frames = Frames::to(gateway.address);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+        frames.send(DATA, 0, 1, NOTES.as_bytes());
+        frames.send(HEADERS, flags, 1, &block(trailers));
+        frames.end(1)
+    };
+    assert_eq!(ask(&[("x", "y")], END_HEADERS), End::Reset, "row 55: an open end");
+    assert_eq!(upstream.connections(), 0, "row 55");
+    // The parser drops pseudo-fields of trailers without a word; they never count.
+    let end =
+        ask(&[(":path", "/"), ("if-match", "\"t\""), ("host", "x")], END_HEADERS | END_STREAM);
+    assert!(end.has_status(200), "{end:?}");
+    let sent = upstream.only_request();
+    assert_eq!(sent.line(), format!("PATCH {PATH} HTTP/1.1"), "row 55");
+    assert_eq!(sent.header("if-match"), None, "row 55");
+}
+
+#[test]
+fn fields_beyond_their_bound_are_answered_with_431() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let fields = [("x", "twenty bytes of text"); 400];
+    let end = send(&gateway, &[&with(&[])[..], &fields].concat(), NOTES);
+    assert!(end.has_status(431), "{end:?}");
+    assert_eq!(upstream.connections(), 0);
+    is_served(&gateway);
+}
+
+#[test]
+fn resets_do_not_flood_the_upstream() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let fields = block(&with(&[]));
+    let mut frames = Frames::to(gateway.address);
+    for index in 0..2000 {
+        let stream = index * 2 + 1;
+        let taken = frames.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields)
+            && frames.send(RESET, 0, stream, &[0, 0, 0, 8]);
+        if !taken {
+            break;
+        }
+    }
+    let mut frames = Frames::to(gateway.address);
+    for index in 0..2000 {
+        // A window of nothing has the other side reset the stream ("made you reset").
+        let stream = index * 2 + 1;
+        let taken = frames.send(HEADERS, END_HEADERS, stream, &fields)
+            && frames.send(WINDOW_UPDATE, 0, stream, &[0; 4]);
+        if !taken {
+            break;
+        }
+    }
+    is_served(&gateway);
+    eventually("row 56: nothing is left", || gateway.running().in_flight() == 0);
+    assert_eq!(upstream.requests().len(), 1, "row 56: an empty patch is never sent");
+}
+
+#[test]
+fn so_many_streams_may_be_open_and_no_more() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.in_flight = 5000;
+    });
+    let fields = block(&with(&[]));
+    let mut frames = Frames::to(gateway.address);
+    for index in 0..2000 {
+        if !frames.send(HEADERS, END_HEADERS, index * 2 + 1, &fields) {
+            break;
+        }
+    }
+    assert_eq!(frames.end(201), End::Reset, "row 56: REFUSED_STREAM");
+    assert!(gateway.running().in_flight() <= 100, "row 56");
+    is_served(&gateway);
+}
+
+#[test]
+fn floods_of_frames_are_bounded() {
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let fields = block(&with(&[]));
+    let flood = |count: u32, send: &dyn Fn(&mut Frames, u32) -> bool| {
+        let mut frames = Frames::to(gateway.address);
+        for index in 0..count {
+            if !send(&mut frames, index) {
+                break;
+            }
+        }
+        is_served(&gateway);
+        frames
+    };
+    // Row 57, one by one.
+    flood(5000, &|frames, index| match index {
+        0 => frames.send(HEADERS, END_STREAM, 1, &fields),
+        _ => frames.send(CONTINUATION, 0, 1, &block(&[("x", "y")])),
+    });
+    flood(5000, &|frames, _| frames.send(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]));
+    flood(5000, &|frames, _| frames.send(PING, 0, 0, &[0; 8]));
+    flood(5000, &|frames, index| match index {
+        0 => frames.send(HEADERS, END_HEADERS, 1, &fields),
+        _ => frames.send(DATA, 0, 1, &[]),
+    });
+    flood(5000, &|frames, index| frames.send(PRIORITY, 0, index * 2 + 1, &[0, 0, 0, 0, 16]));
+    // A field that is added to the table once, and then named over and over.
+    let mut bomb = vec![0x40, 1, b'x', 127, 0x81, 0x1e];
+    bomb.extend(vec![b'y'; 4000]);
+    bomb.extend(vec![0xbe; 12_000]);
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &[block(&PSEUDO), bomb].concat());
+    let end = frames.end(1);
+    assert!(!end.has_status(200), "row 57: {end:?}");
+    is_served(&gateway);
+}
+
+#[test]
+fn a_caller_that_says_nothing_is_left() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.head_time = std::time::Duration::from_millis(100);
+        setup.settings.idle_time = std::time::Duration::from_millis(200);
+    });
+    assert_eq!(Frames::to(gateway.address).end(1), End::Closed, "nothing came");
+    let mut half = gateway.caller();
+    assert_eq!(half.ask("PRI * HTT").code(), "head-too-slow", "half a preface came");
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+    assert!(frames.end(1).has_status(200));
+    assert_eq!(frames.end(3), End::Closed, "nothing followed");
+}
