@@ -6,6 +6,7 @@ pub mod explain;
 pub mod graph;
 mod launch;
 mod paint;
+mod print;
 pub mod run;
 pub mod sandbox;
 pub mod schema;

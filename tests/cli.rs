@@ -9,13 +9,14 @@ mod process;
 mod serving;
 mod testing;
 
-use process::{Finished, gateway_file, patchgate};
+use process::{Finished, PROGRAM, gateway_file, patchgate};
 
 use patchgate::violation::Code;
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 const WON: &str = r#"[{"op":"replace","path":"/status","value":"Closed"},{"op":"replace","path":"/substatus","value":"Won"}]"#;
 
@@ -170,4 +171,22 @@ fn explain_of_a_code_prints_its_page_and_a_misspelt_one_is_recognised() {
     assert_eq!(code, 2);
     assert!(err.contains("did you mean the code `transition-forbidden`?"), "{err}");
     assert!(!Path::new("transition-forbiden").exists());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_changes_no_exit_code() {
+    for (arguments, code) in
+        [(&["demo", "--once"][..], 0), (&["schema", "policy"], 0), (&["explain", "op-unknown"], 0)]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let finished = Command::new(PROGRAM)
+            .args(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("a process");
+        let err = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!((finished.status.code(), &*err), (Some(code), ""), "{arguments:?}");
+    }
 }

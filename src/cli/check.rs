@@ -1,10 +1,7 @@
 //! `patchgate check`: everything that is wrong in a file, before it is run.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
+use super::print::print;
 use crate::config::{Checked, Source, check};
 
 use std::path::PathBuf;
@@ -35,7 +32,7 @@ impl Command {
                     for warning in warnings.sorted() {
                         eprintln!("warning: {warning}");
                     }
-                    println!("{} is valid: {found}", file.display());
+                    print(format_args!("{} is valid: {found}\n", file.display()));
                     worst = worst.max(u8::from(self.deny_warnings && !warnings.0.is_empty()));
                 }
                 Err(errors) => {

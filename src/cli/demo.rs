@@ -1,13 +1,10 @@
 //! `patchgate demo`: the gateway in front of the sandbox, and what becomes of some requests.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 mod script;
 
 use super::launch::{Asked, Launched, Signals, launch};
+use super::print::print;
 use crate::config::{Source, load, source};
 use crate::limits::Limits;
 
@@ -45,22 +42,28 @@ impl Command {
         let mut signals = Signals::listen()?;
         let gateway = start()?;
         let address = gateway.server.local_addr();
-        println!("gateway on http://{address}, judging by {}", source::REFERRALS_POLICY);
-        println!("admin   on http://{}", gateway.admin.local_addr());
+        print(format_args!(
+            "gateway on http://{address}, judging by {}\n",
+            source::REFERRALS_POLICY
+        ));
+        print(format_args!("admin   on http://{}\n", gateway.admin.local_addr()));
         if let Some(sandbox) = &gateway.sandbox {
-            println!(
-                "sandbox on http://{}, standing in for api.partner.microsoft.com",
+            print(format_args!(
+                "sandbox on http://{}, standing in for api.partner.microsoft.com\n",
                 sandbox.address
-            );
+            ));
         }
         let requests = script::requests();
         let mut unexpected = 0;
         for request in &requests {
             let answer = script::send(address, request)?;
-            print(request, &answer);
+            show(request, &answer);
             unexpected += usize::from(answer.status != request.expected);
         }
-        println!("\n{} requests, {unexpected} not answered as expected", requests.len());
+        print(format_args!(
+            "\n{} requests, {unexpected} not answered as expected\n",
+            requests.len()
+        ));
         if self.once {
             return Ok(if unexpected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -83,34 +86,39 @@ fn start() -> io::Result<Launched> {
     launch(loaded, Source::Shipped, path)
 }
 
-fn print(request: &Request, answer: &Answer) {
-    println!("\n── {}", request.about);
-    println!("{} {}", request.method, request.path);
+fn show(request: &Request, answer: &Answer) {
+    print(format_args!("\n── {}\n", request.about));
+    print(format_args!("{} {}\n", request.method, request.path));
     for (name, value) in &request.headers {
-        println!("{name}: {value}");
+        print(format_args!("{name}: {value}\n"));
     }
     if !request.body.is_empty() {
-        println!("{}", request.body);
+        print(format_args!("{}\n", request.body));
     }
-    println!("→ {}: {}", answer.verdict(), answer.status);
-    println!("  Request-ID: {}", answer.request_id);
+    print(format_args!("→ {}: {}\n", answer.verdict(), answer.status));
+    print(format_args!("  Request-ID: {}\n", answer.request_id));
     for line in answer.told() {
-        println!("  {line}");
+        print(format_args!("  {line}\n"));
     }
     if answer.status != request.expected {
-        println!("  NOT AS EXPECTED: {} was", request.expected);
+        print(format_args!("  NOT AS EXPECTED: {} was\n", request.expected));
     }
 }
 
 /// How to go on by hand.
 fn invite(address: SocketAddr, requests: &[Request]) {
-    println!("\nTry it yourself (Ctrl-C ends it):\n");
+    print(format_args!("\nTry it yourself (Ctrl-C ends it):\n\n"));
     for request in requests.iter().filter(|request| request.invite) {
-        println!("curl -i -X {} 'http://{address}{}' \\", request.method, request.path);
-        println!("  -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\");
+        print(format_args!(
+            "curl -i -X {} 'http://{address}{}' \\\n",
+            request.method, request.path
+        ));
+        print(format_args!(
+            "  -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n"
+        ));
         for (name, value) in &request.headers {
-            println!("  -H '{name}: {value}' \\");
+            print(format_args!("  -H '{name}: {value}' \\\n"));
         }
-        println!("  -d '{}'\n", request.body);
+        print(format_args!("  -d '{}'\n\n", request.body));
     }
 }

@@ -1,14 +1,11 @@
 //! `patchgate explain`: a patch judged rule by rule, by the judge that the proxy asks; or the page
 //! of a code.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 mod origin;
 mod report;
 
+use super::print::print;
 use crate::config::{Source, load_policy_file, source};
 use crate::policy::{
     Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
@@ -70,7 +67,7 @@ impl Command {
     /// Judges, and prints what each rule says.
     pub fn run(self) -> ExitCode {
         if let Some(code) = self.body.to_str().and_then(Code::from_slug) {
-            print!("{}", code.page());
+            print(code.page());
             return ExitCode::SUCCESS;
         }
         match self.explain() {
@@ -112,8 +109,8 @@ impl Command {
             origin: &origin,
         };
         match self.format {
-            Format::Json => println!("{}", report.json()),
-            Format::Text => print!("{}", report.text()),
+            Format::Json => print(format_args!("{}\n", report.json())),
+            Format::Text => print(report.text()),
         }
         Ok(ExitCode::from(match &judgement.verdict {
             Verdict::Permit(_) => 0,

@@ -1,9 +1,5 @@
 //! `patchgate graph`: the states of a policy and the steps between them, as a picture.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 pub mod dot;
 pub mod drawing;
@@ -13,6 +9,7 @@ pub mod mermaid;
 pub mod route;
 pub mod svg;
 
+use super::print::print;
 use crate::config::{Source, load_policy, source};
 use crate::policy::Resource;
 
@@ -71,7 +68,7 @@ impl Command {
             }
         };
         match &self.output {
-            None => print!("{drawn}"),
+            None => print(drawn),
             Some(path) => {
                 if let Err(error) = std::fs::write(path, drawn) {
                     eprintln!("patchgate: {}: {error}", path.display());

@@ -1,9 +1,5 @@
 //! `patchgate run`: the gateway.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 use super::launch::{Asked, Signals, launch};
 use crate::config::{Source, load, source};

@@ -1,10 +1,7 @@
 //! `patchgate sandbox`: the stand-in for the referrals API alone, on a socket of this machine.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
+use super::print::print;
 use crate::sandbox::{Options, Sandbox, serve};
 
 use tokio::net::TcpListener;
@@ -44,7 +41,7 @@ impl Command {
         let stop = stop()?;
         let listener = TcpListener::bind(self.listen).await?;
         let sandbox = Arc::new(Sandbox::new(self.options));
-        println!("{}", greeting(listener.local_addr()?, &sandbox));
+        print(format_args!("{}\n", greeting(listener.local_addr()?, &sandbox)));
         serve(listener, sandbox, stop).await
     }
 }

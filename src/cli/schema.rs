@@ -1,6 +1,6 @@
 //! `patchgate schema`: the JSON Schema of a file format, for editors and for other tools.
-#![allow(clippy::print_stdout, reason = "a command line talks to whoever typed it")]
 
+use super::print::print;
 use crate::config::Kind;
 
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub struct Command {
 impl Command {
     /// Prints it.
     pub fn run(self) -> ExitCode {
-        print!("{}", self.kind.schema());
+        print(self.kind.schema());
         ExitCode::SUCCESS
     }
 }

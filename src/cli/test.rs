@@ -1,15 +1,12 @@
 //! `patchgate test`: the cases of a policy, judged by the judge that the proxy asks.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to whoever typed it"
-)]
+#![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 mod coverage;
 mod judged;
 mod junit;
 mod report;
 
+use super::print::print;
 use crate::config::compile::{Case, Cases};
 use crate::config::{ConfigErrors, Source, load_cases};
 
@@ -103,8 +100,8 @@ impl Command {
         }
         let covered = (self.coverage || self.fail_under.is_some()).then_some(&coverage);
         match self.format {
-            Format::Json => println!("{}", report::json(&suites, covered)),
-            Format::Text => print!("{}", report::text(&suites, covered, self.fail_under)),
+            Format::Json => print(format_args!("{}\n", report::json(&suites, covered))),
+            Format::Text => print(report::text(&suites, covered, self.fail_under)),
         }
         if let Some(path) = &self.junit {
             fs::write(path, junit::write(&suites))
