@@ -55,10 +55,21 @@ impl Effect<'_, '_> {
     pub fn may_change(&self, governed: &Pointer<'_>) -> bool {
         match self.touch {
             Touch::Read => false,
+            _ if self.is_apart(governed) => false,
             Touch::Open => governed.covers(self.pointer) || self.displaces(governed),
             Touch::Remove | Touch::Write => {
                 self.pointer.overlaps(governed) || self.shifts(governed)
             }
+        }
+    }
+
+    /// Whether their first bytes tell that neither lies within the other, nor within the array
+    /// whose elements the effect may shift: for most pairs they do.
+    fn is_apart(&self, governed: &Pointer<'_>) -> bool {
+        let own = self.pointer.text().as_bytes().get(1..).unwrap_or_default();
+        match (own.first(), governed.text().as_bytes().get(1)) {
+            (Some(own_first), Some(first)) => own_first != first && own.contains(&b'/'),
+            (_, None) | (None, _) => false,
         }
     }
 

@@ -58,11 +58,24 @@ impl<'a> Pointer<'a> {
     }
 
     /// The reference tokens, unescaped.
-    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Cow<'_, str>> + Clone {
-        let mut tokens = self.0.as_bytes().split(|byte| *byte == b'/');
-        tokens.next();
-        // What is cut out of UTF-8 at ASCII is UTF-8.
-        tokens.map(|token| unescape(std::str::from_utf8(token).unwrap_or_default()))
+    pub fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> + Clone {
+        let mut rest = self.0.strip_prefix('/');
+        std::iter::from_fn(move || {
+            let text = rest?;
+            // Most tokens are short and have nothing to unescape: one look at each byte tells both.
+            let end = text.bytes().position(|byte| matches!(byte, b'/' | b'~'));
+            let (plain, beyond) = text.split_at(end.unwrap_or(text.len()));
+            rest = beyond.strip_prefix('/');
+            if !beyond.starts_with('~') {
+                return Some(Cow::Borrowed(plain));
+            }
+            let (token, beyond) = match text.split_once('/') {
+                Some((token, beyond)) => (token, Some(beyond)),
+                None => (text, None),
+            };
+            rest = beyond;
+            Some(unescape(token))
+        })
     }
 
     /// Whether it is the whole document.

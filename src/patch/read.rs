@@ -4,6 +4,8 @@ use super::{Op, OpName, Patch, Pointer, UnknownMembers};
 use crate::json::{self, Bounds, Fault, Object, Unreadable, Value};
 use crate::violation::{Code, Violation, Violations};
 
+use std::borrow::Cow;
+
 /// The longest pointer that is read, in bytes.
 const POINTER_MAX: usize = 256;
 
@@ -72,6 +74,32 @@ pub fn unreadable_body(unreadable: Unreadable, bounds: Bounds) -> Violation {
     }
 }
 
+/// The members of an op, each as it was written.
+#[derive(Default)]
+struct Members<'a> {
+    op: Option<Value<'a>>,
+    path: Option<Value<'a>>,
+    from: Option<Value<'a>>,
+    value: Option<Value<'a>>,
+    others: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Members<'a> {
+    fn of(object: Object<'a>) -> Self {
+        let mut members = Self::default();
+        for (name, value) in object {
+            match &*name {
+                "op" => members.op = Some(value),
+                "path" => members.path = Some(value),
+                "value" => members.value = Some(value),
+                "from" => members.from = Some(value),
+                _ => members.others.push(name),
+            }
+        }
+        members
+    }
+}
+
 /// Reads one op, or reports everything that is wrong with it.
 fn read_op<'a>(
     index: usize,
@@ -79,39 +107,40 @@ fn read_op<'a>(
     unknown: UnknownMembers,
     violations: &mut Violations,
 ) -> Option<Op<'a>> {
-    let Value::Object(mut members) = element else {
+    let Value::Object(members) = element else {
         let message = format!("an op is an object, but this one is of type {}", element.kind());
         violations.push(Violation::new(Code::PatchNotArray, message).op(index));
         return None;
     };
     let before = violations.len();
     let mut report = |violation: Violation| violations.push(violation.op(index));
-    let name = read_name(&mut members, &mut report);
-    let path = read_pointer(&mut members, "path", &mut report);
-    let from = match name {
-        Some(name) if name.takes_from() => read_pointer(&mut members, "from", &mut report),
+    let Members { op, path, mut from, mut value, others } = Members::of(members);
+    let name = read_name(op, &mut report);
+    let path = read_pointer(path, "path", &mut report);
+    let source = match name {
+        Some(name) if name.takes_from() => read_pointer(from.take(), "from", &mut report),
         _ => None,
     };
-    let value = match name {
+    let written = match name {
         Some(name) if name.takes_value() => {
-            let value = members.remove("value");
             if value.is_none() {
                 report(Violation::new(
                     Code::OpMemberMissing,
                     format!("`{name}` needs the member `value` (`null` is a value)"),
                 ));
             }
-            value
+            value.take()
         }
         _ => None,
     };
     if name.is_some() {
-        refuse_others(&members, unknown, &mut report);
+        let untaken = usize::from(from.is_some()) + usize::from(value.is_some());
+        refuse_others(untaken, &others, unknown, &mut report);
     }
     if violations.len() > before {
         return None;
     }
-    Some(match (name?, path?, from, value) {
+    Some(match (name?, path?, source, written) {
         (OpName::Add, path, _, Some(value)) => Op::Add { path, value },
         (OpName::Replace, path, _, Some(value)) => Op::Replace { path, value },
         (OpName::Test, path, _, Some(value)) => Op::Test { path, value },
@@ -123,9 +152,9 @@ fn read_op<'a>(
     })
 }
 
-fn read_name(members: &mut Object<'_>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
+fn read_name(op: Option<Value<'_>>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
     let known = OpName::ALL.map(OpName::as_str);
-    match members.remove("op") {
+    match op {
         Some(Value::String(text)) => {
             let name = OpName::from_name(&text);
             if name.is_none() {
@@ -148,11 +177,11 @@ fn read_name(members: &mut Object<'_>, report: &mut impl FnMut(Violation)) -> Op
 }
 
 fn read_pointer<'a>(
-    members: &mut Object<'a>,
+    value: Option<Value<'a>>,
     member: &str,
     report: &mut impl FnMut(Violation),
 ) -> Option<Pointer<'a>> {
-    match members.remove(member) {
+    match value {
         Some(Value::String(text)) if text.len() > POINTER_MAX => {
             pointer_too_long(&format!("`{member}`"), &text).into_iter().for_each(report);
             None
@@ -187,20 +216,26 @@ pub(super) fn pointer_too_long(what: &str, text: &str) -> Option<Violation> {
     (text.len() > POINTER_MAX).then(|| Violation::new(Code::PointerMalformed, message()))
 }
 
-/// Reports the members that are left over once an op has taken its own.
+/// Reports the members that this operation does not take: `untaken` of those that ops have, and
+/// `others`.
 fn refuse_others(
-    members: &Object<'_>,
+    untaken: usize,
+    others: &[Cow<'_, str>],
     unknown: UnknownMembers,
     report: &mut impl FnMut(Violation),
 ) {
     const KNOWN: [&str; 4] = ["op", "path", "value", "from"];
-    for (name, _) in members.iter() {
-        if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) && !KNOWN.contains(&&**name) {
+    let not_taken = || {
+        let message = "the op has a member that this operation does not take";
+        Violation::new(Code::OpMemberUnknown, message).accepted(KNOWN)
+    };
+    (0..untaken).for_each(|_| report(not_taken()));
+    for name in others {
+        if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             let message = "a member is named like one of an op, but in another case";
             report(Violation::new(Code::NameCaseVariant, message).accepted(KNOWN));
-        } else if unknown == UnknownMembers::Refuse || KNOWN.contains(&&**name) {
-            let message = "the op has a member that this operation does not take";
-            report(Violation::new(Code::OpMemberUnknown, message).accepted(KNOWN));
+        } else if unknown == UnknownMembers::Refuse {
+            report(not_taken());
         }
     }
 }

@@ -30,22 +30,22 @@ impl<'a> Reader<'a> {
 
     /// Moves on to the next quote or backslash.
     fn plain(&mut self, start: usize) -> Result<(), Fault> {
-        loop {
-            if let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-                let (seen, look) = plain_bytes(u64::from_le_bytes(*word));
-                self.at += seen;
-                if !look {
-                    continue;
-                }
+        let (words, tail) = self.bytes.get(self.at..).unwrap_or_default().as_chunks::<8>();
+        let mut words = words.iter().map(|word| plain_bytes(u64::from_le_bytes(*word)));
+        let mut seen = 0;
+        self.at += loop {
+            match words.next() {
+                Some((plain, false)) => seen += plain,
+                Some((plain, true)) => break seen + plain,
+                None => break seen + tail.iter().take_while(|byte| is_plain(**byte)).count(),
             }
-            match self.peek() {
-                Some(b'"' | b'\\') => break,
-                Some(0..b' ') => return Err(Fault::Syntax("a control character in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(Fault::Syntax("the text ends within a string")),
-            }
+        };
+        match self.peek() {
+            Some(b'"' | b'\\') if self.at - start <= self.bounds.string => Ok(()),
+            Some(b'"' | b'\\') => Err(Fault::TooMuch),
+            Some(_) => Err(Fault::Syntax("a control character in a string")),
+            None => Err(Fault::Syntax("the text ends within a string")),
         }
-        if self.at - start > self.bounds.string { Err(Fault::TooMuch) } else { Ok(()) }
     }
 
     fn escape(&mut self) -> Result<char, Fault> {
@@ -96,6 +96,10 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn is_plain(byte: u8) -> bool {
+    !matches!(byte, ..b' ' | b'"' | b'\\')
+}
+
 /// How many of eight bytes come before a quote, a backslash or a control character, and whether one
 /// of those comes at all.
 fn plain_bytes(word: u64) -> (usize, bool) {
@@ -119,8 +123,7 @@ mod tests {
                 for other in [b'a', 0xff, 0x80, b' '] {
                     let mut bytes = [other; 8];
                     bytes[at] = odd;
-                    let special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
-                    let first = bytes.iter().position(special);
+                    let first = bytes.iter().position(|byte| !is_plain(*byte));
                     let expected = (first.unwrap_or(8), first.is_some());
                     assert_eq!(plain_bytes(u64::from_le_bytes(bytes)), expected, "{bytes:?}");
                 }
