@@ -5,13 +5,16 @@
 
 pub mod body;
 pub mod budget;
+pub mod forwarded;
 pub mod headers;
 mod identity;
 pub mod middleware;
+pub mod origin;
 pub mod problem;
 pub mod rejection;
 pub mod request;
 pub mod stack;
+pub mod trace;
 pub mod trail;
 pub mod upstream;
 
@@ -22,6 +25,7 @@ use crate::telemetry::AccessLog;
 
 use budget::{Budget, Pace};
 use middleware::in_flight::Capacity;
+use request::IdForm;
 
 use http::HeaderName;
 
@@ -32,6 +36,12 @@ use std::time::Duration;
 pub struct Settings {
     /// The field that carries the id of a request, as `request-id`.
     pub request_id: HeaderName,
+    /// What an id has to be, so that it is kept.
+    pub id_form: IdForm,
+    /// What is believed of where a request comes from, and what is told of it.
+    pub origin: origin::Settings,
+    /// Whether the access log tells of the address that a request came from.
+    pub logs_client: bool,
     /// The most requests at once, over all workers; more are shed with 503.
     pub in_flight: usize,
     /// The longest time from a request's head to its answer's head.

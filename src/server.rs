@@ -207,7 +207,7 @@ impl Worker {
         let stack = stack(proxy, &self.shared, log, upstream);
         let http = Rc::new(Http::new(&self.settings));
         let stopped = self.stopped.clone();
-        let serve = |tcp| Rc::clone(&http).serve(tcp, stack.clone(), stopped.clone());
+        let serve = |tcp, from| Rc::clone(&http).serve(tcp, from, stack.clone(), stopped.clone());
 
         let mut serving = JoinSet::new();
         let accepting = accept_all(listener, &self.connections, &self.crowd, serve, &mut serving);
@@ -230,7 +230,7 @@ async fn accept_all<F: Future<Output = ()> + 'static>(
     listener: TcpListener,
     room: &Capacity,
     crowd: &Crowd,
-    serve: impl Fn(TcpStream) -> F,
+    serve: impl Fn(TcpStream, IpAddr) -> F,
     serving: &mut JoinSet<()>,
 ) {
     loop {
@@ -249,7 +249,7 @@ async fn accept_all<F: Future<Output = ()> + 'static>(
         };
         // Those that have ended since.
         while serving.try_join_next().is_some() {}
-        let connection = serve(tcp);
+        let connection = serve(tcp, address);
         serving.spawn_local(async move {
             connection.await;
             drop((slot, member));

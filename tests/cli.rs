@@ -60,15 +60,20 @@ upstream:
   connect_timeout: soon
 log:
   level: a=b=c
+via: a b
+forwarded:
+  trusted: [127.0.0.1, 10.0.0.1/8]
 ";
 
 /// Where the faults of [`BROKEN`] are, and what is said of each.
-const FAULTS: [(&str, &str); 6] = [
+const FAULTS: [(&str, &str); 8] = [
     ("broken.yaml:3:1: ", "`listen` is not an address"),
     ("broken.yaml:4:1: ", "did you mean `policy`?"),
     ("broken.yaml:7:3: ", "`url` is neither"),
     ("broken.yaml:8:3: ", "`connect_timeout` is not written right"),
     ("broken.yaml:10:3: ", "`level` is no filter"),
+    ("broken.yaml:11:1: ", "`via` is `off`, or a name"),
+    ("broken.yaml:13:24: ", "this is no network"),
     ("missing.yaml: ", "cannot be read"),
 ];
 

@@ -9,6 +9,7 @@ mod identity;
 mod life;
 mod limits;
 mod log;
+mod origin;
 mod path;
 mod straight;
 mod tls;

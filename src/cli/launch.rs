@@ -2,10 +2,12 @@
 
 use crate::admin;
 use crate::config::compile::{Gateway, Target};
-use crate::config::{Loaded, Source};
+use crate::config::{Loaded, Source, gateway};
 use crate::live::Live;
 use crate::proxy::budget::Pace;
-use crate::proxy::{self, upstream};
+use crate::proxy::forwarded::{self, Dialect, Network};
+use crate::proxy::request::IdForm;
+use crate::proxy::{self, origin, upstream};
 use crate::reload::Reload;
 use crate::sandbox::{self, Sandbox};
 use crate::server::{self, guard::Bounds};
@@ -95,6 +97,12 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
         drain_time: gateway.drain,
         proxy: proxy::Settings {
             request_id: gateway.request_id.clone(),
+            id_form: match gateway.id_form {
+                gateway::IdForm::Guid => IdForm::Guid,
+                gateway::IdForm::Token => IdForm::Token,
+            },
+            origin: origin(gateway),
+            logs_client: gateway.logs_client,
             in_flight: gateway.max_in_flight,
             deadline: gateway.request_timeout,
             pace: Pace {
@@ -106,7 +114,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             upstream: upstream::Settings {
                 base,
                 tls,
-                pseudonym: "patchgate".to_owned(),
+                pseudonym: gateway.pseudonym.clone(),
                 connect_time: gateway.connect_timeout,
                 head_time: gateway.response_timeout,
                 silence_time: gateway.response_timeout,
@@ -124,6 +132,26 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             },
         },
     })
+}
+
+fn origin(gateway: &Gateway) -> origin::Settings {
+    let networks = gateway.trusted_hops.iter();
+    origin::Settings {
+        forwarded: forwarded::Settings {
+            trusted: networks.map(|&(address, prefix)| Network { address, prefix }).collect(),
+            read: match gateway.hops_read {
+                gateway::Dialect::Forwarded => Dialect::Forwarded,
+                gateway::Dialect::XForwarded => Dialect::XForwarded,
+            },
+            send: match gateway.hops_sent {
+                gateway::Told::Forwarded => Some(Dialect::Forwarded),
+                gateway::Told::None => None,
+                gateway::Told::XForwarded => Some(Dialect::XForwarded),
+            },
+        },
+        sends_trace: gateway.sends_trace,
+        sends_baggage: gateway.sends_baggage,
+    }
 }
 
 /// The sandbox on a thread of its own; it stops when this is dropped.

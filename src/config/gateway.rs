@@ -1,8 +1,10 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
+mod fields;
 mod tls;
 mod upstream;
 
+pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use tls::{ClientAuth, Tls};
 pub use upstream::{Remember, Upstream};
 
@@ -50,6 +52,15 @@ pub struct GatewayFile {
     /// The header that identifies a request.
     #[serde(default)]
     pub request_id: RequestId,
+    /// Who called before, and whether the upstream is told.
+    #[serde(default)]
+    pub forwarded: Forwarded,
+    /// The trace that a request belongs to.
+    #[serde(default)]
+    pub trace: Trace,
+    /// What the gateway calls itself in `Via`; `off` for no `Via` at all.
+    #[serde(default = "via")]
+    pub via: String,
     /// Where a request tells who is calling; the first source that applies decides.
     #[serde(default)]
     pub identity: Vec<Identity>,
@@ -178,21 +189,6 @@ impl Default for Bounds {
     }
 }
 
-/// The header that identifies a request.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RequestId {
-    /// Its name.
-    #[serde(default = "request_id")]
-    pub header: String,
-}
-
-impl Default for RequestId {
-    fn default() -> Self {
-        Self { header: request_id() }
-    }
-}
-
 /// A place in a request that tells who is calling. Nothing of it is verified: use it where the
 /// network or the upstream has already admitted the caller. Give one of the two keys.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -258,6 +254,9 @@ pub struct Log {
     /// Where one JSON line for each request goes: `stdout`, `stderr`, `off`, or a file.
     #[serde(default = "stdout")]
     pub access: String,
+    /// Whether the lines tell of the address that a request came from.
+    #[serde(default = "yes")]
+    pub client: bool,
     /// What the gateway says of itself, to standard error: `error`, `warn`, `info`, `debug` or
     /// `trace`, or a filter as `patchgate=debug,info`.
     #[serde(default = "info")]
@@ -266,7 +265,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { access: stdout(), level: info() }
+        Self { access: stdout(), client: yes(), level: info() }
     }
 }
 
@@ -283,8 +282,12 @@ fn admin_listen() -> String {
     "127.0.0.1:9090".into()
 }
 
-fn request_id() -> String {
-    "Request-ID".into()
+fn via() -> String {
+    "patchgate".into()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn stdout() -> String {

@@ -5,7 +5,10 @@ use crate::limits::structured_string;
 use crate::partner::IdentitySource;
 use crate::violation::Violations;
 
+use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use std::sync::Arc;
 
 /// The id that the upstream gave a request, where it is not the one it was sent.
 pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("upstream-request-id");
@@ -51,16 +54,27 @@ pub fn is_guarded(name: &str, request_id: &HeaderName) -> bool {
             name,
             "accept"
                 | "authorization"
+                | "content-digest"
                 | "content-encoding"
                 | "content-length"
+                | "content-md5"
+                | "content-range"
                 | "content-type"
                 | "cookie"
+                | "digest"
                 | "host"
+                | "idempotency-key"
                 | "if-match"
                 | "if-modified-since"
                 | "if-none-match"
+                | "if-range"
                 | "if-unmodified-since"
                 | "prefer"
+                | "repr-digest"
+                | "signature"
+                | "signature-input"
+                | "traceparent"
+                | "tracestate"
                 | "transfer-encoding"
                 | "via"
         )
@@ -145,6 +159,68 @@ fn remove(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
     }
 }
 
+/// What we are called in `Via`.
+#[derive(Clone, Debug)]
+pub struct Via {
+    pseudonym: Arc<str>,
+    one: HeaderValue,
+    one_zero: HeaderValue,
+    two: HeaderValue,
+}
+
+impl Via {
+    /// Called `pseudonym`, which is a token; `None` if it is none.
+    pub fn new(pseudonym: &str) -> Option<Self> {
+        let value = |version: &str| HeaderValue::try_from(format!("{version} {pseudonym}")).ok();
+        Some(Self {
+            one: value("1.1")?,
+            one_zero: value("1.0")?,
+            two: value("2.0")?,
+            pseudonym: pseudonym.into(),
+        })
+    }
+
+    /// Notes in `headers` that we have received the message, by `version`.
+    pub fn add(&self, headers: &mut HeaderMap, version: Version) {
+        let value = match version {
+            Version::HTTP_10 => &self.one_zero,
+            Version::HTTP_2 => &self.two,
+            _ => &self.one,
+        };
+        headers.append(header::VIA, value.clone());
+    }
+
+    /// Whether `headers` say that we have received the message before.
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
+        let lines = headers.get_all(header::VIA).iter();
+        let mut hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        hops.any(|hop| {
+            let words = hop.split(|byte| matches!(*byte, b' ' | b'\t'));
+            let name = words.filter(|word| !word.is_empty()).nth(1);
+            name.is_some_and(|name| name.eq_ignore_ascii_case(self.pseudonym.as_bytes()))
+        })
+    }
+}
+
+/// Whether `host` is a name or an address, with or without a port, and nothing else.
+pub fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
+        Some(at) if !host.ends_with(b"]") => {
+            let (name, port) = host.split_at(at);
+            (name, port.get(1..).unwrap_or_default())
+        }
+        _ => (host, &[][..]),
+    };
+    let inner = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+    let plain = match inner {
+        Some(address) => {
+            address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+        }
+        None => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)),
+    };
+    plain && !name.is_empty() && inner != Some(b"") && port.iter().all(u8::is_ascii_digit)
+}
+
 /// Adds what is left of the partner's quota, beside what the upstream says of its own.
 pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
     let (Some(partner), Some(spent)) = (trail.partner.get(), trail.spent.get()) else { return };
@@ -221,5 +297,23 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["if-match", "x_mine"]);
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        for host in ["a", "a.b-c:80", "127.0.0.1:1", "[::1]", "[::1]:80", "a:"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["", ":80", "a b", "a@b", "a/b", "a:b", "a,b", "[]", "[::1", "::1", "a:1:2"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_loop_is_seen_by_our_own_name_alone() {
+        let via = |line| HeaderMap::from_iter([(header::VIA, HeaderValue::from_static(line))]);
+        let ours = Via::new("patchgate").unwrap();
+        assert!(ours.is_in(&via("1.1 a, 2.0 PatchGate (x)")));
+        assert!(!ours.is_in(&via("1.1 patchgate2, 1.1 b (1.1 patchgate)")));
     }
 }

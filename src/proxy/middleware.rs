@@ -8,6 +8,7 @@ pub mod collect;
 pub mod deadline;
 pub mod enforce;
 pub mod in_flight;
+pub mod origin;
 pub mod rate_limit;
 pub mod request_id;
 pub mod rescue;

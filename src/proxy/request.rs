@@ -3,6 +3,7 @@
 
 use super::trail::Trail;
 use crate::partner::Partner;
+use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
 
@@ -13,6 +14,7 @@ use rustls::pki_types::CertificateDer;
 use uuid::Uuid;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -93,6 +95,24 @@ pub struct Permitted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate(pub Arc<CertificateDer<'static>>);
 
+/// Who is at the other end of the connection. It is an extension of each request that comes over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it speaks TLS.
+    pub is_tls: bool,
+}
+
+/// What the id of a request has to be, so that it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdForm {
+    /// A GUID in its usual form, in any case.
+    Guid,
+    /// `[0-9A-Za-z._-]{1,128}`.
+    Token,
+}
+
 /// The id of a request: `[0-9A-Za-z._-]{1,128}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
@@ -106,11 +126,15 @@ impl RequestId {
         Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unnamed")))
     }
 
-    /// The id that `value` is, if it is well-formed.
-    pub fn parse(value: &HeaderValue) -> Option<Self> {
-        let bytes = value.as_bytes();
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self(value.clone()))
+    /// The id that `value` is, if it has the right form.
+    pub fn parse(value: &HeaderValue, form: IdForm) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let fits = match form {
+            IdForm::Guid => Param::Guid.fits(text),
+            IdForm::Token => (1..=128).contains(&text.len()) && text.bytes().all(plain),
+        };
+        fits.then(|| Self(value.clone()))
     }
 
     /// As a field value.
@@ -148,7 +172,12 @@ mod tests {
             ("<a>", false),
         ] {
             let value = HeaderValue::from_str(text).unwrap();
-            assert_eq!(RequestId::parse(&value).is_some(), kept, "{text}");
+            assert_eq!(RequestId::parse(&value, IdForm::Token).is_some(), kept, "{text}");
+            assert!(RequestId::parse(&value, IdForm::Guid).is_none(), "{text}");
+        }
+        for text in [&*Uuid::now_v7().to_string(), "01A2030C-fc67-70b1-8fef-0a0ad6421b6a"] {
+            let value = HeaderValue::from_str(text).unwrap();
+            assert_eq!(RequestId::parse(&value, IdForm::Guid).unwrap().as_str(), text);
         }
     }
 
@@ -168,7 +197,7 @@ mod tests {
     #[test]
     fn a_made_id_is_a_uuid_urn() {
         assert!(RequestId::make().urn().starts_with("urn:uuid:0"));
-        let own = RequestId::parse(&HeaderValue::from_static("retry-7")).unwrap();
+        let own = RequestId::parse(&HeaderValue::from_static("retry-7"), IdForm::Token).unwrap();
         assert_eq!(own.urn(), "urn:request:retry-7");
     }
 }

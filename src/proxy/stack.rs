@@ -1,10 +1,12 @@
 //! Everything that happens to a request, in the order it happens.
 
+use super::headers::Via;
 use super::middleware::access_log::{LogAccess, Logged};
 use super::middleware::collect::Collect;
 use super::middleware::deadline::Deadline;
 use super::middleware::enforce::Enforce;
 use super::middleware::in_flight::InFlight;
+use super::middleware::origin::FindOrigin;
 use super::middleware::rate_limit::RateLimit;
 use super::middleware::request_id::SetRequestId;
 use super::middleware::rescue::Rescue;
@@ -32,18 +34,20 @@ pub fn stack(
 + Clone
 + 'static {
     let id = settings.request_id.clone();
-    let pseudonym = &settings.upstream.pseudonym;
+    let own = settings.upstream.pseudonym.as_deref();
+    let via = own.and_then(Via::new);
     ServiceBuilder::new()
         // Every request, however it ends.                          -> Arrived
-        .layer(SetRequestId::layer(id.clone()))
-        .layer(LogAccess::layer(log))
+        .layer(SetRequestId::layer(id.clone(), settings.id_form))
+        .layer(FindOrigin::layer(settings.origin.clone(), own))
+        .layer(LogAccess::layer(log, settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
         .layer(Rescue::layer(shared.live.clone()))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
         .layer(InFlight::layer(shared.capacity.clone()))
         .layer(Deadline::layer(settings.deadline))
         // Who asks, and for what: one snapshot for all that follows. -> Routed<Incoming>
-        .layer(Resolve::layer(shared.live.clone(), id, pseudonym))
+        .layer(Resolve::layer(shared.live.clone(), id, via))
         // Nothing is read from a caller who is over the quota.       -> Admitted<Incoming>
         .layer(RateLimit::layer())
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>

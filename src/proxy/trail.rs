@@ -1,6 +1,7 @@
 //! What is learned of a request inside and told of it outside, whatever becomes of the request:
 //! the trail survives a future that is dropped.
 
+use super::origin::Origin;
 use crate::limits::Spent;
 use crate::partner::Partner;
 use crate::policy::Route;
@@ -22,6 +23,8 @@ pub struct Trail {
     pub began: Instant,
     /// Its method.
     pub method: Method,
+    /// Where it comes from.
+    pub origin: OnceCell<Origin>,
     /// The load that is used for it.
     pub snapshot: OnceCell<Arc<Snapshot>>,
     /// Who sent it.
@@ -38,6 +41,8 @@ pub struct Trail {
     pub warnings: RefCell<Violations>,
     /// The slug of the rejection that ended it.
     pub rejection: Cell<Option<&'static str>>,
+    /// How often the upstream was asked for what it asks, because it was judged again.
+    pub attempts: Cell<u32>,
     /// How far it came on its way upstream.
     pub sent: Cell<Sent>,
     /// The upstream's last status, of a fetch or of the request itself.
@@ -61,6 +66,7 @@ impl Trail {
             at: SystemTime::now(),
             began: Instant::now(),
             method,
+            origin: OnceCell::new(),
             snapshot: OnceCell::new(),
             partner: OnceCell::new(),
             route: OnceCell::new(),
@@ -69,6 +75,7 @@ impl Trail {
             codes: RefCell::default(),
             warnings: RefCell::default(),
             rejection: Cell::new(None),
+            attempts: Cell::new(0),
             sent: Cell::new(Sent::Nothing),
             upstream_status: Cell::new(None),
             upstream_id: OnceCell::new(),

@@ -17,10 +17,10 @@ pub use fetch::{Age, Fetched, Representation};
 
 use super::body::Content;
 use super::budget::Budget;
-use super::headers::{UPSTREAM_REQUEST_ID, clean_answer, clean_request};
+use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer, clean_request};
 use super::middleware::Local;
 use super::rejection::Rejection;
-use super::request::{Permitted, RequestId, Routed};
+use super::request::{IdForm, Permitted, RequestId, Routed};
 use super::trail::{Sent, Trail};
 use crate::policy::NormalPath;
 
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use connect::Connector;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use memory::Memory;
@@ -52,8 +52,8 @@ pub struct Settings {
     pub base: Uri,
     /// Whom to trust; needed where the scheme is `https`.
     pub tls: Option<Arc<ClientConfig>>,
-    /// What we are called in `Via`, as `patchgate`.
-    pub pseudonym: String,
+    /// What we are called in `Via`, as `patchgate`, if we name ourselves.
+    pub pseudonym: Option<String>,
     /// The longest time to open a connection, TLS included.
     pub connect_time: Duration,
     /// The longest time from a request to the head of its answer.
@@ -122,7 +122,7 @@ struct Inner {
     /// The normal form of the base path; nothing where there is none.
     base_path: String,
     host: HeaderValue,
-    via: HeaderValue,
+    via: Option<Via>,
     pool: Pool,
     budget: Budget,
     asks: Asks,
@@ -163,8 +163,12 @@ impl Upstream {
         }
         let host = HeaderValue::from_str(authority.as_str());
         let host = host.map_err(|_| invalid("the upstream URL names no host"))?;
-        let via = HeaderValue::try_from(format!("1.1 {}", settings.pseudonym));
-        let via = via.map_err(|_| invalid("the pseudonym for `Via` is not a token"))?;
+        let via = match &settings.pseudonym {
+            Some(own) => {
+                Some(Via::new(own).ok_or_else(|| invalid("the name in `Via` is not a token"))?)
+            }
+            None => None,
+        };
         let base_path = match settings.base.path() {
             "/" | "" => String::new(),
             path => {
@@ -207,10 +211,16 @@ impl Upstream {
     }
 
     /// Adds what every request upstream carries.
-    fn sign(&self, headers: &mut HeaderMap, id: &RequestId) {
+    fn sign(&self, headers: &mut HeaderMap, id: &RequestId, trail: &Trail) {
         headers.insert(header::HOST, self.0.host.clone());
         headers.insert(self.0.request_id.clone(), id.value().clone());
-        headers.append(header::VIA, self.0.via.clone());
+        let origin = trail.origin.get();
+        if let Some(via) = &self.0.via {
+            via.add(headers, origin.map_or(Version::HTTP_11, |origin| origin.version));
+        }
+        if let Some(origin) = origin {
+            origin.sign(headers);
+        }
     }
 
     /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
@@ -220,12 +230,15 @@ impl Upstream {
         id: &RequestId,
         trail: &Trail,
     ) -> Response<Streamed> {
+        let version = response.version();
         let headers = response.headers_mut();
         clean_answer(headers);
-        headers.append(header::VIA, self.0.via.clone());
+        if let Some(via) = &self.0.via {
+            via.add(headers, version);
+        }
         if let Some(theirs) = headers.remove(&self.0.request_id)
             && theirs != id.value()
-            && let Some(theirs) = RequestId::parse(&theirs)
+            && let Some(theirs) = RequestId::parse(&theirs, IdForm::Token)
         {
             let _ = trail.upstream_id.set(theirs.as_str().to_owned());
             headers.insert(UPSTREAM_REQUEST_ID, theirs.value().clone());
@@ -238,7 +251,7 @@ impl Upstream {
         let Permitted { routed, permit } = permitted;
         let Routed { method, target, mut headers, id, trail, snapshot, .. } = routed;
         clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
-        self.sign(&mut headers, &id);
+        self.sign(&mut headers, &id, &trail);
         if let Some(pin) = permit.pin() {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
             let value = HeaderValue::from_str(pin.as_str());
@@ -255,6 +268,7 @@ impl Upstream {
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
 
+        trail.attempts.set(trail.attempts.get() + 1);
         let waiting = trail.waiting();
         let result = self.0.pool.exchange(request, |sent| trail.sent.set(sent)).await;
         drop(waiting);

@@ -1,11 +1,11 @@
 //! One connection of a caller, from the first byte to the last.
 
 use super::Settings;
-use super::entrance::{Entrance, Tally};
+use super::entrance::{Caller, Entrance, Tally};
 use super::guard::{Bounds, Guard, Times};
 use super::patient::Patient;
 use super::two::{self, Here};
-use crate::proxy::request::ClientCertificate;
+use crate::proxy::request::{ClientCertificate, Peer};
 use crate::proxy::stack::Answer;
 use crate::tls::Credentials;
 
@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,20 +81,24 @@ impl Http {
     pub(super) async fn serve<S: Stack>(
         self: Rc<Self>,
         tcp: TcpStream,
+        address: IpAddr,
         stack: S,
         stopped: watch::Receiver<bool>,
     ) {
+        let caller = |is_tls| Caller { peer: Peer { address, is_tls }, certificate: None };
         let _ = tcp.set_nodelay(true);
         let ended = match &self.credentials {
             // What most connections do not need is not kept for each.
-            Some(credentials) => Box::pin(self.serve_tls(credentials, tcp, stack, stopped)).await,
+            Some(credentials) => {
+                Box::pin(self.serve_tls(credentials, tcp, caller(true), stack, stopped)).await
+            }
             None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
                 let socket = Patient::new(tcp, self.stall_time);
-                Box::pin(self.serve_two(socket, stack, None, stopped)).await
+                Box::pin(self.serve_two(socket, stack, caller(false), stopped)).await
             }
             None => {
                 let socket = Patient::new(tcp, self.stall_time);
-                self.serve_one(socket, stack, None, stopped).await
+                self.serve_one(socket, stack, caller(false), stopped).await
             }
         };
         if let Err(error) = ended {
@@ -105,6 +110,7 @@ impl Http {
         &self,
         credentials: &Credentials,
         tcp: TcpStream,
+        caller: Caller,
         stack: S,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
@@ -116,9 +122,10 @@ impl Http {
         let shown = session.peer_certificates().and_then(<[_]>::first);
         let certificate =
             shown.map(|shown| ClientCertificate(Arc::new(shown.clone().into_owned())));
+        let caller = Caller { certificate, ..caller };
         match is_two {
-            true => self.serve_two(tls, stack, certificate, stopped).await,
-            false => self.serve_one(tls, stack, certificate, stopped).await,
+            true => self.serve_two(tls, stack, caller, stopped).await,
+            false => self.serve_one(tls, stack, caller, stopped).await,
         }
     }
 
@@ -126,12 +133,12 @@ impl Http {
         &self,
         socket: I,
         stack: S,
-        certificate: Option<ClientCertificate>,
+        caller: Caller,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
         let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
-        let entrance = Entrance::new(stack, tally, certificate);
+        let entrance = Entrance::new(stack, tally, caller);
         let mut connection = pin!(self.one.serve_connection(TokioIo::new(guard), entrance));
         tokio::select! {
             biased;
@@ -147,11 +154,11 @@ impl Http {
         &self,
         socket: I,
         stack: S,
-        certificate: Option<ClientCertificate>,
+        caller: Caller,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
-        let entrance = Entrance::new(stack, Rc::clone(&tally), certificate);
+        let entrance = Entrance::new(stack, Rc::clone(&tally), caller);
         let mut connection = pin!(self.two.serve_connection(TokioIo::new(socket), entrance));
         tokio::select! {
             biased;

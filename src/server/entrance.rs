@@ -4,7 +4,7 @@
 use super::guard::Times;
 use super::two::normalise;
 use crate::proxy::rejection::Unsound;
-use crate::proxy::request::ClientCertificate;
+use crate::proxy::request::{ClientCertificate, Peer};
 
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -81,13 +81,22 @@ impl Drop for Turn {
 pub(super) struct Entrance<S> {
     stack: RefCell<S>,
     tally: Rc<Tally>,
-    certificate: Option<ClientCertificate>,
+    caller: Caller,
+}
+
+/// What is known of a caller from its connection.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Who it is.
+    pub(super) peer: Peer,
+    /// What it has shown.
+    pub(super) certificate: Option<ClientCertificate>,
 }
 
 impl<S> Entrance<S> {
-    /// The way into `stack`, for a caller that has shown `certificate`.
-    pub(super) fn new(stack: S, tally: Rc<Tally>, certificate: Option<ClientCertificate>) -> Self {
-        Self { stack: RefCell::new(stack), tally, certificate }
+    /// The way into `stack` for `caller`.
+    pub(super) fn new(stack: S, tally: Rc<Tally>, caller: Caller) -> Self {
+        Self { stack: RefCell::new(stack), tally, caller }
     }
 }
 
@@ -104,7 +113,9 @@ where
         if let Some(unsound) = unsound.or_else(|| normalise(&mut request).err()) {
             request.extensions_mut().insert(unsound);
         }
-        if let Some(certificate) = &self.certificate {
+        let Caller { peer, certificate } = &self.caller;
+        request.extensions_mut().insert(*peer);
+        if let Some(certificate) = certificate {
             request.extensions_mut().insert(certificate.clone());
         }
         let mut stack = self.stack.borrow_mut();

@@ -1,6 +1,7 @@
 //! One line of the access log: a flat JSON object, its members in the order they are written.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A line that is being written.
@@ -35,6 +36,17 @@ impl<'b> Line<'b> {
             Some(value) => self.text(name, value),
             None => self.null(name),
         }
+    }
+
+    /// Adds an address, or `null`.
+    pub fn address(&mut self, name: &str, value: Option<IpAddr>) -> &mut Self {
+        let Some(address) = value else {
+            self.null(name);
+            return self;
+        };
+        self.name(name);
+        let _ = write!(self.buffer, "\"{address}\"");
+        self
     }
 
     /// Adds a number.

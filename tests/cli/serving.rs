@@ -141,6 +141,29 @@ fn a_line_of_the_access_log_has_the_documented_fields_and_nothing_of_the_request
 }
 
 #[test]
+fn what_the_file_says_of_single_fields_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let upstream = Upstream::start([]);
+    let keys = "request_id: { form: guid }\nvia: edge\ntrace: { context: drop, baggage: pass }\n\
+                forwarded: { trusted: [\"127.0.0.0/8\"], read: forwarded, send: x-forwarded }\n";
+    let gateway = Gateway::run(&gateway_file(&folder, &format!("{keys}{}", before(&upstream))));
+    let fields = [
+        "Request-ID: no-guid",
+        "Forwarded: for=1.2.3.4;proto=https",
+        "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "baggage: a=1",
+    ];
+    assert_eq!(ask(gateway.address, PATCH, &fields, NOTE).status, 200);
+    let sent = upstream.only_request();
+    let id = sent.header("request-id").expect("an id");
+    assert!(id.len() == 36 && id != "no-guid", "{id}");
+    assert_eq!(sent.header("via"), Some("1.1 edge"));
+    assert_eq!(sent.header("x-forwarded-for"), Some("1.2.3.4, 127.0.0.1"));
+    assert_eq!(sent.header("x-forwarded-proto"), Some("https"));
+    assert_eq!((sent.header("traceparent"), sent.header("baggage")), (None, Some("a=1")));
+}
+
+#[test]
 fn the_sandbox_serves_what_it_lists_and_stops_when_it_is_asked_to() {
     let arguments = ["sandbox", "--listen", "127.0.0.1:0", "--bad-value-status", "422"];
     let process = Process::start(Command::new(PROGRAM).args(arguments));

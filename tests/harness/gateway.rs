@@ -12,7 +12,9 @@ use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
 use patchgate::proxy::budget::Pace;
-use patchgate::proxy::{self, upstream};
+use patchgate::proxy::forwarded::{self, Dialect};
+use patchgate::proxy::request::IdForm;
+use patchgate::proxy::{self, origin, upstream};
 use patchgate::server::guard::Bounds;
 use patchgate::server::{self, Running, Settings};
 use patchgate::snapshot::Snapshot;
@@ -131,6 +133,17 @@ fn settings(base: &str) -> Settings {
         drain_time: long,
         proxy: proxy::Settings {
             request_id: HeaderName::from_static("request-id"),
+            id_form: IdForm::Token,
+            origin: origin::Settings {
+                forwarded: forwarded::Settings {
+                    trusted: Vec::new(),
+                    read: Dialect::XForwarded,
+                    send: None,
+                },
+                sends_trace: true,
+                sends_baggage: false,
+            },
+            logs_client: true,
             in_flight: 100,
             deadline: long,
             pace: Pace { time: long, grace: long, rate: 1024 },
@@ -138,7 +151,7 @@ fn settings(base: &str) -> Settings {
             upstream: upstream::Settings {
                 base: base.parse().unwrap(),
                 tls: None,
-                pseudonym: "patchgate".to_owned(),
+                pseudonym: Some("patchgate".to_owned()),
                 connect_time: long,
                 head_time: long,
                 silence_time: long,

@@ -2,9 +2,11 @@
 
 use crate::harness::*;
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 23] = [
     "time",
     "request_id",
+    "trace_id",
+    "client",
     "partner",
     "route",
     "method",
@@ -16,6 +18,7 @@ const FIELDS: [&str; 20] = [
     "upstream_status",
     "upstream_request_id",
     "current",
+    "attempts",
     "fetches",
     "outcome",
     "duration_us",
@@ -51,6 +54,9 @@ fn each_request_is_one_line_with_the_same_fields_in_the_same_order() {
     assert_eq!((get(0, "route"), get(0, "partner")), ("referral-patch".into(), "everybody".into()));
     assert_eq!((get(0, "status"), get(0, "upstream_status")), (200.into(), 200.into()));
     assert_eq!((get(0, "outcome"), get(0, "fetches")), ("applied".into(), 0.into()));
+    assert_eq!((get(0, "attempts"), get(1, "attempts")), (1.into(), 0.into()));
+    assert!(lines.iter().all(|line| line["trace_id"].as_str().unwrap().len() == 32));
+    assert!(lines.iter().all(|line| line["client"] == "127.0.0.1"));
     assert_eq!(get(0, "bytes_in"), NOTES.len() + 5);
     assert_eq!(get(0, "bytes_out"), 36);
     assert_eq!(get(0, "policy"), "0123456789abcdef");

@@ -2,7 +2,7 @@
 
 use super::Reading;
 use crate::config::File;
-use crate::config::gateway::{ClientAuth, GatewayFile};
+use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
 use crate::policy::NormalPath;
 use crate::tls::{self, Files, Part};
 
@@ -10,7 +10,7 @@ use http::{HeaderName, Uri};
 use rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,8 +83,24 @@ pub struct Gateway {
     pub max_header_fields: usize,
     /// The header that identifies a request.
     pub request_id: HeaderName,
+    /// What its value has to be, so that it is kept.
+    pub id_form: IdForm,
+    /// The hops that are believed: an address, and how many of its bits count.
+    pub trusted_hops: Vec<(IpAddr, u8)>,
+    /// The fields that those write.
+    pub hops_read: Dialect,
+    /// The fields that the upstream is told by.
+    pub hops_sent: Told,
+    /// Whether the upstream is told of traces.
+    pub sends_trace: bool,
+    /// Whether `baggage` goes on.
+    pub sends_baggage: bool,
+    /// What the gateway calls itself, if it does.
+    pub pseudonym: Option<String>,
     /// Where the access log goes, as it is written in the file.
     pub access_log: String,
+    /// Whether it tells of the address that a request came from.
+    pub logs_client: bool,
     /// What the gateway says of itself.
     pub log_level: String,
 }
@@ -112,6 +128,8 @@ impl Reading {
                 "`header` is not a header name; write it as `Request-ID`",
             )
         }));
+        let trusted_hops = self.networks(file);
+        let pseudonym = self.pseudonym(file);
         let ca_file = Some(&value.upstream.ca_file).filter(|ca_file| !ca_file.is_empty());
         let ca_file = ca_file.map(|ca_file| file.beside(ca_file));
         if let Some(path) = &ca_file {
@@ -157,7 +175,15 @@ impl Reading {
             max_header: bounds.header.bytes(),
             max_header_fields: bounds.header_fields,
             request_id: request_id?,
+            id_form: value.request_id.form,
+            trusted_hops,
+            hops_read: value.forwarded.read,
+            hops_sent: value.forwarded.send,
+            sends_trace: value.trace.context == Passage::Pass,
+            sends_baggage: value.trace.baggage == Passage::Pass,
+            pseudonym: pseudonym?,
             access_log: value.log.access.clone(),
+            logs_client: value.log.client,
             log_level: value.log.level.clone(),
         })
     }
@@ -167,6 +193,34 @@ impl Reading {
             file.error(key, "`listen` is not an address with a port; write it as `127.0.0.1:8080`")
         });
         self.keep(address)
+    }
+
+    /// The hops that are believed.
+    fn networks(&mut self, file: &File<GatewayFile>) -> Vec<(IpAddr, u8)> {
+        let mut found = Vec::new();
+        for (index, text) in file.value.forwarded.trusted.iter().enumerate() {
+            let read = network(text).ok_or_else(|| {
+                let message = "this is no network; write it as `10.0.0.0/8`, with no bits beyond the prefix, or as one address";
+                file.error(&format!("/forwarded/trusted/{index}"), message)
+            });
+            found.extend(self.keep(read));
+        }
+        found
+    }
+
+    /// What the gateway calls itself; the outer `None` is a fault.
+    fn pseudonym(&mut self, file: &File<GatewayFile>) -> Option<Option<String>> {
+        let text = &file.value.via;
+        if text == "off" {
+            return Some(None);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(plain);
+        let name = fits.then(|| Some(text.clone())).ok_or_else(|| {
+            let message = "`via` is `off`, or a name of 1 to 64 letters, digits, `.`, `_` or `-`; a name that is no host's is best";
+            file.error("/via", message)
+        });
+        self.keep(name)
     }
 
     /// What is shown to callers; the outer `None` is a fault.
@@ -232,5 +286,58 @@ impl Reading {
             file.error("/upstream/url", message)
         });
         self.keep(uri).map(Target::Url)
+    }
+}
+
+/// An address, and how many of its bits count.
+fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let (bits, width) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix = match prefix {
+        Some(prefix) => {
+            Some(prefix).filter(plain)?.parse().ok().filter(|prefix| *prefix <= width)?
+        }
+        None => width,
+    };
+    (bits.checked_shl(prefix.into()).unwrap_or(0) == 0).then_some((address, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_no_bits_beyond_its_prefix() {
+        for (text, prefix) in [
+            ("10.0.0.0/8", 8),
+            ("0.0.0.0/0", 0),
+            ("10.1.2.3", 32),
+            ("::/0", 0),
+            ("fd00::/8", 8),
+            ("::1", 128),
+        ] {
+            assert_eq!(network(text).map(|(_, prefix)| prefix), Some(prefix), "{text}");
+        }
+        for text in [
+            "",
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "::/129",
+            "a",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "fd00::1/64",
+            "10.0.0/8",
+        ] {
+            assert_eq!(network(text), None, "{text}");
+        }
     }
 }

@@ -21,12 +21,13 @@ use std::task::{Context, Poll, ready};
 pub struct LogAccess<S> {
     inner: S,
     writer: LogWriter,
+    tells_client: bool,
 }
 
 impl<S> LogAccess<S> {
-    /// The lines go to `writer`.
-    pub fn layer(writer: LogWriter) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, writer: writer.clone() })
+    /// The lines go to `writer`, and tell of the client's address if they are to.
+    pub fn layer(writer: LogWriter, tells_client: bool) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |inner| Self { inner, writer: writer.clone(), tells_client })
     }
 }
 
@@ -45,6 +46,7 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let entry = self.writer.is_on().then(|| Entry {
             writer: self.writer.clone(),
+            tells_client: self.tells_client,
             id: arrived.id.clone(),
             trail: Rc::clone(&arrived.trail),
             status: None,
@@ -120,6 +122,7 @@ impl<C: Body<Data = bytes::Bytes>> Body for Logged<C> {
 #[derive(Debug)]
 struct Entry {
     writer: LogWriter,
+    tells_client: bool,
     id: RequestId,
     trail: Rc<Trail>,
     status: Option<StatusCode>,
@@ -134,9 +137,13 @@ impl Drop for Entry {
             let snapshot = trail.snapshot.get();
             let codes = trail.codes.borrow();
             let warnings = trail.warnings.borrow();
+            let origin = trail.origin.get();
+            let client = origin.and_then(|origin| origin.client).filter(|_| self.tells_client);
             let mut line = Line::begin(buffer);
             line.time("time", trail.at)
                 .text("request_id", self.id.as_str())
+                .optional("trace_id", origin.map(|origin| origin.trace.id()))
+                .address("client", client)
                 .optional("partner", trail.partner.get().map(|partner| &*partner.id))
                 .optional("route", route.map(|route| &*route.id))
                 .text("method", known_method(&trail.method))
@@ -152,6 +159,7 @@ impl Drop for Entry {
                 )
                 .optional("upstream_request_id", trail.upstream_id.get().map(String::as_str))
                 .optional("current", trail.source.get().map(Source::as_str))
+                .number("attempts", trail.attempts.get().into())
                 .number("fetches", trail.fetches.get().into())
                 .optional("outcome", trail.outcome().map(|outcome| outcome.as_str()))
                 .number("duration_us", micros(trail.began.elapsed()))

@@ -1,7 +1,7 @@
 //! Gives every request an id, and every answer the id of its request, however it ends.
 
 use crate::proxy::headers::sole;
-use crate::proxy::request::{Arrived, RequestId};
+use crate::proxy::request::{Arrived, IdForm, RequestId};
 use crate::proxy::trail::Trail;
 
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -19,12 +19,13 @@ use std::task::{Context, Poll, ready};
 pub struct SetRequestId<S> {
     inner: S,
     field: HeaderName,
+    form: IdForm,
 }
 
 impl<S> SetRequestId<S> {
-    /// The id is in the field called `field`.
-    pub fn layer(field: HeaderName) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, field: field.clone() })
+    /// The id is in the field called `field`, and kept if it has this `form`.
+    pub fn layer(field: HeaderName, form: IdForm) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |inner| Self { inner, field: field.clone(), form })
     }
 }
 
@@ -41,7 +42,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let kept = sole(request.headers(), &self.field).ok().flatten().and_then(RequestId::parse);
+        let given = sole(request.headers(), &self.field).ok().flatten();
+        let kept = given.and_then(|value| RequestId::parse(value, self.form));
         let id = kept.unwrap_or_else(RequestId::make);
         let value = id.value().clone();
         let trail = Rc::new(Trail::begin(request.method().clone()));

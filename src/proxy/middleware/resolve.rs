@@ -6,12 +6,12 @@ use super::Step;
 use crate::live::Live;
 use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
-use crate::proxy::headers::{ACCEPT_PATCH, is_guarded, nominated, sole};
+use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, is_host, nominated, sole};
 use crate::proxy::identity;
 use crate::proxy::rejection::{Rejection, Unsound};
 use crate::proxy::request::{Arrived, Routed};
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri};
@@ -27,23 +27,22 @@ pub struct Resolve<S> {
     inner: S,
     live: Live,
     request_id: HeaderName,
-    pseudonym: Arc<str>,
+    via: Option<Via>,
 }
 
 impl<S> Resolve<S> {
-    /// By the snapshot in force in `live`; `request_id` names a field that is relied on, and
-    /// `pseudonym` is what we are called in `Via`.
+    /// By the snapshot in force in `live`; `request_id` names a field that is relied on, and `via`
+    /// is what we are called.
     pub fn layer(
         live: Live,
         request_id: HeaderName,
-        pseudonym: &str,
+        via: Option<Via>,
     ) -> impl Layer<S, Service = Self> + Clone {
-        let pseudonym: Arc<str> = pseudonym.into();
         layer_fn(move |inner| Self {
             inner,
             live: live.clone(),
             request_id: request_id.clone(),
-            pseudonym: Arc::clone(&pseudonym),
+            via: via.clone(),
         })
     }
 
@@ -111,7 +110,7 @@ impl<S> Resolve<S> {
         if nominated(headers).any(takes_away) {
             return malformed("`Connection` names a field that has to be passed on");
         }
-        if via_names(headers, &self.pseudonym) {
+        if self.via.as_ref().is_some_and(|via| via.is_in(headers)) {
             return Err(Rejection::LoopDetected);
         }
         NormalPath::of(parts.uri.path()).ok_or(Rejection::Unrouted)
@@ -143,36 +142,6 @@ fn target(uri: &Uri, path: &NormalPath<'_>, route: &Route) -> Result<PathAndQuer
         }
         .map_err(|_| unroutable()),
     }
-}
-
-/// Whether `host` is a name or an address, with or without a port, and nothing else.
-fn is_host(host: &[u8]) -> bool {
-    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
-        Some(at) if !host.ends_with(b"]") => {
-            let (name, port) = host.split_at(at);
-            (name, port.get(1..).unwrap_or_default())
-        }
-        _ => (host, &[][..]),
-    };
-    let inner = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
-    let plain = match inner {
-        Some(address) => {
-            address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
-        }
-        None => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)),
-    };
-    plain && !name.is_empty() && inner != Some(b"") && port.iter().all(u8::is_ascii_digit)
-}
-
-/// Whether a line of `Via` names `pseudonym` as one who received the request.
-fn via_names(headers: &HeaderMap, pseudonym: &str) -> bool {
-    let lines = headers.get_all(header::VIA).iter();
-    let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let names = |hop: &[u8]| {
-        let mut words = hop.split(|byte| matches!(*byte, b' ' | b'\t')).filter(|w| !w.is_empty());
-        words.nth(1).is_some_and(|name| name.eq_ignore_ascii_case(pseudonym.as_bytes()))
-    };
-    hops.into_iter().any(names)
 }
 
 /// What a path can do, told without asking the upstream.
@@ -218,27 +187,5 @@ where
             Ok(Resolved::Options(response)) => Step::end(Ok(response)),
             Err(rejection) => Step::end(Err(rejection)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_a_name_or_an_address_and_a_port() {
-        for host in ["a", "a.b-c:80", "127.0.0.1:1", "[::1]", "[::1]:80", "a:"] {
-            assert!(is_host(host.as_bytes()), "{host}");
-        }
-        for host in ["", ":80", "a b", "a@b", "a/b", "a:b", "a,b", "[]", "[::1", "::1", "a:1:2"] {
-            assert!(!is_host(host.as_bytes()), "{host}");
-        }
-    }
-
-    #[test]
-    fn a_loop_is_seen_by_our_own_name_alone() {
-        let via = |line| HeaderMap::from_iter([(header::VIA, HeaderValue::from_static(line))]);
-        assert!(via_names(&via("1.1 a, 1.1 PatchGate (x)"), "patchgate"));
-        assert!(!via_names(&via("1.1 patchgate2, 1.1 b (1.1 patchgate)"), "patchgate"));
     }
 }

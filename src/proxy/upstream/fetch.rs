@@ -131,7 +131,7 @@ impl Upstream {
         if let Some(credentials) = routed.headers.get(header::AUTHORIZATION) {
             headers.insert(header::AUTHORIZATION, credentials.clone());
         }
-        self.sign(&mut headers, &routed.id);
+        self.sign(&mut headers, &routed.id, &routed.trail);
         let mut request = Request::new(Full::default());
         let unusable = Fault::Unusable("the resource has no URI upstream");
         *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unusable)?;

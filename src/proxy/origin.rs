@@ -1,0 +1,72 @@
+//! Where a request comes from: over which hops, by which version of HTTP, and in which trace.
+
+use super::forwarded::{self, Hops};
+use super::request::Peer;
+use super::trace::Trace;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Version};
+
+use std::net::IpAddr;
+
+/// What describes the work that a request is part of, in the words of those who called before.
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// What is believed of where a request comes from, and what is told of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The hops.
+    pub forwarded: forwarded::Settings,
+    /// Whether the upstream is told of the trace.
+    pub sends_trace: bool,
+    /// Whether `baggage` goes on.
+    pub sends_baggage: bool,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The version of HTTP that it came by.
+    pub version: Version,
+    /// The address that it came from, as far as it is known.
+    pub client: Option<IpAddr>,
+    /// The trace that it belongs to.
+    pub trace: Trace,
+    sends_trace: bool,
+    hops: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Origin {
+    /// Finds out where `request` comes from, and takes out of it what is not ours to pass on; `own`
+    /// is what we are called.
+    pub fn find<B>(request: &mut Request<B>, settings: &Settings, own: Option<&str>) -> Self {
+        let trace = Trace::take(request.headers_mut());
+        if !settings.sends_baggage {
+            request.headers_mut().remove(BAGGAGE);
+        }
+        let version = request.version();
+        let (mut client, mut hops) = (None, Vec::new());
+        if let Some(peer) = request.extensions().get::<Peer>() {
+            let address = peer.address.to_canonical();
+            let (wanted, send) = (&settings.forwarded, settings.forwarded.send);
+            client = Some(address);
+            if send.is_some() || !wanted.trusted.is_empty() {
+                let proto = if peer.is_tls { "https" } else { "http" };
+                let found = Hops::of(request.headers(), address, proto, wanted);
+                client = found.client();
+                hops = send.map(|dialect| found.tell(dialect, own)).unwrap_or_default();
+            }
+        }
+        Self { version, client, trace, sends_trace: settings.sends_trace, hops }
+    }
+
+    /// Tells `headers` as much of it as the upstream is told.
+    pub fn sign(&self, headers: &mut HeaderMap) {
+        if self.sends_trace {
+            self.trace.sign(headers);
+        }
+        for (name, value) in &self.hops {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}

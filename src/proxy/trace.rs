@@ -1,0 +1,244 @@
+//! The trace that a request belongs to (W3C Trace Context): one that is well-formed goes on, with
+//! our span as its parent; in the place of any other a new one begins.
+
+use super::headers::sole;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use std::hash::{BuildHasher, RandomState};
+
+/// The trace, and the span in it that calls.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What those that a trace went through noted of it.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// What we note it under.
+const KEY: &str = "patchgate";
+
+/// The longest `traceparent` of any version that is read.
+const PARENT_MAX: usize = 256;
+/// The bounds of `tracestate`; where something has to go, the members longer than `LONG` go first.
+const STATE_MAX: usize = 512;
+const MEMBERS_MAX: usize = 32;
+const LONG: usize = 128;
+
+/// That the caller may have recorded the trace, and that its id is random.
+const FLAGS: u8 = 0b11;
+/// What we begin is recorded by nobody so far, and has a random id.
+const FLAGS_BEGUN: u8 = 0b10;
+
+/// A trace, with a span of ours in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    parent: HeaderValue,
+    state: Option<HeaderValue>,
+}
+
+impl Trace {
+    /// Takes the trace out of `headers`; it is continued if it is well-formed, else another begins.
+    pub fn take(headers: &mut HeaderMap) -> Self {
+        let span = random();
+        let parent = sole(headers, &TRACEPARENT).ok().flatten();
+        let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
+            Some((id, flags)) => Self {
+                parent: parent_of(id, span, flags & FLAGS),
+                state: HeaderValue::try_from(state_of(headers, span)).ok(),
+            },
+            None => {
+                let id = u128::from(random()) << 64 | u128::from(random());
+                Self { parent: parent_of(&format!("{id:032x}"), span, FLAGS_BEGUN), state: None }
+            }
+        };
+        headers.remove(TRACEPARENT);
+        headers.remove(TRACESTATE);
+        trace
+    }
+
+    /// The id of the trace: 32 hexadecimal digits.
+    pub fn id(&self) -> &str {
+        self.parent.to_str().ok().and_then(|parent| parent.get(3..35)).unwrap_or_default()
+    }
+
+    /// Tells `headers` of the trace.
+    pub fn sign(&self, headers: &mut HeaderMap) {
+        headers.insert(TRACEPARENT, self.parent.clone());
+        if let Some(state) = &self.state {
+            headers.insert(TRACESTATE, state.clone());
+        }
+    }
+}
+
+fn parent_of(id: &str, span: u64, flags: u8) -> HeaderValue {
+    // Such a text is always a field value.
+    HeaderValue::try_from(format!("00-{id}-{span:016x}-{flags:02x}"))
+        .unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Sixty-four bits that nobody foresees, and never none: the hash of nothing under keys that are
+/// drawn at random and never used twice.
+fn random() -> u64 {
+    RandomState::new().hash_one(()).max(1)
+}
+
+/// The id and the flags of a trace.
+fn parse(text: &str) -> Option<(&str, u8)> {
+    if text.len() > PARENT_MAX {
+        return None;
+    }
+    let mut parts = text.splitn(5, '-');
+    let (version, id) = (parts.next()?, parts.next()?);
+    let (span, flags, rest) = (parts.next()?, parts.next()?, parts.next());
+    let sound = is_hex(version, 2)
+        && version != "ff"
+        && (version != "00" || rest.is_none())
+        && is_hex(id, 32)
+        && is_hex(span, 16)
+        && is_hex(flags, 2)
+        && [id, span].iter().all(|text| text.bytes().any(|byte| byte != b'0'));
+    if sound { Some((id, u8::from_str_radix(flags, 16).ok()?)) } else { None }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// What is noted of a trace: our span, and behind it what others have noted.
+fn state_of(headers: &HeaderMap, span: u64) -> String {
+    let mut state = format!("{KEY}={span:016x}");
+    let mut others = members(headers).unwrap_or_default();
+    others.truncate(MEMBERS_MAX - 1);
+    let length =
+        |others: &[&str]| state.len() + others.iter().map(|other| other.len() + 1).sum::<usize>();
+    while length(&others) > STATE_MAX {
+        let long = others.iter().rposition(|other| other.len() > LONG);
+        others.remove(long.unwrap_or(others.len() - 1));
+    }
+    for other in others {
+        state.push(',');
+        state.push_str(other);
+    }
+    state
+}
+
+/// What others have noted of a trace; nothing if one of them is malformed.
+fn members(headers: &HeaderMap) -> Option<Vec<&str>> {
+    let mut members: Vec<(&str, &str)> = Vec::new();
+    for line in headers.get_all(TRACESTATE) {
+        let texts = line.to_str().ok()?.split(',').map(|text| text.trim_matches([' ', '\t']));
+        for text in texts.filter(|text| !text.is_empty()) {
+            let (key, value) = text.split_once('=')?;
+            let known = members.iter().any(|(other, _)| *other == key);
+            if known || !is_key(key) || !is_value(value) || members.len() == MEMBERS_MAX {
+                return None;
+            }
+            members.push((key, text));
+        }
+    }
+    Some(members.into_iter().filter(|(key, _)| *key != KEY).map(|(_, text)| text).collect())
+}
+
+fn is_key(key: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    key.len() <= 256
+        && key.bytes().next().is_some_and(plain)
+        && key.bytes().all(|byte| plain(byte) || b"_-*/@".contains(&byte))
+}
+
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len())
+        && value.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b'='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn take(lines: &[(&'static str, &str)]) -> (Trace, HeaderMap) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let trace = Trace::take(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+        trace.sign(&mut headers);
+        (trace, headers)
+    }
+
+    #[test]
+    fn a_trace_goes_on_with_another_parent() {
+        for (version, flags, rest, kept) in [
+            ("00", "01", "", "01"),
+            ("00", "ff", "", "03"),
+            ("cc", "00", "", "00"),
+            ("cc", "01", "-x.y", "01"),
+        ] {
+            let parent = format!("{version}-{ID}-00f067aa0ba902b7-{flags}{rest}");
+            let (trace, sent) =
+                take(&[("traceparent", &parent), ("tracestate", "a=1,patchgate=x")]);
+            assert_eq!(trace.id(), ID, "{parent}");
+            let sent_parent = sent["traceparent"].to_str().unwrap();
+            let (start, span) = (&sent_parent[..36], &sent_parent[36..52]);
+            assert_eq!(start, format!("00-{ID}-"));
+            assert!(span != "00f067aa0ba902b7" && is_hex(span, 16), "{sent_parent}");
+            assert_eq!(&sent_parent[52..], format!("-{kept}"));
+            assert_eq!(sent["tracestate"], format!("patchgate={span},a=1"));
+        }
+    }
+
+    #[test]
+    fn in_the_place_of_what_is_no_trace_another_begins() {
+        let zero = "0".repeat(32);
+        let good = format!("00-{ID}-00f067aa0ba902b7-01");
+        for parent in [
+            "",
+            "00",
+            &good.to_uppercase(),
+            &good.replacen("00", "ff", 1),
+            &good.replacen("00", "0", 1),
+            &good.replace(ID, &zero),
+            &good.replace("00f067aa0ba902b7", &zero[..16]),
+            &good.replace(ID, &ID[1..]),
+            &good.replace("-01", "-1"),
+            &format!("{good}-"),
+            &format!("{good}-x"),
+            &format!("{}.x", good.replacen("00", "cc", 1)),
+            &format!("{}-{}", good.replacen("00", "cc", 1), "x".repeat(PARENT_MAX)),
+            &format!("{good},{good}"),
+        ] {
+            let (trace, sent) = take(&[("traceparent", parent), ("tracestate", "a=1")]);
+            assert!(is_hex(trace.id(), 32) && trace.id() != ID && trace.id() != zero, "{parent}");
+            assert!(parse(sent["traceparent"].to_str().unwrap()).is_some());
+            assert!(!sent.contains_key("tracestate"), "{parent}");
+        }
+        let (twice, _) = take(&[("traceparent", &good), ("traceparent", &good)]);
+        assert_ne!(twice.id(), ID);
+        assert_ne!(take(&[]).0.id(), take(&[]).0.id());
+    }
+
+    #[test]
+    fn what_others_have_noted_is_kept_in_order_or_not_at_all() {
+        let noted = |lines: &[&str]| {
+            let parent = format!("00-{ID}-00f067aa0ba902b7-01");
+            let mut all = vec![("traceparent", &*parent)];
+            all.extend(lines.iter().map(|line| ("tracestate", *line)));
+            let (_, sent) = take(&all);
+            let (ours, others) = sent["tracestate"].to_str().unwrap().split_at(26);
+            assert!(ours.starts_with("patchgate="), "{ours}");
+            others.to_owned()
+        };
+        assert_eq!(noted(&["b=2 , ,a=1\t", "0@v=x y"]), ",b=2,a=1,0@v=x y");
+        for bad in ["a", "a=", "A=1", "a=1=2", "a=1,a=2", "=1", "a b=1", "-a=1"] {
+            assert_eq!(noted(&["b=2", bad]), "", "{bad}");
+        }
+        let many = |count: usize| {
+            let each: Vec<_> = (0..count).map(|index| format!("k{index}=1")).collect();
+            each.join(",")
+        };
+        assert_eq!(noted(&[&many(32)]), format!(",{}", many(31)));
+        assert_eq!(noted(&[&many(33)]), "");
+        let (long, short) = (format!("l={}", "x".repeat(200)), format!("s={}", "x".repeat(100)));
+        let others = [&*short, &long, &long.replace('l', "m"), &short.replace('s', "t")];
+        assert_eq!(noted(&[&others.join(",")]), format!(",{short},{long},{}", others[3]));
+    }
+}
