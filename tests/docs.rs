@@ -4,8 +4,9 @@ mod configuration;
 
 use patchgate::cli::Cli;
 use patchgate::config::{Source, check, load_policy, source};
-use patchgate::proxy::problem::kind;
+use patchgate::proxy::problem::{error_type, kind};
 use patchgate::proxy::rejection::Rejection;
+use patchgate::proxy::trail::Sent;
 use patchgate::proxy::upstream::Fault;
 use patchgate::violation::{Code, Violation, Violations};
 
@@ -254,6 +255,33 @@ fn every_rejection_has_its_row_with_its_statuses() {
         .into_iter()
         .map(|(slug, cells)| (slug, cells[1].split(", ").map(str::to_owned).collect()))
         .collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn every_rejection_has_its_error_types_of_rfc_9209() {
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for rejection in every_rejection() {
+        for sent in [Sent::Nothing, Sent::Begun, Sent::Answered(http::StatusCode::OK)] {
+            let types = known.entry(kind(&rejection).slug.into()).or_default();
+            types.insert(error_type(&rejection, sent).to_owned());
+        }
+    }
+    // One row may be about several slugs.
+    let text = text("docs/problems.md");
+    let section = text.split("\n## Proxy-Status\n").nth(1).expect("a section");
+    let section = section.split("\n## ").next().expect("its text");
+    let names = |cell: &str| -> Vec<String> {
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let mut documented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').collect();
+        for slug in names(cells[0]) {
+            let types = names(cells[1]).into_iter().collect();
+            assert!(documented.insert(slug.clone(), types).is_none(), "`{slug}` has two rows");
+        }
+    }
     assert_eq!(documented, known);
 }
 

@@ -11,6 +11,7 @@ mod limits;
 mod log;
 mod origin;
 mod path;
+mod problem;
 mod straight;
 mod tls;
 mod two;

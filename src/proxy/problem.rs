@@ -3,7 +3,12 @@
 //! One table gives every rejection its status, slug and title. No value of the request
 //! is repeated; names and pointers are.
 
+mod accept;
 mod envelope;
+mod status;
+
+pub use accept::Wanted;
+pub use status::error_type;
 
 use super::body::Content;
 use super::headers::ACCEPT_PATCH;
@@ -15,11 +20,17 @@ use crate::limits::whole_seconds;
 use crate::policy::{ErrorForm, Route};
 use crate::violation::{Class, Violation, Violations};
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
 use std::borrow::Cow;
+
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a proxy answered by itself (RFC 9209).
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// How the caller is told of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,10 +262,21 @@ impl<'p> From<&'p Violation> for Entry<'p> {
     }
 }
 
-/// The answer, in `form`, to a request that ended in `rejection`; the trail learns of it too.
+/// What an answer of the gateway's own depends on, beside the reason for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner<'m> {
+    /// The form that the policy asks for.
+    pub form: ErrorForm,
+    /// The forms that the caller wants.
+    pub wanted: Wanted,
+    /// What the gateway calls itself.
+    pub own: &'m str,
+}
+
+/// The answer to a request that ended in `rejection`; the trail learns of it too.
 pub fn answer(
     rejection: &Rejection,
-    form: ErrorForm,
+    manner: Manner<'_>,
     id: &RequestId,
     trail: &Trail,
 ) -> Response<Content> {
@@ -266,19 +288,22 @@ pub fn answer(
         trail.decision.set(Some(Decision::Reject));
         None
     };
-    let (media_type, body) = match form {
-        ErrorForm::PartnerCenter => {
-            ("application/json", envelope::write(kind, &detail(rejection), violations))
-        }
-        ErrorForm::Problem => {
-            ("application/problem+json", write(kind, rejection, violations, id, trail))
-        }
+    let problem = || write(kind, rejection, violations, id, trail);
+    let Wanted { json: wants_json, problem: wants_problem } = manner.wanted;
+    let (media_type, body) = match manner.form {
+        ErrorForm::PartnerCenter if wants_problem > wants_json => (PROBLEM_JSON, problem()),
+        ErrorForm::PartnerCenter => (JSON, envelope::write(kind, &detail(rejection), violations)),
+        ErrorForm::Problem if wants_json > wants_problem => (JSON, problem()),
+        ErrorForm::Problem => (PROBLEM_JSON, problem()),
     };
     let mut response = Response::new(Content::from(body));
     *response.status_mut() = kind.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(value) = status::field(rejection, manner.own, trail) {
+        headers.insert(PROXY_STATUS, value);
+    }
     fields(rejection, headers);
     response
 }

@@ -42,7 +42,7 @@ pub fn stack(
         .layer(FindOrigin::layer(settings.origin.clone(), own))
         .layer(LogAccess::layer(log, settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
-        .layer(Rescue::layer(shared.live.clone()))
+        .layer(Rescue::layer(shared.live.clone(), own.unwrap_or("patchgate")))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
         .layer(InFlight::layer(shared.capacity.clone()))
         .layer(Deadline::layer(settings.deadline))

@@ -5,14 +5,14 @@ use patchgate::config::{Source, load_policy};
 use patchgate::policy::{
     Caller, ErrorForm, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
-use patchgate::proxy::problem;
+use patchgate::proxy::problem::{self, Manner, Wanted};
 use patchgate::proxy::rejection::Rejection;
 use patchgate::proxy::request::RequestId;
 use patchgate::proxy::trail::Trail;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use http::Method;
+use http::{HeaderMap, Method};
 
 use std::fs;
 use std::hint::black_box;
@@ -91,7 +91,9 @@ fn refusals(criterion: &mut Criterion) {
         bencher.iter(|| {
             let Verdict::Refuse(found) = judge(&policy, route, &body) else { panic!("a permit") };
             let (id, trail) = (RequestId::make(), Trail::begin(Method::PATCH));
-            problem::answer(&Rejection::Refused(found), ErrorForm::Problem, &id, &trail)
+            let wanted = Wanted::read(&HeaderMap::new());
+            let manner = Manner { form: ErrorForm::Problem, wanted, own: "patchgate" };
+            problem::answer(&Rejection::Refused(found), manner, &id, &trail)
         });
     });
     for (name, body) in [

@@ -3,7 +3,7 @@
 use crate::live::Live;
 use crate::proxy::body::Content;
 use crate::proxy::headers;
-use crate::proxy::problem;
+use crate::proxy::problem::{self, Manner, Wanted};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
@@ -18,6 +18,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// Answers every request: a rejection by its problem, a panic by 500. What the panic said is not
@@ -26,12 +27,15 @@ use std::task::{Context, Poll, ready};
 pub struct Rescue<S> {
     inner: S,
     live: Live,
+    own: Arc<str>,
 }
 
 impl<S> Rescue<S> {
-    /// A request that ends before its snapshot is pinned is answered in the form that `live` has.
-    pub fn layer(live: Live) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, live: live.clone() })
+    /// A request that ends before its snapshot is pinned is answered in the form that `live` has;
+    /// `own` is what we are called.
+    pub fn layer(live: Live, own: &str) -> impl Layer<S, Service = Self> + Clone {
+        let own: Arc<str> = own.into();
+        layer_fn(move |inner| Self { inner, live: live.clone(), own: Arc::clone(&own) })
     }
 }
 
@@ -50,9 +54,11 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let id = arrived.id.clone();
         let trail = Rc::clone(&arrived.trail);
+        let wanted = Wanted::read(arrived.request.headers());
         // Gates that need not wait do their work in `call`, and may panic there.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
-        Rescuing { inner, id, trail, live: self.live.clone() }
+        let (live, own) = (self.live.clone(), Arc::clone(&self.own));
+        Rescuing { inner, id, trail, wanted, live, own }
     }
 }
 
@@ -64,7 +70,9 @@ pin_project! {
         inner: Option<F>,
         id: RequestId,
         trail: Rc<Trail>,
+        wanted: Wanted,
         live: Live,
+        own: Arc<str>,
     }
 }
 
@@ -86,7 +94,9 @@ where
         };
         let mut response = result.unwrap_or_else(|rejection| {
             let snapshot = this.trail.snapshot.get_or_init(|| this.live.load());
-            problem::answer(&rejection, snapshot.policy.errors, this.id, this.trail)
+            let form = snapshot.policy.errors;
+            let manner = Manner { form, wanted: *this.wanted, own: this.own };
+            problem::answer(&rejection, manner, this.id, this.trail)
         });
         // Here, where every answer of a request that was counted passes.
         headers::add_rate_limit(response.headers_mut(), this.trail);
@@ -132,8 +142,8 @@ mod tests {
         let id = arrived();
         let urn = id.id.urn();
         let answers = [
-            Rescue { inner: late, live: live() }.oneshot(id).await,
-            Rescue { inner: early, live: live() }.oneshot(arrived()).await,
+            Rescue { inner: late, live: live(), own: "us".into() }.oneshot(id).await,
+            Rescue { inner: early, live: live(), own: "us".into() }.oneshot(arrived()).await,
         ];
         for (index, answer) in answers.into_iter().enumerate() {
             let answer = answer.unwrap();

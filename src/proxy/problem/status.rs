@@ -1,0 +1,68 @@
+//! `Proxy-Status` (RFC 9209): tells an answer of the gateway's own from one of the API's, and why it
+//! was given, in words that every proxy uses.
+
+use super::kind;
+use crate::limits::structured_string;
+use crate::proxy::rejection::Rejection;
+use crate::proxy::trail::{Sent, Trail};
+use crate::proxy::upstream::Fault;
+
+use http::HeaderValue;
+
+use std::fmt::Write;
+
+/// The error type of a rejection, by how far the request had come on its way upstream.
+pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
+    match rejection {
+        Rejection::BodyTooLarge { .. }
+        | Rejection::BodyTooSlow
+        | Rejection::BodyUnreadable
+        | Rejection::CodingUnsupported
+        | Rejection::HeadMalformed(_)
+        | Rejection::HeadTooLarge
+        | Rejection::HeadTooSlow
+        | Rejection::MediaTypeUnsupported(_)
+        | Rejection::MethodUnsupported
+        | Rejection::TargetTooLong => "http_request_error",
+        Rejection::MethodNotAllowed { .. }
+        | Rejection::Overloaded
+        | Rejection::RateLimited { .. }
+        | Rejection::Refused(_)
+        | Rejection::Unidentified
+        | Rejection::Unrouted => "http_request_denied",
+        Rejection::CurrentUnavailable(fault) => of_fault(*fault, Sent::Begun),
+        Rejection::DeadlineExceeded => "http_response_timeout",
+        Rejection::Failed => "proxy_internal_error",
+        Rejection::LoopDetected => "proxy_loop_detected",
+        Rejection::UpstreamFailed(fault) => of_fault(*fault, sent),
+    }
+}
+
+fn of_fault(fault: Fault, sent: Sent) -> &'static str {
+    match (fault, sent) {
+        (Fault::Broken, _) => "connection_terminated",
+        (Fault::Saturated, _) => "connection_limit_reached",
+        (Fault::TooSlow, Sent::Nothing) => "connection_timeout",
+        (Fault::TooSlow, Sent::Answered(_) | Sent::Begun) => "http_response_timeout",
+        (Fault::Unreachable | Fault::Unusable(_), _) => "destination_unavailable",
+        (Fault::Untrusted, _) => "tls_protocol_error",
+    }
+}
+
+/// The field with which `own`, which is our name, tells of a rejection.
+pub(super) fn field(rejection: &Rejection, own: &str, trail: &Trail) -> Option<HeaderValue> {
+    let error = error_type(rejection, trail.sent.get());
+    let mut text = match own.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => own.to_owned(),
+        false => structured_string(own),
+    };
+    // Writing to a `String` cannot fail.
+    let _ = write!(text, ";error={error};details=\"{}\"", kind(rejection).slug);
+    // Only then is it the status of what the rejection is about.
+    if let (Rejection::CurrentUnavailable(Fault::Unusable(_)), Some(status)) =
+        (rejection, trail.upstream_status.get())
+    {
+        let _ = write!(text, ";received-status={}", status.as_u16());
+    }
+    HeaderValue::try_from(text).ok()
+}
