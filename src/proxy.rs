@@ -6,6 +6,7 @@
 pub mod body;
 pub mod budget;
 pub mod forwarded;
+pub mod gzip;
 pub mod headers;
 mod identity;
 pub mod middleware;

@@ -199,7 +199,8 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::BodyTooLarge { max: 1 },
         Rejection::BodyTooSlow,
         Rejection::BodyUnreadable,
-        Rejection::CodingUnsupported,
+        Rejection::CodingMalformed,
+        Rejection::CodingUnsupported { accepted: "identity" },
         Rejection::DeadlineExceeded,
         Rejection::Failed,
         Rejection::HeadMalformed("it is malformed"),
@@ -220,7 +221,8 @@ fn every_rejection() -> Vec<Rejection> {
             Rejection::BodyTooLarge { .. }
             | Rejection::BodyTooSlow
             | Rejection::BodyUnreadable
-            | Rejection::CodingUnsupported
+            | Rejection::CodingMalformed
+            | Rejection::CodingUnsupported { .. }
             | Rejection::CurrentUnavailable(_)
             | Rejection::DeadlineExceeded
             | Rejection::Failed

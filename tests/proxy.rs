@@ -1,6 +1,7 @@
 //! Claims about the proxy, by gate.
 
 mod body;
+mod coding;
 mod current;
 mod faults;
 mod framing;

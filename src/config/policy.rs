@@ -166,6 +166,9 @@ pub struct Route {
     /// The media types that the body may have.
     #[serde(default)]
     pub media_types: Vec<String>,
+    /// Whether the body may be in the content coding gzip; it is judged and sent on without it.
+    #[serde(default)]
+    pub gzip: Choice,
     /// Whether a query is passed on.
     #[serde(default)]
     pub query: Choice,

@@ -23,6 +23,8 @@ pub struct Route {
     pub body: BodyForm,
     /// The media types that a body may have, lower-case, without parameters.
     pub media_types: Vec<String>,
+    /// Whether a body may be in the content coding gzip.
+    pub gzip: bool,
     /// The most bytes a body may have.
     pub max_body: usize,
     /// What the reader allows at most.

@@ -6,6 +6,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -106,6 +107,30 @@ impl Budget {
         }
         let bytes = if rest.is_empty() { first } else { rest.freeze() };
         Ok(if bytes.is_empty() { bytes } else { Bytes::from_owner(Held { bytes, _share: share }) })
+    }
+
+    /// Reads what `reader` gives at once, if it is at most `max` bytes. Room for it is taken as it
+    /// comes, and given back when the last handle on the bytes is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it is cut short.
+    pub fn gather(&self, mut reader: impl Read, max: usize) -> Result<Bytes, Cut> {
+        let mut share = Share { room: Arc::clone(&self.0), bytes: 0 };
+        let (mut whole, mut piece) = (Vec::new(), [0; 4 << 10]);
+        loop {
+            let count = reader.read(&mut piece).map_err(|_| Cut::Broken)?;
+            if count == 0 {
+                break;
+            }
+            if count > max - whole.len() {
+                return Err(Cut::TooLarge);
+            }
+            share.grow_to(whole.len() + count)?;
+            whole.extend_from_slice(piece.get(..count).unwrap_or_default());
+            share.grow_to(whole.capacity())?;
+        }
+        Ok(Bytes::from_owner(Held { bytes: whole.into(), _share: share }))
     }
 }
 

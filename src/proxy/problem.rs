@@ -49,7 +49,8 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::BodyTooLarge { .. } => (413, "body-too-large", "The body is too large"),
         Rejection::BodyTooSlow => (408, "body-too-slow", "The body did not come in time"),
         Rejection::BodyUnreadable => (400, "body-unreadable", "The body could not be read"),
-        Rejection::CodingUnsupported => {
+        Rejection::CodingMalformed => (400, "coding-malformed", "The body could not be decoded"),
+        Rejection::CodingUnsupported { .. } => {
             (415, "coding-unsupported", "The content coding is not accepted")
         }
         Rejection::CurrentUnavailable(fault) => (
@@ -127,7 +128,12 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::BodyTooLarge { max } => format!("the most is {max} bytes").into(),
         Rejection::BodyTooSlow => "send the body faster, or a smaller one".into(),
         Rejection::BodyUnreadable => "the body broke off, or its chunks are malformed".into(),
-        Rejection::CodingUnsupported => "send the body without `Content-Encoding`".into(),
+        Rejection::CodingMalformed => {
+            "send one member of gzip, whole and with nothing behind it".into()
+        }
+        Rejection::CodingUnsupported { .. } => {
+            "`Accept-Encoding` lists the ones that are; `identity` is none".into()
+        }
         Rejection::CurrentUnavailable(fault) | Rejection::UpstreamFailed(fault) => {
             fault_detail(*fault).into()
         }
@@ -164,8 +170,8 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         Rejection::BodyTooLarge { .. } | Rejection::BodyTooSlow | Rejection::BodyUnreadable => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Rejection::CodingUnsupported => {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        Rejection::CodingUnsupported { accepted } => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         }
         Rejection::MediaTypeUnsupported(route) => add_accept_patch(route, headers),
         Rejection::MethodNotAllowed { allow } => {
@@ -184,7 +190,8 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         Rejection::Unidentified => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        Rejection::CurrentUnavailable(_)
+        Rejection::CodingMalformed
+        | Rejection::CurrentUnavailable(_)
         | Rejection::DeadlineExceeded
         | Rejection::Failed
         | Rejection::HeadMalformed(_)

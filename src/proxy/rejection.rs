@@ -22,8 +22,13 @@ pub enum Rejection {
     BodyTooSlow,
     /// The body broke off, or its framing is broken.
     BodyUnreadable,
-    /// The body is in a content coding.
-    CodingUnsupported,
+    /// The body is not in the content coding that it is said to be in.
+    CodingMalformed,
+    /// The body is in a content coding that the route does not take.
+    CodingUnsupported {
+        /// The ones that it takes, as a field value.
+        accepted: &'static str,
+    },
     /// The judge needs the current state, and it could not be had.
     CurrentUnavailable(Fault),
     /// The request took too long.

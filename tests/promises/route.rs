@@ -100,6 +100,7 @@ fn with(rules: Vec<Rule>, resource: Resource) -> Route {
         params: Vec::new(),
         body: BodyForm::JsonPatch,
         media_types: vec!["application/json".into()],
+        gzip: false,
         max_body: 1 << 20,
         bounds: Bounds::default(),
         unknown_members: UnknownMembers::Refuse,

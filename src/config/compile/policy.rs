@@ -266,6 +266,7 @@ impl Reading {
             params: wanted.params.iter().filter_map(param).collect(),
             body,
             media_types: wanted.media_types.iter().map(|name| name.to_lowercase()).collect(),
+            gzip: wanted.gzip == Choice::Permit,
             max_body: bounds.body.bytes(),
             bounds: Bounds {
                 depth: bounds.depth,

@@ -5,6 +5,7 @@ use super::{Local, Step};
 
 use crate::policy::route::BodyForm;
 use crate::proxy::budget::{Budget, Cut, Pace};
+use crate::proxy::gzip;
 use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
@@ -48,12 +49,12 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, Admitted(routed): Admitted<B>) -> Self::Future {
-        let max = match check_head(&routed) {
-            Ok(max) => max,
+    fn call(&mut self, Admitted(mut routed): Admitted<B>) -> Self::Future {
+        let (max, coding) = match check_head(&mut routed) {
+            Ok(found) => found,
             Err(rejection) => return Step::end(Err(rejection)),
         };
-        if routed.body.is_end_stream() {
+        if coding == Coding::None && routed.body.is_end_stream() {
             let (routed, _) = routed.replace_body(Bytes::new());
             return Step::inward(Box::pin(self.inner.call(routed)));
         }
@@ -68,13 +69,24 @@ where
                 Cut::TooSlow => Rejection::BodyTooSlow,
             })?;
             routed.trail.bytes_in.set(routed.body.len() as u64);
+            if coding == Coding::Gzip {
+                routed.body = gzip::decode(&routed.body, max, &budget)?;
+            }
             inner.call(routed).await
         }))
     }
 }
 
-/// The most bytes that may be read of a body with this head.
-fn check_head<B: Body>(routed: &Routed<B>) -> Result<usize, Rejection> {
+/// What a body is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    None,
+}
+
+/// The most bytes that may be read of a body with this head, and what it is in; the head says no
+/// longer that it is in anything.
+fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Rejection> {
     let route = &routed.route;
     let max = match route.body {
         BodyForm::Document | BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement => {
@@ -86,13 +98,19 @@ fn check_head<B: Body>(routed: &Routed<B>) -> Result<usize, Rejection> {
         }
         BodyForm::Nothing => route.max_body.max(UNWANTED_MAX),
     };
-    if !is_identity(&routed.headers) {
-        return Err(Rejection::CodingUnsupported);
-    }
+    let accepted = if route.gzip { "gzip, identity" } else { "identity" };
+    let coding = match coding(&routed.headers) {
+        Some(Coding::Gzip) if !route.gzip => None,
+        coding => coding,
+    };
+    let coding = coding.ok_or(Rejection::CodingUnsupported { accepted })?;
     if routed.body.size_hint().lower() > max as u64 {
         return Err(Rejection::BodyTooLarge { max });
     }
-    Ok(max)
+    if coding == Coding::Gzip {
+        gzip::uncode(&mut routed.headers)?;
+    }
+    Ok((max, coding))
 }
 
 /// Whether `given` is one of `accepted`, with no parameter but a charset that says UTF-8.
@@ -110,12 +128,16 @@ fn is_utf8_charset(parameter: &str) -> bool {
         && ["utf-8", "utf8"].iter().any(|known| known.eq_ignore_ascii_case(bare))
 }
 
-/// Whether the body is in no content coding.
-fn is_identity(headers: &HeaderMap) -> bool {
-    match sole(headers, &header::CONTENT_ENCODING) {
-        Ok(None) => true,
-        Ok(Some(coding)) => coding.as_bytes().eq_ignore_ascii_case(b"identity"),
-        Err(_twice) => false,
+/// The coding that the body is in, if it is one that is known.
+fn coding(headers: &HeaderMap) -> Option<Coding> {
+    let Some(name) = sole(headers, &header::CONTENT_ENCODING).ok()? else {
+        return Some(Coding::None);
+    };
+    let is = |known: &str| name.as_bytes().eq_ignore_ascii_case(known.as_bytes());
+    match () {
+        () if is("identity") => Some(Coding::None),
+        () if is("gzip") || is("x-gzip") => Some(Coding::Gzip),
+        () => None,
     }
 }
 

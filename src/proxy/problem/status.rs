@@ -17,7 +17,8 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         Rejection::BodyTooLarge { .. }
         | Rejection::BodyTooSlow
         | Rejection::BodyUnreadable
-        | Rejection::CodingUnsupported
+        | Rejection::CodingMalformed
+        | Rejection::CodingUnsupported { .. }
         | Rejection::HeadMalformed(_)
         | Rejection::HeadTooLarge
         | Rejection::HeadTooSlow
