@@ -4,6 +4,7 @@ mod body;
 mod coding;
 mod current;
 mod faults;
+mod fields;
 mod framing;
 mod hop;
 mod identity;

@@ -9,7 +9,7 @@ use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::route::{BodyForm, Param};
-use patchgate::policy::rule::{Operations, Transition};
+use patchgate::policy::rule::{Operations, Precondition, Transition};
 use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
 use patchgate::proxy::budget::Pace;
 use patchgate::proxy::forwarded::{self, Dialect};
@@ -199,7 +199,9 @@ fn snapshot(setup: &Setup) -> Snapshot {
     let ops = vec![OpName::Add, OpName::Replace, OpName::Test];
     let operations = Rule::Operations(Operations { allowed: ops, empty: false });
     let mut patch = route(setup, "referral-patch", "PATCH", BodyForm::JsonPatch);
-    patch.rules = vec![operations, judged_from_current()];
+    // As in every policy that is read from a file.
+    let precondition = Rule::Precondition(Precondition { required: false });
+    patch.rules = vec![precondition, operations, judged_from_current()];
     let mut get = route(setup, "referral-get", "GET", BodyForm::Nothing);
     get.query = true;
     let post = route(setup, "referral-post", "POST", BodyForm::Document);
