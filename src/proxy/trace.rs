@@ -21,10 +21,9 @@ const STATE_MAX: usize = 512;
 const MEMBERS_MAX: usize = 32;
 const LONG: usize = 128;
 
-/// That the caller may have recorded the trace, and that its id is random.
-const FLAGS: u8 = 0b11;
-/// What we begin is recorded by nobody so far, and has a random id.
-const FLAGS_BEGUN: u8 = 0b10;
+/// The flag that the caller may have recorded the trace, and the one that its id is random.
+const SAMPLED: u8 = 1;
+const RANDOM: u8 = 2;
 
 /// A trace, with a span of ours in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,16 +35,17 @@ pub struct Trace {
 impl Trace {
     /// Takes the trace out of `headers`; it is continued if it is well-formed, else another begins.
     pub fn take(headers: &mut HeaderMap) -> Self {
-        let span = random();
+        let span = hex(random());
         let parent = sole(headers, &TRACEPARENT).ok().flatten();
+        // What begins here is recorded by nobody so far, and has a random id.
         let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
             Some((id, flags)) => Self {
-                parent: parent_of(id, span, flags & FLAGS),
-                state: HeaderValue::try_from(state_of(headers, span)).ok(),
+                parent: parent_of(&[id.as_bytes()], &span, flags),
+                state: HeaderValue::try_from(state_of(headers, &span)).ok(),
             },
             None => {
-                let id = u128::from(random()) << 64 | u128::from(random());
-                Self { parent: parent_of(&format!("{id:032x}"), span, FLAGS_BEGUN), state: None }
+                let parent = parent_of(&[&hex(random()), &hex(random())], &span, RANDOM);
+                Self { parent, state: None }
             }
         };
         headers.remove(TRACEPARENT);
@@ -67,16 +67,37 @@ impl Trace {
     }
 }
 
-fn parent_of(id: &str, span: u64, flags: u8) -> HeaderValue {
+fn parent_of(id: &[&[u8]], span: &[u8], flags: u8) -> HeaderValue {
+    let flags = match (flags & SAMPLED != 0, flags & RANDOM != 0) {
+        (false, false) => b"-00",
+        (true, false) => b"-01",
+        (false, true) => b"-02",
+        (true, true) => b"-03",
+    };
+    let text = [b"00-", &*id.concat(), b"-", span, flags].concat();
     // Such a text is always a field value.
-    HeaderValue::try_from(format!("00-{id}-{span:016x}-{flags:02x}"))
-        .unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Sixty-four bits that nobody foresees, and never none: the hash of nothing under keys that are
 /// drawn at random and never used twice.
 fn random() -> u64 {
     RandomState::new().hash_one(()).max(1)
+}
+
+/// Sixteen hexadecimal digits. (`format!` takes five times as long, and this is done for every
+/// request.)
+fn hex(mut bits: u64) -> [u8; 16] {
+    let mut text = [0; 16];
+    for digit in text.iter_mut().rev() {
+        let [low, ..] = bits.to_le_bytes();
+        *digit = match low & 0xf {
+            small @ 0..10 => b'0' + small,
+            large => b'a' + large - 10,
+        };
+        bits >>= 4;
+    }
+    text
 }
 
 /// The id and the flags of a trace.
@@ -102,8 +123,8 @@ fn is_hex(text: &str, length: usize) -> bool {
 }
 
 /// What is noted of a trace: our span, and behind it what others have noted.
-fn state_of(headers: &HeaderMap, span: u64) -> String {
-    let mut state = format!("{KEY}={span:016x}");
+fn state_of(headers: &HeaderMap, span: &[u8]) -> String {
+    let mut state = format!("{KEY}={}", span.escape_ascii());
     let mut others = members(headers).unwrap_or_default();
     others.truncate(MEMBERS_MAX - 1);
     let length =

@@ -136,7 +136,7 @@ fn row_138_there_is_one_authorization_and_its_identity_is_the_same_in_any_spelli
         let sent = &upstream.requests()[before];
         assert_eq!(sent.header("authorization"), Some(&*format!("{scheme}{acme}")));
     }
-    for odd in [format!("Bearer\t{acme}"), format!("Bearer {acme}, Bearer {other}"), acme.clone()] {
+    for odd in [format!("Bearer\t{acme}"), format!("Bearer {acme}, Bearer {other}"), acme] {
         let reply = gateway.ask(patch_with(&format!("Authorization: {odd}\r\n"), NOTES));
         assert_eq!(reply.status, 401, "{odd}");
     }

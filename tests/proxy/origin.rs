@@ -3,7 +3,16 @@
 
 use crate::harness::*;
 
-use patchgate::proxy::forwarded::{Dialect, Network};
+use patchgate::proxy::forwarded::{self, Dialect, Hops, Network};
+use patchgate::tls::Credentials;
+
+use http::HeaderMap;
+use http::header::HeaderValue;
+use proptest::prelude::*;
+use rustls::{ClientConnection, StreamOwned};
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpStream};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -219,4 +228,74 @@ fn without_a_name_there_is_no_via_and_no_loop() {
     let reply = gateway.ask(patch_with("Via: 1.1 patchgate\r\n", NOTES));
     assert_eq!((reply.status, reply.header("via")), (200, None));
     assert_eq!(upstream.only_request().all("via"), ["1.1 patchgate"]);
+}
+
+#[test]
+fn over_tls_the_upstream_is_told_of_https() {
+    let (upstream, authority) = (Upstream::start([]), Authority::new());
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.tls = Some(Credentials::new(authority.server("localhost")));
+        setup.settings.proxy.origin.forwarded.send = Some(Dialect::Forwarded);
+    });
+    let session = ClientConnection::new(authority.client(), "localhost".try_into().unwrap());
+    let tcp = TcpStream::connect(gateway.address).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = StreamOwned::new(session.unwrap(), tcp);
+    stream.write_all(patch(NOTES).as_bytes()).unwrap();
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    let told = "for=127.0.0.1;proto=https;host=gateway;by=_patchgate";
+    assert_eq!(upstream.only_request().header("forwarded"), Some(told));
+}
+
+/// Text in which what a chain is made of is frequent.
+fn said() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[ -~]",
+        1 => Just("\"".to_owned()),
+        1 => Just(", ".to_owned()),
+        1 => Just("for=6.6.6.6".to_owned()),
+        1 => Just("6.6.6.6".to_owned()),
+        1 => Just("for=\"[::6]\"".to_owned()),
+        1 => Just("for=10.0.0.6".to_owned()),
+        1 => Just("10.0.0.6".to_owned()),
+        1 => Just(";by=_x".to_owned()),
+        1 => Just("\\".to_owned()),
+    ];
+    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    /// A trusted hop puts what it saw behind what the caller said. Whatever that was, the client is
+    /// who the hop saw, or the hop itself; and what is told of it is well-formed.
+    #[test]
+    fn nothing_that_a_caller_says_makes_it_another(said in said(), is_apart in any::<bool>()) {
+        let peer: IpAddr = [10, 0, 0, 9].into();
+        for (read, name, seen) in [
+            (Dialect::Forwarded, "forwarded", "for=1.1.1.1;proto=https"),
+            (Dialect::Forwarded, "forwarded", "for=\"[2001:db8::1]\""),
+            (Dialect::XForwarded, "x-forwarded-for", "1.1.1.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            let lines = match is_apart {
+                true => vec![said.clone(), seen.to_owned()],
+                false => vec![format!("{said}, {seen}")],
+            };
+            for line in lines {
+                headers.append(name, HeaderValue::from_str(&line).unwrap());
+            }
+            let trusted = vec![Network { address: [10, 0, 0, 0].into(), prefix: 8 }];
+            let settings = forwarded::Settings { trusted, read, send: Some(read) };
+            let hops = Hops::of(&headers, peer, "http", &settings);
+            let client = hops.client().unwrap().to_string();
+            let is_seen = seen.contains(&client);
+            prop_assert!(is_seen || client == peer.to_string(), "{headers:?}: {client}");
+            prop_assert!(is_seen || !is_apart, "{headers:?}");
+            // Another gateway behind this one finds the same.
+            let told = hops.tell(read, Some("us")).into_iter().collect::<HeaderMap>();
+            let again = Hops::of(&told, [10, 0, 0, 8].into(), "http", &settings);
+            prop_assert_eq!(again.client().unwrap().to_string(), client, "{:?}", told);
+        }
+    }
 }
