@@ -8,7 +8,7 @@ mod envelope;
 mod status;
 
 pub use accept::Wanted;
-pub use status::error_type;
+pub use status::{add_internal, error_type};
 
 use super::body::Content;
 use super::headers::ACCEPT_PATCH;

@@ -36,18 +36,19 @@ pub fn stack(
     let id = settings.request_id.clone();
     let own = settings.upstream.pseudonym.as_deref();
     let via = own.and_then(Via::new);
+    let name = own.unwrap_or("patchgate");
     ServiceBuilder::new()
         // Every request, however it ends.                          -> Arrived
         .layer(SetRequestId::layer(id.clone(), settings.id_form))
         .layer(FindOrigin::layer(settings.origin.clone(), own))
         .layer(LogAccess::layer(log, settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
-        .layer(Rescue::layer(shared.live.clone(), own.unwrap_or("patchgate")))
+        .layer(Rescue::layer(shared.live.clone(), name))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
         .layer(InFlight::layer(shared.capacity.clone()))
         .layer(Deadline::layer(settings.deadline))
         // Who asks, and for what: one snapshot for all that follows. -> Routed<Incoming>
-        .layer(Resolve::layer(shared.live.clone(), id, via))
+        .layer(Resolve::layer(shared.live.clone(), id, via, name))
         // Nothing is read from a caller who is over the quota.       -> Admitted<Incoming>
         .layer(RateLimit::layer())
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>

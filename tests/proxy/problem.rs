@@ -33,6 +33,7 @@ fn an_answer_of_our_own_says_so_and_why() {
         (patch(NOTES), 404, Some("far;error=dns_error".to_owned())),
         (patch(NOTES), 200, None),
         (patch(REMOVE), 422, own(r#"http_request_denied;details="refused""#)),
+        (patch("").replace("PATCH", "OPTIONS"), 204, own("proxy_internal_response")),
         (patch(NOTES).replace(PATH, "/x"), 404, own(r#"http_request_denied;details="unrouted""#)),
         (
             patch_with("Via: 1.1 patchgate\r\n", NOTES),

@@ -8,6 +8,7 @@ use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
 use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, is_host, nominated, sole};
 use crate::proxy::identity;
+use crate::proxy::problem::add_internal;
 use crate::proxy::rejection::{Rejection, Unsound};
 use crate::proxy::request::{Arrived, Routed};
 
@@ -28,21 +29,25 @@ pub struct Resolve<S> {
     live: Live,
     request_id: HeaderName,
     via: Option<Via>,
+    own: Arc<str>,
 }
 
 impl<S> Resolve<S> {
-    /// By the snapshot in force in `live`; `request_id` names a field that is relied on, and `via`
-    /// is what we are called.
+    /// By the snapshot in force in `live`; `request_id` names a field that is relied on, `via` is
+    /// what we are called in `Via`, and `own` where we answer.
     pub fn layer(
         live: Live,
         request_id: HeaderName,
         via: Option<Via>,
+        own: &str,
     ) -> impl Layer<S, Service = Self> + Clone {
+        let own: Arc<str> = own.into();
         layer_fn(move |inner| Self {
             inner,
             live: live.clone(),
             request_id: request_id.clone(),
             via: via.clone(),
+            own: Arc::clone(&own),
         })
     }
 
@@ -57,7 +62,9 @@ impl<S> Resolve<S> {
             Resolution::MethodNotAllowed(mut allowed) => {
                 if parts.method == Method::OPTIONS {
                     allowed.push("OPTIONS");
-                    return Ok(Resolved::Options(options(&allowed, snapshot.policy.routes.iter())));
+                    let mut response = options(&allowed, snapshot.policy.routes.iter());
+                    add_internal(response.headers_mut(), &self.own);
+                    return Ok(Resolved::Options(response));
                 }
                 return Err(Rejection::MethodNotAllowed { allow: allowed.join(", ") });
             }

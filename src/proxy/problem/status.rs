@@ -1,13 +1,13 @@
 //! `Proxy-Status` (RFC 9209): tells an answer of the gateway's own from one of the API's, and why it
 //! was given, in words that every proxy uses.
 
-use super::kind;
+use super::{PROXY_STATUS, kind};
 use crate::limits::structured_string;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::trail::{Sent, Trail};
 use crate::proxy::upstream::Fault;
 
-use http::HeaderValue;
+use http::header::{HeaderMap, HeaderValue};
 
 use std::fmt::Write;
 
@@ -50,15 +50,27 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
     }
 }
 
+/// Tells that `own`, which is our name, has answered by itself, and that nothing was wrong.
+pub fn add_internal(headers: &mut HeaderMap, own: &str) {
+    if let Ok(value) = HeaderValue::try_from(of(own, "proxy_internal_response")) {
+        headers.insert(PROXY_STATUS, value);
+    }
+}
+
+/// The name is a token where it can be one.
+fn of(own: &str, error: &str) -> String {
+    match own.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => format!("{own};error={error}"),
+        false => format!("{};error={error}", structured_string(own)),
+    }
+}
+
 /// The field with which `own`, which is our name, tells of a rejection.
 pub(super) fn field(rejection: &Rejection, own: &str, trail: &Trail) -> Option<HeaderValue> {
     let error = error_type(rejection, trail.sent.get());
-    let mut text = match own.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        true => own.to_owned(),
-        false => structured_string(own),
-    };
+    let mut text = of(own, error);
     // Writing to a `String` cannot fail.
-    let _ = write!(text, ";error={error};details=\"{}\"", kind(rejection).slug);
+    let _ = write!(text, ";details=\"{}\"", kind(rejection).slug);
     // Only then is it the status of what the rejection is about.
     if let (Rejection::CurrentUnavailable(Fault::Unusable(_)), Some(status)) =
         (rejection, trail.upstream_status.get())
