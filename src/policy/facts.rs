@@ -128,7 +128,8 @@ pub struct Current<'c> {
 
 impl<'c> Current<'c> {
     /// Reads a representation; its tag is the one in `header`, else the string at the place that
-    /// the route's resource names.
+    /// the route's resource names. It has one only if that is strong, and ASCII, so that it can be
+    /// sent as it is.
     ///
     /// # Errors
     ///
@@ -140,7 +141,8 @@ impl<'c> Current<'c> {
         let held = route.resource.as_ref().and_then(|resource| resource.tag.as_ref());
         let held = held.and_then(|pointer| patch::apply::find(&document, pointer));
         let text = header.or_else(|| held.and_then(Value::as_str));
-        let tag = text.and_then(EntityTag::parse).filter(|tag| !tag.is_weak());
+        let tag = text.filter(|text| text.is_ascii()).and_then(EntityTag::parse);
+        let tag = tag.filter(|tag| !tag.is_weak());
         Ok(Self { tag, document })
     }
 

@@ -10,7 +10,8 @@ use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Precondition, Transition};
-use patchgate::policy::{ErrorForm, Policy, Route, Routes, Rule, StateSource};
+use patchgate::policy::schema::Schema;
+use patchgate::policy::{ErrorForm, Policy, Resource, Route, Routes, Rule, StateSource};
 use patchgate::proxy::budget::Pace;
 use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::request::IdForm;
@@ -41,7 +42,9 @@ pub struct Setup {
     pub errors: ErrorForm,
     pub gzip: bool,
     pub max_body: usize,
-    pub advisory: bool,
+    pub state: StateSource,
+    /// Where documents carry their tag, if they do.
+    pub tag: Option<&'static str>,
     pub observe: bool,
     pub params: Vec<(String, Param)>,
 }
@@ -75,7 +78,8 @@ impl Gateway {
             errors: ErrorForm::Problem,
             gzip: false,
             max_body: 4096,
-            advisory: false,
+            state: StateSource::Fetch { advisory: false },
+            tag: None,
             observe: false,
             params: Vec::new(),
         };
@@ -239,6 +243,13 @@ fn judged_from_current() -> Rule {
     Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() })
 }
 
+/// Documents of any kind that carry their tag at `tag`.
+fn resource(tag: &'static str) -> Arc<Resource> {
+    let schema = Arc::new(Schema::new(&serde_json::json!({})).unwrap());
+    let tag = Some(Pointer::parse(tag).unwrap());
+    Arc::new(Resource { name: "any".to_owned(), schema, graph: None, folds_case: false, tag })
+}
+
 fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
     let types: &[&str] = match body {
         BodyForm::Document | BodyForm::Replacement => &["application/json"],
@@ -259,8 +270,8 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         unknown_members: UnknownMembers::Refuse,
         query: false,
         trailing_slashes: 1,
-        state: StateSource::Fetch { advisory: setup.advisory },
-        resource: None,
+        state: setup.state,
+        resource: setup.tag.map(resource),
         rules: Vec::new(),
         warn: Vec::new(),
         observe: setup.observe,

@@ -2,6 +2,8 @@
 
 use crate::harness::*;
 
+use patchgate::policy::StateSource;
+
 use std::time::Duration;
 
 const BODY: &str = r#"{"id":"1","status":"New"}"#;
@@ -121,7 +123,8 @@ fn a_state_that_cannot_be_read_is_never_a_permit() {
 fn a_version_without_a_strong_tag_is_refused_unless_the_policy_lets_it_pass() {
     for (advisory, status) in [(false, 409), (true, 200)] {
         let upstream = Upstream::start([version("W/\"a\"")]);
-        let gateway = Gateway::with(&upstream, |setup| setup.advisory = advisory);
+        let gateway =
+            Gateway::with(&upstream, |setup| setup.state = StateSource::Fetch { advisory });
         assert_eq!(gateway.ask(patch(STATUS)).status, status);
         let decision = if advisory { "advisory" } else { "refuse" };
         assert_eq!(gateway.log()[0]["decision"], decision);
@@ -129,72 +132,54 @@ fn a_version_without_a_strong_tag_is_refused_unless_the_policy_lets_it_pass() {
 }
 
 #[test]
-fn a_version_that_was_seen_is_judged_again_without_a_read() {
-    let ok = || Act::Answer(answer("204 No Content", "", ""));
-    let failed = Act::Answer(answer("412 Precondition Failed", "", ""));
-    let script = [version("\"a\""), ok(), ok(), failed, version("\"b\""), ok()];
-    let upstream = Upstream::start(script);
-    let gateway = Gateway::before(&upstream);
-    let ask = |tag: &str| gateway.ask(patch_with(&format!("If-Match: {tag}\r\n"), STATUS)).status;
-    assert_eq!(ask("\"a\""), 204);
-    assert_eq!(ask("\"a\""), 204);
-    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH"]);
-    assert_eq!(ask("\"a\""), 412, "the upstream's own check has the last word");
-    assert_eq!(ask("\"b\""), 204, "what did not hold is forgotten");
-    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH", "PATCH", "GET", "PATCH"]);
-    let log = gateway.log();
-    let sources: Vec<_> = log.iter().map(|line| line["current"].as_str().unwrap()).collect();
-    assert_eq!(sources, ["fetched", "remembered", "remembered", "fetched"]);
-}
-
-#[test]
-fn what_one_caller_may_read_is_not_used_for_another() {
-    let ok = || Act::Answer(answer("204 No Content", "", ""));
-    let script = [version("\"a\""), ok(), version("\"a\""), ok(), version("\"a\""), ok()];
-    let upstream = Upstream::start(script);
-    let gateway = Gateway::before(&upstream);
-    for lines in [
-        "Authorization: Bearer one\r\nIf-Match: \"a\"\r\n",
-        "Authorization: Bearer two\r\nIf-Match: \"a\"\r\n",
-        // A list does not name one version.
-        "Authorization: Bearer two\r\nIf-Match: \"a\", \"b\"\r\n",
+fn a_tag_in_the_head_that_is_none_is_not_made_up_for_by_the_one_in_the_body() {
+    let body = r#"{"id":"1","status":"New","eTag":"\"held\""}"#;
+    for (lines, pin) in [
+        ("", Some("\"held\"")),
+        ("ETag: \"head\"\r\n", Some("\"head\"")),
+        ("ETag: \"a\"\r\nETag: \"a\"\r\n", None),
+        ("ETag: \"held\"\r\nETag: \"held\"\r\n", None),
+        ("ETag: \"a\", \"b\"\r\n", None),
+        ("ETag: \"\u{e4}\"\r\n", None),
+        ("ETag:\r\n", None),
+        ("ETag: held\r\n", None),
+        ("ETag: W/\"held\"\r\n", None),
     ] {
-        assert_eq!(gateway.ask(patch_with(lines, STATUS)).status, 204, "{lines}");
+        let upstream = Upstream::start([Act::Answer(answer("200 OK", lines, body))]);
+        let gateway = Gateway::with(&upstream, |setup| setup.tag = Some("/eTag"));
+        let reply = gateway.ask(patch(STATUS));
+        let sent = upstream.requests();
+        match pin {
+            Some(pin) => assert_eq!(sent[1].header("if-match"), Some(pin), "{lines}"),
+            None => {
+                let code = reply.json()["errors"][0]["code"].clone();
+                assert_eq!((reply.status, code), (409, "current-unknown".into()), "{lines}");
+                assert_eq!(sent.len(), 1, "{lines}");
+            }
+        }
     }
-    assert_eq!(lines(&upstream), ["GET", "PATCH", "GET", "PATCH", "GET", "PATCH"]);
 }
 
 #[test]
-fn those_who_need_the_same_state_at_once_share_one_read() {
-    let (release, held) = Act::held();
-    let ok = || Act::Answer(answer("204 No Content", "", ""));
-    let upstream = Upstream::start([held, ok(), ok()]);
-    let gateway = Gateway::before(&upstream);
-    let mut first = gateway.caller();
-    first.send(patch(STATUS));
-    upstream.wait_for(1);
-    let mut second = gateway.caller();
-    second.send(patch(STATUS));
-    eventually("both are under way", || gateway.running().in_flight() == 2);
-    release.send(answer("200 OK", "ETag: \"a\"\r\n", BODY)).unwrap();
-    assert_eq!((first.reply().status, second.reply().status), (204, 204));
-    assert_eq!(lines(&upstream), ["GET", "PATCH", "PATCH"]);
+fn a_tag_in_the_body_that_cannot_be_sent_is_no_tag() {
+    let body = r#"{"id":"1","status":"New","eTag":"\"\u00e4\""}"#;
+    let upstream = Upstream::start([Act::Answer(answer("200 OK", "", body))]);
+    let gateway = Gateway::with(&upstream, |setup| setup.tag = Some("/eTag"));
+    assert_eq!(gateway.ask(patch(STATUS)).status, 409);
+    assert_eq!(lines(&upstream), ["GET"]);
 }
 
 #[test]
-fn who_leaves_while_reading_leaves_others_to_read_for_themselves() {
-    let ok = Act::Answer(answer("204 No Content", "", ""));
-    let upstream = Upstream::start([Act::Silence, version("\"a\""), ok]);
-    let gateway = Gateway::before(&upstream);
-    let mut first = gateway.caller();
-    first.send(patch(STATUS));
-    upstream.wait_for(1);
-    let mut second = gateway.caller();
-    second.send(patch(STATUS));
-    eventually("both are under way", || gateway.running().in_flight() == 2);
-    drop(first);
-    assert_eq!(second.reply().status, 204);
-    assert_eq!(lines(&upstream), ["GET", "GET", "PATCH"]);
+fn a_route_that_never_reads_the_state_and_permits_passes_even_if_it_cannot_be_read() {
+    for (permit, status) in [(true, 204), (false, 409)] {
+        let upstream = Upstream::start([Act::Answer(answer("204 No Content", "", ""))]);
+        let state = StateSource::Never { permit };
+        let gateway = Gateway::with(&upstream, |setup| setup.state = state);
+        assert_eq!(gateway.ask(patch(STATUS)).status, status);
+        let sent = upstream.requests();
+        assert_eq!(sent.len(), usize::from(permit), "no GET, whatever it says");
+        assert!(sent.iter().all(|sent| sent.header("if-match").is_none()));
+    }
 }
 
 #[test]

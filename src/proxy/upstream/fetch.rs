@@ -40,7 +40,7 @@ pub enum Age {
 /// A representation, and the tag its head gives it.
 #[derive(Debug)]
 pub struct Representation {
-    /// The text of `ETag`.
+    /// The text of `ETag`; where that is no text, or there are several, it is empty, and no tag.
     pub tag: Option<String>,
     /// The body.
     pub body: Bytes,
@@ -164,8 +164,17 @@ impl Upstream {
             Cut::NoRoom => Fault::Saturated,
             Cut::TooLarge => too_large,
         })?;
-        let tag = sole(&parts.headers, &header::ETAG).ok().flatten();
-        let tag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        Ok(Representation { tag, body: read })
+        Ok(Representation { tag: tag(&parts.headers), body: read })
     }
+}
+
+/// The text of `ETag`. One that is no text, or is not the only one, is not taken for one that is not
+/// there: it has to be found wanting, and nothing else may stand in for it.
+fn tag(headers: &HeaderMap) -> Option<String> {
+    let text = match sole(headers, &header::ETAG) {
+        Ok(None) => return None,
+        Ok(Some(line)) => line.to_str().unwrap_or_default(),
+        Err(_twice) => "",
+    };
+    Some(text.to_owned())
 }
