@@ -11,6 +11,7 @@ mod identity;
 mod life;
 mod limits;
 mod log;
+mod memory;
 mod origin;
 mod path;
 mod problem;

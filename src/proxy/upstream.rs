@@ -12,8 +12,10 @@ mod pool;
 mod shared;
 
 pub use answer::Streamed;
+pub use ask::Ask;
 pub use connect::{Dial, Duplex, Tcp, Transport};
-pub use fetch::{Age, Fetched, Representation};
+pub use fetch::{Fetched, Representation};
+pub use shared::Since;
 
 use super::body::Content;
 use super::budget::Budget;
@@ -21,10 +23,10 @@ use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer, clean_request};
 use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
-use super::trail::{Sent, Trail};
+use super::trail::{Outcome, Sent, Trail};
 use crate::policy::NormalPath;
 
-use ask::Asks;
+use ask::{Asks, Document};
 use bytes::Bytes;
 use connect::Connector;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -196,9 +198,20 @@ impl Upstream {
         Ok(Self(Rc::new(inner)))
     }
 
-    /// Closes connections that were idle for too long, for as long as the upstream is in use.
+    /// Closes connections that were idle for too long and drops what is remembered no longer, for
+    /// as long as the upstream is in use.
     pub fn tend(&self) -> impl Future<Output = ()> + 'static {
-        self.0.pool.tend()
+        let inner = Rc::downgrade(&self.0);
+        let pause = self.0.settings.idle_time / 4;
+        let pause = pause.clamp(Duration::from_millis(10), Duration::from_secs(5));
+        async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(inner) = inner.upgrade() else { return };
+                inner.pool.evict();
+                inner.memory.expire();
+            }
+        }
     }
 
     /// The URI that `target` has upstream: two parts, each in normal form, one after the other.
@@ -263,6 +276,11 @@ impl Upstream {
         if !body.is_empty() || matches!(method, Method::PATCH | Method::POST | Method::PUT) {
             headers.insert(header::CONTENT_LENGTH, body.len().into());
         }
+        let _forgetting = (!method.is_safe()).then(|| Forgetting {
+            memory: &self.0.memory,
+            document: self.0.asks.document(&target),
+            trail: &trail,
+        });
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.uri(target)?;
@@ -281,6 +299,27 @@ impl Upstream {
         trail.sent.set(Sent::Answered(status));
         trail.upstream_status.set(Some(status));
         Ok(self.receive((response, lease), &id, &trail).map(Content::from))
+    }
+}
+
+/// A change under way. However it ends, and even if nobody waits for that: where the document may be
+/// another one by then, or has turned out to be, what was seen of it is forgotten.
+struct Forgetting<'s> {
+    memory: &'s Memory,
+    document: Document,
+    trail: &'s Trail,
+}
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        let stale = Sent::Answered(StatusCode::PRECONDITION_FAILED);
+        let forgets = match self.trail.outcome() {
+            Some(Outcome::Applied | Outcome::Unknown) => true,
+            Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
+        };
+        if forgets {
+            self.memory.forget(self.document);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
 use crate::proxy::trail::{Decision, Source};
-use crate::proxy::upstream::{Age, Fault, Fetched, Representation, Upstream};
+use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
@@ -70,26 +70,27 @@ async fn enforce(
             "`If-Unmodified-Since` does not hold where the current state is needed; send `If-Match`",
         ));
     }
+    let ask = upstream.ask(need, &routed);
     if let Some(tag) = if_match.sole()
-        && let Some(seen) = upstream.recall(&need, &routed, tag)
+        && let Some(seen) = upstream.recall(&ask, &routed, tag)
     {
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
-        let Ruling::Permit(permit) = judge(&routed, &if_match, Some(&seen))? else {
+        let current = read(&routed, &seen)?;
+        let Ruling::Permit(permit) = judge(&routed, &if_match, Some(&current))? else {
             return Err(undecided());
         };
-        let response = send(&mut upstream, &routed, permit).await?;
-        if response.status() == StatusCode::PRECONDITION_FAILED {
-            upstream.forget(&need, &routed, tag);
-        }
-        return Ok(response);
+        return send(&mut upstream, &routed, permit).await;
     }
     // A list is narrowed to the tag that was judged, and that is our doing.
     let is_callers = if_match.sole().is_some();
+    let asked = upstream.now();
     let mut rejudged = 0;
-    let mut age = Age::Any;
+    // For a permit a read will do that was under way already: the patch is pinned to it, and should
+    // the document move, the upstream does not apply the patch.
+    let mut since = Since::EVER;
     loop {
-        let seen = match upstream.current(&need, &routed, age).await {
+        let seen = match upstream.current(&ask, &routed, since).await {
             Ok(Fetched::Found(seen)) => seen,
             Ok(Fetched::Answered(response)) => {
                 routed.trail.decision.set(Some(Decision::Reject));
@@ -97,28 +98,29 @@ async fn enforce(
             }
             Err(fault) => return Err(Rejection::CurrentUnavailable(fault)),
         };
-        let ruling = judge(&routed, &if_match, Some(&seen));
-        if routed.trail.source.get() == Some(Source::Shared) && !is_pinned(&ruling) {
-            age = Age::Fresh;
+        let is_shared = routed.trail.source.get() == Some(Source::Shared);
+        let ruling = read(&routed, &seen).and_then(|current| {
+            if let (false, Some(tag)) = (is_shared, current.tag()) {
+                upstream.remember(&ask, tag, &seen);
+            }
+            judge(&routed, &if_match, Some(&current))
+        });
+        // A refusal needs one that began later: the caller may have changed the document since an
+        // older one began, and be right.
+        if is_shared && since == Since::EVER && !is_pinned(&ruling) {
+            since = asked;
             continue;
         }
         let Ruling::Permit(permit) = ruling? else { return Err(undecided()) };
-        let Some(pin) = permit.pin() else {
-            return send(&mut upstream, &routed, permit).await;
-        };
-        upstream.remember(&need, &routed, pin, &seen);
-        let pin = pin.clone();
+        let is_pinned = permit.pin().is_some();
         let response = send(&mut upstream, &routed, permit).await?;
-        if response.status() != StatusCode::PRECONDITION_FAILED {
-            return Ok(response);
-        }
-        upstream.forget(&need, &routed, &pin);
-        // The condition was ours, so its failure is ours too: the document moved in between.
-        if is_callers || rejudged == REJUDGED_MAX {
+        // Where the condition was ours, so is its failure: the document moved in between.
+        let moved = is_pinned && response.status() == StatusCode::PRECONDITION_FAILED;
+        if !moved || is_callers || rejudged == REJUDGED_MAX {
             return Ok(response);
         }
         rejudged += 1;
-        age = Age::Fresh;
+        since = upstream.now();
         tokio::time::sleep(jitter(&routed, rejudged)).await;
     }
 }
@@ -146,23 +148,21 @@ enum Ruling {
     Permit(Permit),
 }
 
+fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<'s>, Rejection> {
+    let unusable = Fault::Unusable("the current state is not JSON that can be judged");
+    let current = Current::read(&routed.route, seen.tag.as_deref(), &seen.body);
+    current.map_err(|_| Rejection::CurrentUnavailable(unusable))
+}
+
 fn judge(
     routed: &Routed<Bytes>,
     if_match: &IfMatch,
-    current: Option<&Representation>,
+    current: Option<&Current<'_>>,
 ) -> Result<Ruling, Rejection> {
     let route = &routed.route;
-    let current = match current {
-        None => None,
-        Some(seen) => {
-            let unusable = Fault::Unusable("the current state is not JSON that can be judged");
-            let read = Current::read(route, seen.tag.as_deref(), &seen.body);
-            Some(read.map_err(|_| Rejection::CurrentUnavailable(unusable))?)
-        }
-    };
     let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
     let facts = Facts::read(route, caller, if_match, &routed.body);
-    let judgement = routed.snapshot.policy.judge(&facts, current.as_ref());
+    let judgement = routed.snapshot.policy.judge(&facts, current);
     routed.trail.warnings.replace(judgement.warnings);
     match judgement.verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),

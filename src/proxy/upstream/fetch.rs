@@ -1,7 +1,7 @@
 //! Reads the current state of a resource, for the judge alone.
 
 use super::ask::Ask;
-use super::shared::Shared;
+use super::shared::{Part, Shared, Since};
 use super::{Fault, Streamed, Upstream};
 use crate::policy::{EntityTag, Need};
 use crate::proxy::body::Content;
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+use tokio::time::timeout;
 
 use std::rc::Rc;
 
@@ -26,17 +27,6 @@ pub enum Fetched {
     Found(Rc<Representation>),
 }
 
-/// How old the current state may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
-    /// It may come of a read that was under way already. It is as good for a permit, since the
-    /// patch is pinned to it: should the document move, the upstream does not apply the patch.
-    Any,
-    /// It is read from now on. A refusal needs that: the caller may have changed the document since
-    /// an older read began, and be right.
-    Fresh,
-}
-
 /// A representation, and the tag its head gives it.
 #[derive(Debug)]
 pub struct Representation {
@@ -47,47 +37,44 @@ pub struct Representation {
 }
 
 impl Upstream {
-    /// Reads what `routed` wants to change, with the caller's own credentials.
+    /// What `routed` asks for, where the judge needs it.
+    pub fn ask<B>(&self, need: Need, routed: &Routed<B>) -> Ask {
+        self.0.asks.ask(need, routed)
+    }
+
+    /// This moment, for [`current`](Self::current).
+    pub fn now(&self) -> Since {
+        self.0.under_way.now()
+    }
+
+    /// Reads what `routed` wants to change, with the caller's own credentials, or joins a read of
+    /// the same that has begun since then.
     ///
     /// # Errors
     ///
     /// When it cannot be had, whole and in time.
     pub async fn current<B>(
         &self,
-        need: &Need,
-        routed: &Routed<B>,
-        age: Age,
-    ) -> Result<Fetched, Fault> {
-        let ask = self.0.asks.ask(need, routed);
-        let _waiting = routed.trail.waiting();
-        let read = self.join_or_fetch(&ask, routed, age);
-        let time = self.0.settings.fetch_time;
-        tokio::time::timeout(time, read).await.unwrap_or(Err(Fault::TooSlow))
-    }
-
-    async fn join_or_fetch<B>(
-        &self,
         ask: &Ask,
         routed: &Routed<B>,
-        age: Age,
+        since: Since,
     ) -> Result<Fetched, Fault> {
-        if age == Age::Any
-            && let Some(shared) = self.0.under_way.join(ask).await
-        {
-            match shared {
-                Shared::Failed(fault) => return Err(fault),
-                Shared::Found(seen) => {
-                    routed.trail.source.set(Some(Source::Shared));
-                    return Ok(Fetched::Found(seen));
-                }
-                Shared::Private => {}
+        let _waiting = routed.trail.waiting();
+        let time = self.0.settings.fetch_time;
+        let lead = match timeout(time, self.0.under_way.join_or_lead(ask, since)).await {
+            Err(_) => return Err(Fault::TooSlow),
+            Ok(Part::Joined(Shared::Failed(fault))) => return Err(fault),
+            Ok(Part::Joined(Shared::Found(seen))) => {
+                routed.trail.source.set(Some(Source::Shared));
+                return Ok(Fetched::Found(seen));
             }
-        }
+            Ok(Part::Joined(Shared::Private)) => self.0.under_way.lead(ask),
+            Ok(Part::Lead(lead)) => lead,
+        };
         routed.trail.source.set(Some(Source::Fetched));
         routed.trail.fetches.set(routed.trail.fetches.get() + 1);
-        // Dropped when the caller leaves, and then who has joined reads on.
-        let lead = self.0.under_way.lead(ask);
-        let fetched = self.fetch(routed).await;
+        // The lead is dropped when the caller leaves, and then one of those who joined reads.
+        let fetched = timeout(time, self.fetch(routed)).await.unwrap_or(Err(Fault::TooSlow));
         lead.end(match &fetched {
             Ok(Fetched::Answered(_)) => Shared::Private,
             Ok(Fetched::Found(seen)) => Shared::Found(Rc::clone(seen)),
@@ -99,29 +86,19 @@ impl Upstream {
     /// What was read for `routed` under `tag` not long ago.
     pub fn recall<B>(
         &self,
-        need: &Need,
+        ask: &Ask,
         routed: &Routed<B>,
         tag: &EntityTag,
     ) -> Option<Rc<Representation>> {
-        let seen = self.0.memory.recall(&self.0.asks.ask(need, routed), tag)?;
+        let seen = self.0.memory.recall(ask, tag)?;
         routed.trail.source.set(Some(Source::Remembered));
         Some(seen)
     }
 
-    /// Remembers what was `seen` under the strong `tag`.
-    pub fn remember<B>(
-        &self,
-        need: &Need,
-        routed: &Routed<B>,
-        tag: &EntityTag,
-        seen: &Representation,
-    ) {
-        self.0.memory.keep(&self.0.asks.ask(need, routed), tag, seen);
-    }
-
-    /// Forgets what was seen under `tag`: it is not what is stored any more.
-    pub fn forget<B>(&self, need: &Need, routed: &Routed<B>, tag: &EntityTag) {
-        self.0.memory.forget(&self.0.asks.ask(need, routed), tag);
+    /// Remembers what was `seen` under the strong `tag`, until the document changes by way of this
+    /// worker.
+    pub fn remember(&self, ask: &Ask, tag: &EntityTag, seen: &Representation) {
+        self.0.memory.keep(ask, tag, seen);
     }
 
     async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Fault> {

@@ -2,13 +2,15 @@
 //!
 //! What was seen under a strong tag does not change. So a caller whose `If-Match` names exactly
 //! that tag can be judged by what is remembered: should another version be stored by now, the
-//! upstream's own check finds out, and the patch is not applied.
+//! upstream's own check finds out, and the patch is not applied. To forget is therefore never
+//! needed to be right, only not to be told so by the upstream; that is why it is enough that each
+//! worker forgets what it changes itself.
 //!
 //! Only what was fetched for the judge is kept, not what callers read: the fetch always asks in the
 //! same way, so it is always the same kind of document, and a GET costs nothing for it.
 
 use super::Remember;
-use super::ask::Ask;
+use super::ask::{Ask, Document};
 use super::fetch::Representation;
 use crate::policy::EntityTag;
 
@@ -28,7 +30,7 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct Kept {
-    entries: HashMap<Ask, Entry>,
+    by_document: HashMap<Document, HashMap<Ask, Entry>>,
     /// By age: the entries are numbered as they come.
     order: BTreeMap<u64, Ask>,
     next: u64,
@@ -51,53 +53,80 @@ impl Memory {
     /// Keeps `seen`, whose strong tag is `tag`, in place of what was kept for the same `ask`.
     pub(super) fn keep(&self, ask: &Ask, tag: &EntityTag, seen: &Representation) {
         let mut kept = self.kept.borrow_mut();
-        kept.forget(ask);
+        kept.take(ask);
         if self.bounds.entries == 0 || seen.body.len() > self.bounds.bytes {
             return;
         }
-        let (number, since) = (kept.next, Instant::now());
-        kept.next += 1;
-        kept.bytes += seen.body.len();
-        kept.order.insert(number, ask.clone());
         // A copy: the bytes that were read take up room that is meant for requests under way.
         let body = Bytes::copy_from_slice(&seen.body);
         let seen = Rc::new(Representation { tag: seen.tag.clone(), body });
-        let entry = Entry { number, since, tag: tag.clone(), seen };
-        kept.entries.insert(ask.clone(), entry);
-        while kept.entries.len() > self.bounds.entries || kept.bytes > self.bounds.bytes {
-            kept.forget_oldest();
+        let (number, since) = (kept.next, Instant::now());
+        kept.put(ask, Entry { number, since, tag: tag.clone(), seen });
+        while kept.order.len() > self.bounds.entries || kept.bytes > self.bounds.bytes {
+            kept.take_oldest();
         }
     }
 
     /// What was seen under `tag`, if that was the last thing seen, and not too long ago.
     pub(super) fn recall(&self, ask: &Ask, tag: &EntityTag) -> Option<Rc<Representation>> {
         let kept = self.kept.borrow();
-        let entry = kept.entries.get(ask)?;
-        let fresh = entry.since.elapsed() < self.bounds.time;
-        (fresh && entry.tag.matches(tag)).then(|| Rc::clone(&entry.seen))
+        let entry = kept.by_document.get(&ask.document)?.get(ask)?;
+        (self.is_fresh(entry) && entry.tag.matches(tag)).then(|| Rc::clone(&entry.seen))
     }
 
-    /// Forgets what was seen under `tag`: it is not what is stored any more.
-    pub(super) fn forget(&self, ask: &Ask, tag: &EntityTag) {
+    /// Forgets what anybody saw of `document`: it is not, or may not be, what is stored any more.
+    pub(super) fn forget(&self, document: Document) {
         let mut kept = self.kept.borrow_mut();
-        if kept.entries.get(ask).is_some_and(|entry| entry.tag == *tag) {
-            kept.forget(ask);
+        let entries = kept.by_document.remove(&document).into_iter().flatten();
+        entries.for_each(|(_, entry)| kept.count_out(&entry));
+    }
+
+    /// Drops what was seen too long ago.
+    pub(super) fn expire(&self) {
+        let mut kept = self.kept.borrow_mut();
+        while kept.oldest().is_some_and(|entry| !self.is_fresh(entry)) {
+            kept.take_oldest();
         }
+    }
+
+    fn is_fresh(&self, entry: &Entry) -> bool {
+        entry.since.elapsed() < self.bounds.time
     }
 }
 
 impl Kept {
-    fn forget_oldest(&mut self) {
-        if let Some((_, ask)) = self.order.pop_first() {
-            self.forget(&ask);
+    fn put(&mut self, ask: &Ask, entry: Entry) {
+        self.next += 1;
+        self.bytes += entry.seen.body.len();
+        self.order.insert(entry.number, ask.clone());
+        self.by_document.entry(ask.document).or_default().insert(ask.clone(), entry);
+    }
+
+    fn take(&mut self, ask: &Ask) {
+        let Some(entries) = self.by_document.get_mut(&ask.document) else { return };
+        let entry = entries.remove(ask);
+        if entries.is_empty() {
+            self.by_document.remove(&ask.document);
+        }
+        if let Some(entry) = entry {
+            self.count_out(&entry);
         }
     }
 
-    fn forget(&mut self, ask: &Ask) {
-        if let Some(entry) = self.entries.remove(ask) {
-            self.order.remove(&entry.number);
-            self.bytes -= entry.seen.body.len();
+    fn oldest(&self) -> Option<&Entry> {
+        let (_, ask) = self.order.first_key_value()?;
+        self.by_document.get(&ask.document)?.get(ask)
+    }
+
+    fn take_oldest(&mut self) {
+        if let Some((_, ask)) = self.order.pop_first() {
+            self.take(&ask);
         }
+    }
+
+    fn count_out(&mut self, entry: &Entry) {
+        self.order.remove(&entry.number);
+        self.bytes -= entry.seen.body.len();
     }
 }
 
@@ -119,46 +148,72 @@ mod tests {
         Representation { tag: None, body: Bytes::from(vec![b' '; length]) }
     }
 
+    /// How many entries there are, once all counts have been found to agree.
+    fn count(memory: &Memory) -> usize {
+        let kept = memory.kept.borrow();
+        let entries: Vec<_> = kept.by_document.values().flat_map(HashMap::values).collect();
+        let bytes: usize = entries.iter().map(|entry| entry.seen.body.len()).sum();
+        assert_eq!((kept.bytes, kept.order.len()), (bytes, entries.len()));
+        assert!(kept.by_document.values().all(|entries| !entries.is_empty()));
+        entries.len()
+    }
+
     #[test]
     fn only_the_tag_that_was_seen_last_is_remembered() {
-        let (memory, ask) = (memory(9, 99), Ask::number(1));
+        let (memory, ask) = (memory(9, 99), Ask::of(1, 1));
         memory.keep(&ask, &tag("\"a\""), &seen(1));
         assert!(memory.recall(&ask, &tag("\"a\"")).is_some());
         assert!(memory.recall(&ask, &tag("\"b\"")).is_none());
-        assert!(memory.recall(&Ask::number(2), &tag("\"a\"")).is_none());
+        assert!(memory.recall(&Ask::of(1, 2), &tag("\"a\"")).is_none());
         memory.keep(&ask, &tag("\"b\""), &seen(1));
         assert!(memory.recall(&ask, &tag("\"a\"")).is_none());
-        memory.forget(&ask, &tag("\"a\""));
         assert!(memory.recall(&ask, &tag("\"b\"")).is_some());
+        assert_eq!(count(&memory), 1);
+    }
+
+    #[test]
+    fn a_document_that_changed_is_forgotten_for_all_and_no_other_is() {
+        let (memory, a) = (memory(9, 99), tag("\"a\""));
+        let asks = [Ask::of(1, 1), Ask::of(1, 2), Ask::of(2, 1)];
+        asks.iter().for_each(|ask| memory.keep(ask, &a, &seen(3)));
+        memory.forget(asks[0].document);
+        let known: Vec<_> = asks.iter().map(|ask| memory.recall(ask, &a).is_some()).collect();
+        assert_eq!((known, count(&memory)), (vec![false, false, true], 1));
+        memory.forget(asks[0].document);
+        assert_eq!(count(&memory), 1);
     }
 
     #[test]
     fn what_is_kept_stays_within_its_bounds() {
         let (memory, a) = (memory(3, 10), tag("\"a\""));
         for number in 0..50 {
-            let ask = Ask::number(number % 7);
+            let ask = Ask::of(u64::from(number % 2), number % 7);
             memory.keep(&ask, &a, &seen(usize::from(number % 5)));
             assert!(memory.recall(&ask, &a).is_some());
-            let kept = memory.kept.borrow();
-            let bytes: usize = kept.entries.values().map(|entry| entry.seen.body.len()).sum();
-            assert_eq!((kept.bytes, kept.order.len()), (bytes, kept.entries.len()));
-            assert!(bytes <= 10 && kept.entries.len() <= 3);
+            assert!(count(&memory) <= 3 && memory.kept.borrow().bytes <= 10);
         }
-        memory.keep(&Ask::number(99), &a, &seen(11));
-        assert!(memory.recall(&Ask::number(99), &a).is_none());
+        memory.keep(&Ask::of(1, 99), &a, &seen(11));
+        assert!(memory.recall(&Ask::of(1, 99), &a).is_none());
     }
 
-    #[test]
-    fn what_was_seen_too_long_ago_is_not_recalled() {
-        let bounds = Remember { entries: 9, bytes: 99, time: Duration::ZERO };
-        let (memory, ask) = (Memory::new(bounds), Ask::number(1));
-        memory.keep(&ask, &tag("\"a\""), &seen(1));
-        assert!(memory.recall(&ask, &tag("\"a\"")).is_none());
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_too_long_ago_is_neither_recalled_nor_kept() {
+        let (memory, a) = (memory(9, 99), tag("\"a\""));
+        memory.keep(&Ask::of(1, 1), &a, &seen(1));
+        tokio::time::advance(Duration::from_secs(6)).await;
+        memory.keep(&Ask::of(1, 2), &a, &seen(1));
+        memory.expire();
+        assert_eq!(count(&memory), 2);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert!(memory.recall(&Ask::of(1, 1), &a).is_none());
+        assert!(memory.recall(&Ask::of(1, 2), &a).is_some());
+        memory.expire();
+        assert_eq!(count(&memory), 1);
     }
 
     #[test]
     fn no_entries_means_that_nothing_is_remembered() {
-        let (memory, ask) = (memory(0, 10), Ask::number(1));
+        let (memory, ask) = (memory(0, 10), Ask::of(1, 1));
         memory.keep(&ask, &tag("\"a\""), &seen(1));
         assert!(memory.recall(&ask, &tag("\"a\"")).is_none());
     }

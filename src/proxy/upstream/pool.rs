@@ -113,19 +113,9 @@ impl Pool {
         Err(Fault::Unreachable)
     }
 
-    /// Closes idle connections in time, until the pool is gone.
-    pub(super) fn tend(&self) -> impl Future<Output = ()> + 'static {
-        let pool = Rc::downgrade(&self.0);
-        let pause = (self.0.idle_time / 4).clamp(Duration::from_millis(10), Duration::from_secs(5));
-        async move {
-            loop {
-                tokio::time::sleep(pause).await;
-                match pool.upgrade() {
-                    Some(pool) => pool.evict(),
-                    None => return,
-                }
-            }
-        }
+    /// Closes connections that were idle for too long.
+    pub(super) fn evict(&self) {
+        self.0.evict();
     }
 }
 

@@ -27,6 +27,15 @@ struct Read {
     shared: Receiver<Option<Shared>>,
 }
 
+/// A moment between two reads of one worker, and all reads that begin after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since(u64);
+
+impl Since {
+    /// All reads.
+    pub const EVER: Self = Self(0);
+}
+
 /// What a read came to, for those who did not make it.
 #[derive(Clone, Debug)]
 pub(super) enum Shared {
@@ -38,13 +47,38 @@ pub(super) enum Shared {
     Private,
 }
 
+/// What is to be done by one who needs a read.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Nothing: somebody else has made it, and this came of it.
+    Joined(Shared),
+    /// To make it.
+    Lead(Lead),
+}
+
 impl UnderWay {
-    /// Waits for a read of the same that somebody else has begun; `None` where there is none, or
-    /// where whoever made it has left.
-    pub(super) async fn join(&self, ask: &Ask) -> Option<Shared> {
-        let mut shared = self.0.by_ask.borrow().get(ask).map(|read| read.shared.clone())?;
-        let found = shared.wait_for(Option::is_some).await.ok()?;
-        found.clone()
+    /// This moment.
+    pub(super) fn now(&self) -> Since {
+        Since(self.0.next.get())
+    }
+
+    /// Waits for a read of the same that somebody else has begun, but not before `since`. Where
+    /// there is none, the read is the caller's to make, and others may join it. Of those whose
+    /// reader has left, the first makes the next one and the others join that.
+    pub(super) async fn join_or_lead(&self, ask: &Ask, since: Since) -> Part {
+        loop {
+            let begun = self
+                .0
+                .by_ask
+                .borrow()
+                .get(ask)
+                .and_then(|read| (read.number >= since.0).then(|| read.shared.clone()));
+            let Some(mut begun) = begun else { return Part::Lead(self.lead(ask)) };
+            let shared = begun.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+            if let Some(shared) = shared {
+                return Part::Joined(shared);
+            }
+        }
     }
 
     /// Begins a read that others may join, in place of one that was begun before.
@@ -85,43 +119,82 @@ impl Drop for Lead {
 mod tests {
     use super::*;
 
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
     fn found(text: &'static str) -> Shared {
         Shared::Found(Rc::new(Representation { tag: None, body: text.into() }))
     }
 
-    fn text(shared: Option<Shared>) -> String {
-        match shared {
-            Some(Shared::Found(seen)) => String::from_utf8(seen.body.to_vec()).unwrap(),
-            other => format!("{other:?}"),
+    /// What came of joining, or `lead`.
+    fn told(part: Part) -> String {
+        match part {
+            Part::Joined(Shared::Found(seen)) => String::from_utf8(seen.body.to_vec()).unwrap(),
+            Part::Joined(other) => format!("{other:?}"),
+            Part::Lead(_) => "lead".to_owned(),
         }
     }
 
     #[tokio::test]
     async fn those_who_ask_for_the_same_share_what_one_reads() {
-        let (reads, ask) = (UnderWay::default(), Ask::number(1));
-        assert_eq!(text(reads.join(&ask).await), "None", "nobody reads");
-        let lead = reads.lead(&ask);
-        let (joined, ()) = tokio::join!(reads.join(&ask), async { lead.end(found("a")) });
-        assert_eq!(text(joined), "a");
-        assert_eq!(text(reads.join(&ask).await), "None", "it has ended");
-    }
-
-    #[tokio::test]
-    async fn who_leaves_leaves_the_others_to_read_for_themselves() {
-        let (reads, ask) = (UnderWay::default(), Ask::number(1));
-        let lead = reads.lead(&ask);
-        let (joined, ()) = tokio::join!(reads.join(&ask), async { drop(lead) });
-        assert_eq!(text(joined), "None");
+        let (reads, ask) = (UnderWay::default(), Ask::of(1, 1));
+        let Part::Lead(lead) = reads.join_or_lead(&ask, Since::EVER).await else {
+            panic!("joined")
+        };
+        let join = reads.join_or_lead(&ask, Since::EVER);
+        let other = Ask::of(1, 2);
+        let (joined, other, ()) =
+            tokio::join!(join, reads.join_or_lead(&other, Since::EVER), async {
+                lead.end(found("a"))
+            });
+        assert_eq!((told(joined), told(other)), ("a".to_owned(), "lead".to_owned()));
+        assert_eq!(told(reads.join_or_lead(&ask, Since::EVER).await), "lead", "it has ended");
         assert!(reads.0.by_ask.borrow().is_empty());
     }
 
     #[tokio::test]
-    async fn a_later_read_takes_the_place_of_an_earlier_one() {
-        let (reads, ask) = (UnderWay::default(), Ask::number(1));
+    async fn of_those_whose_reader_leaves_one_reads_and_the_others_join_again() {
+        let (reads, ask) = (UnderWay::default(), Ask::of(1, 1));
+        let mut reader = Some(reads.lead(&ask));
+        let wait = |_| Box::pin(reads.join_or_lead(&ask, Since::EVER));
+        let mut waiting: Vec<_> = (0..9).map(wait).collect();
+        // Those among the waiting who have to read now; the others wait on.
+        let mut poll = async || {
+            let mut leads = Vec::new();
+            poll_fn(|cx| {
+                waiting.retain_mut(|waiter| match waiter.as_mut().poll(cx) {
+                    Poll::Pending => true,
+                    Poll::Ready(Part::Lead(lead)) => {
+                        leads.push(lead);
+                        false
+                    }
+                    Poll::Ready(Part::Joined(shared)) => panic!("{shared:?}"),
+                });
+                Poll::Ready(())
+            })
+            .await;
+            (leads, waiting.len())
+        };
+        for left in (0..9).rev() {
+            assert_eq!(poll().await.0.len(), 0, "somebody reads");
+            drop(reader.take());
+            let (mut leads, waiting) = poll().await;
+            assert_eq!((leads.len(), waiting), (1, left));
+            reader = leads.pop();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_began_too_early_is_not_joined_and_one_that_did_not_is() {
+        let (reads, ask) = (UnderWay::default(), Ask::of(1, 1));
         let earlier = reads.lead(&ask);
-        let later = reads.lead(&ask);
+        let since = reads.now();
+        let Part::Lead(later) = reads.join_or_lead(&ask, since).await else { panic!("joined") };
+        let mut joined = pin!(reads.join_or_lead(&ask, since));
+        poll_fn(|cx| Poll::Ready(assert!(joined.as_mut().poll(cx).is_pending()))).await;
         earlier.end(found("old"));
-        let (joined, ()) = tokio::join!(reads.join(&ask), async { later.end(found("new")) });
-        assert_eq!(text(joined), "new");
+        let (joined, ()) = tokio::join!(joined, async { later.end(found("new")) });
+        assert_eq!(told(joined), "new");
     }
 }
