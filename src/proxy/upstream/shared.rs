@@ -5,9 +5,9 @@ use super::Fault;
 use super::ask::Ask;
 use super::fetch::Representation;
 
-use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio::sync::Notify;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -17,14 +17,16 @@ pub(super) struct UnderWay(Rc<Reads>);
 
 #[derive(Debug, Default)]
 struct Reads {
-    by_ask: RefCell<HashMap<Ask, Read>>,
+    by_ask: RefCell<HashMap<Ask, Rc<Read>>>,
     next: Cell<u64>,
 }
 
 #[derive(Debug)]
 struct Read {
     number: u64,
-    shared: Receiver<Option<Shared>>,
+    /// What it came to; nothing while it is under way, and where whoever made it has left.
+    end: OnceCell<Shared>,
+    ended: Notify,
 }
 
 /// A moment between two reads of one worker, and all reads that begin after it.
@@ -67,16 +69,14 @@ impl UnderWay {
     /// reader has left, the first makes the next one and the others join that.
     pub(super) async fn join_or_lead(&self, ask: &Ask, since: Since) -> Part {
         loop {
-            let begun = self
-                .0
-                .by_ask
-                .borrow()
-                .get(ask)
-                .and_then(|read| (read.number >= since.0).then(|| read.shared.clone()));
-            let Some(mut begun) = begun else { return Part::Lead(self.lead(ask)) };
-            let shared = begun.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-            if let Some(shared) = shared {
-                return Part::Joined(shared);
+            let begun = self.0.by_ask.borrow().get(ask).map(Rc::clone);
+            let Some(read) = begun.filter(|read| read.number >= since.0) else {
+                return Part::Lead(self.lead(ask));
+            };
+            // It is under way, or it would not be there. Those who wait are woken in their order.
+            read.ended.notified().await;
+            if let Some(shared) = read.end.get() {
+                return Part::Joined(shared.clone());
             }
         }
     }
@@ -84,9 +84,9 @@ impl UnderWay {
     /// Begins a read that others may join, in place of one that was begun before.
     pub(super) fn lead(&self, ask: &Ask) -> Lead {
         let number = self.0.next.replace(self.0.next.get() + 1);
-        let (sender, shared) = channel(None);
-        self.0.by_ask.borrow_mut().insert(ask.clone(), Read { number, shared });
-        Lead { under_way: self.clone(), ask: ask.clone(), number, sender }
+        let read = Rc::new(Read { number, end: OnceCell::new(), ended: Notify::new() });
+        self.0.by_ask.borrow_mut().insert(ask.clone(), Rc::clone(&read));
+        Lead { under_way: self.clone(), ask: ask.clone(), read }
     }
 }
 
@@ -95,23 +95,23 @@ impl UnderWay {
 pub(super) struct Lead {
     under_way: UnderWay,
     ask: Ask,
-    number: u64,
-    sender: Sender<Option<Shared>>,
+    read: Rc<Read>,
 }
 
 impl Lead {
     /// Tells those who joined what it came to.
     pub(super) fn end(self, shared: Shared) {
-        let _nobody_joined = self.sender.send(Some(shared));
+        let _it_ends_once = self.read.end.set(shared);
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
         let mut reads = self.under_way.0.by_ask.borrow_mut();
-        if reads.get(&self.ask).is_some_and(|read| read.number == self.number) {
+        if reads.get(&self.ask).is_some_and(|read| Rc::ptr_eq(read, &self.read)) {
             reads.remove(&self.ask);
         }
+        self.read.ended.notify_waiters();
     }
 }
 
@@ -192,7 +192,8 @@ mod tests {
         let since = reads.now();
         let Part::Lead(later) = reads.join_or_lead(&ask, since).await else { panic!("joined") };
         let mut joined = pin!(reads.join_or_lead(&ask, since));
-        poll_fn(|cx| Poll::Ready(assert!(joined.as_mut().poll(cx).is_pending()))).await;
+        let waits = poll_fn(|cx| Poll::Ready(joined.as_mut().poll(cx).is_pending())).await;
+        assert!(waits, "for the later one");
         earlier.end(found("old"));
         let (joined, ()) = tokio::join!(joined, async { later.end(found("new")) });
         assert_eq!(told(joined), "new");
