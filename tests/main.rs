@@ -32,6 +32,8 @@ mod proxy;
 mod reading;
 // The shipped policy, through the judge alone.
 mod judge;
+// Whole worlds in simulated time.
+mod simulation;
 // What hostile or sloppy callers send.
 mod strictness;
 // Traps in the crates we stand on.

@@ -1,0 +1,122 @@
+//! The gateway: the whole stack as it is, over the simulated network.
+
+use super::plan::Plan;
+use crate::harness::partner;
+
+use patchgate::config::{Source, load_policy};
+use patchgate::limits::Limits;
+use patchgate::live::Live;
+use patchgate::partner::{IdentitySource, Partners};
+use patchgate::proxy::budget::{Budget, Pace};
+use patchgate::proxy::middleware::in_flight::Capacity;
+use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
+use patchgate::proxy::{self, Shared, stack};
+use patchgate::snapshot::Snapshot;
+use patchgate::telemetry::AccessLog;
+
+use http::HeaderName;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::task::spawn_local;
+use tower::Service;
+use turmoil::net::{TcpListener, TcpStream};
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// The longest time from a request's head to its answer's head.
+pub const DEADLINE: Duration = Duration::from_millis(300);
+/// Who may call.
+pub const PARTNERS: [&str; 2] = ["one", "two"];
+
+/// The network of the simulation.
+struct Simulated;
+
+impl Dial for Simulated {
+    fn dial(&self, host: &str, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Transport>>>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let tcp = TcpStream::connect((&*host, port)).await?;
+            Ok(Box::new(tcp) as Transport)
+        })
+    }
+}
+
+/// What is in force in every world.
+pub fn live() -> Live {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/simulation/policy.yaml");
+    let policy = load_policy(Source::Disk, &path);
+    let known = PARTNERS.map(|id| (id.to_owned(), partner(id, 50_000_000)));
+    Live::new(Snapshot {
+        policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
+        partners: Partners {
+            identity: vec![IdentitySource::Header("x-partner".into())],
+            known: known.into(),
+            unknown: None,
+        },
+        limits: Limits::default(),
+        digest: "0123456789abcdef".to_owned(),
+    })
+}
+
+fn settings(plan: &Plan) -> proxy::Settings {
+    let time = Duration::from_millis(60);
+    proxy::Settings {
+        request_id: HeaderName::from_static("request-id"),
+        in_flight: 100,
+        deadline: DEADLINE,
+        pace: Pace { time, grace: time, rate: 1 },
+        memory: 1 << 20,
+        upstream: upstream::Settings {
+            base: "http://api:80".parse().unwrap(),
+            tls: None,
+            pseudonym: "patchgate".to_owned(),
+            connect_time: time,
+            head_time: time,
+            silence_time: time,
+            fetch_time: time,
+            fetch_max: 4096,
+            remember: upstream::Remember {
+                entries: 6,
+                bytes: 400,
+                time: Duration::from_millis(100),
+            },
+            connections: plan.connections,
+            idle: 4,
+            idle_time: Duration::from_millis(50),
+            age: Duration::from_millis(150),
+        },
+    }
+}
+
+/// What the gateway shares, to look at from outside.
+pub fn shared(live: &Live, access_log: AccessLog, plan: &Plan) -> Shared {
+    Shared {
+        live: live.clone(),
+        capacity: Capacity::new(100),
+        budget: Budget::new(settings(plan).memory),
+        access_log,
+    }
+}
+
+pub async fn serve(shared: Shared, plan: &Plan) -> turmoil::Result {
+    let settings = settings(plan);
+    let (id, budget) = (settings.request_id.clone(), shared.budget.clone());
+    let upstream = Upstream::over(Simulated, settings.upstream.clone(), id, budget)?;
+    spawn_local(upstream.tend());
+    let stack = stack(&settings, &shared, shared.access_log.writer(), upstream);
+    let listener = TcpListener::bind(("0.0.0.0", 80)).await?;
+    loop {
+        let (tcp, _) = listener.accept().await?;
+        let stack = stack.clone();
+        spawn_local(async move {
+            let service = service_fn(move |request| stack.clone().call(request));
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(tcp), service);
+            let _ = connection.await;
+        });
+    }
+}
