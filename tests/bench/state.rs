@@ -80,7 +80,7 @@ fn upstream() -> Upstream {
     let settings = Settings {
         base: "http://api".parse().expect("a URL"),
         tls: None,
-        pseudonym: "patchgate".to_owned(),
+        pseudonym: Some("patchgate".to_owned()),
         connect_time: time,
         head_time: time,
         silence_time: time,

@@ -8,9 +8,11 @@ use patchgate::limits::Limits;
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partners};
 use patchgate::proxy::budget::{Budget, Pace};
+use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::middleware::in_flight::Capacity;
+use patchgate::proxy::request::IdForm;
 use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
-use patchgate::proxy::{self, Shared, stack};
+use patchgate::proxy::{self, Shared, origin, stack};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::AccessLog;
 
@@ -67,6 +69,17 @@ fn settings(plan: &Plan) -> proxy::Settings {
     let time = Duration::from_millis(60);
     proxy::Settings {
         request_id: HeaderName::from_static("request-id"),
+        id_form: IdForm::Token,
+        origin: origin::Settings {
+            forwarded: forwarded::Settings {
+                trusted: Vec::new(),
+                read: Dialect::XForwarded,
+                send: None,
+            },
+            sends_trace: true,
+            sends_baggage: false,
+        },
+        logs_client: true,
         in_flight: 100,
         deadline: DEADLINE,
         pace: Pace { time, grace: time, rate: 1 },
@@ -74,7 +87,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
         upstream: upstream::Settings {
             base: "http://api:80".parse().unwrap(),
             tls: None,
-            pseudonym: "patchgate".to_owned(),
+            pseudonym: Some("patchgate".to_owned()),
             connect_time: time,
             head_time: time,
             silence_time: time,
