@@ -10,8 +10,12 @@ mod place;
 use crate::promises::world::{STATES, TAKERS, World};
 use place::Places;
 
+use patchgate::patch::OpName;
+
 use jsonschema::Validator;
 use serde_json::Value;
+
+use std::fmt;
 
 /// The judge of one world.
 pub struct Oracle<'w> {
@@ -23,6 +27,11 @@ pub struct Oracle<'w> {
 /// The tokens of a pointer, unescaped.
 pub fn tokens(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+/// A token as it stands in a pointer.
+fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
 }
 
 impl<'w> Oracle<'w> {
@@ -42,55 +51,83 @@ impl<'w> Oracle<'w> {
         apply::apply(patch, document)
     }
 
-    /// What `patch` may make of `before`, or why it may not.
-    pub fn judge(&self, patch: &Value, before: &Value) -> Result<Value, String> {
+    /// What `patch` may make of `before`, or all that is wrong with it.
+    pub fn judge(&self, patch: &Value, before: &Value) -> Result<Value, Vec<Wrong>> {
         let ops = patch.as_array().expect("a patch");
+        let Some(after) = apply::apply(patch, before) else {
+            return Err(vec![Wrong::of("", "patch", "the patch does not apply")]);
+        };
+        let mut wrong = Vec::new();
         if ops.is_empty() {
-            return Err("there is no op".into());
+            wrong.push(Wrong::of("operations", "op", "there is no op"));
         }
         for op in ops {
-            self.allows(op)?;
-            self.describes(op)?;
+            wrong.extend(self.allows(op));
+            wrong.extend(self.describes(op).err());
         }
-        let after = apply::apply(patch, before).ok_or("the patch does not apply")?;
+        self.check(ops, ops, before, after, wrong)
+    }
+
+    /// Adds what is wrong with the result, and with the way there. What the policy only warns of
+    /// is not wrong.
+    fn check(
+        &self,
+        ops: &[Value],
+        edits: &[Value],
+        before: &Value,
+        after: Value,
+        mut wrong: Vec<Wrong>,
+    ) -> Result<Value, Vec<Wrong>> {
         if !self.fits(&after) {
-            return Err("the result does not fit the schema".into());
+            wrong.push(Wrong::of("schema", "result", "the result does not fit the schema"));
         }
-        self.keeps(before, &after)?;
-        self.steps(ops, before, &after)?;
-        self.may_edit(ops, before)?;
-        Ok(after)
+        wrong.extend(self.keeps(before, &after).err());
+        wrong.extend(self.together(ops).err());
+        wrong.extend(self.steps(ops, before, &after).err());
+        wrong.extend(self.may_edit(edits, before).err());
+        wrong.retain(|wrong| !self.world.warn.iter().any(|name| name.as_str() == wrong.rule));
+        if wrong.is_empty() { Ok(after) } else { Err(wrong) }
+    }
+
+    /// The step that the ops make, where they touch a governed field and both of its ends are states.
+    pub fn step(ops: &[Value], before: &Value, after: &Value) -> Option<(usize, usize)> {
+        let touches = touched(ops, "/status") || touched(ops, "/sub");
+        Some((state(before)?, state(after)?)).filter(|_| touches)
     }
 
     /// The op is in the list, and every place it reaches is allowed for it.
-    fn allows(&self, op: &Value) -> Result<(), String> {
+    fn allows(&self, op: &Value) -> Vec<Wrong> {
         let name = text(op, "op");
-        if !self.world.ops.iter().any(|known| known.as_str() == name) {
-            return Err(format!("`{name}` is not allowed"));
+        let listed = |ops: &[OpName]| ops.iter().any(|known| known.as_str() == name);
+        let mut wrong = Vec::new();
+        if !listed(&self.world.ops) {
+            wrong.push(Wrong::of("operations", "op", format!("`{name}` is not allowed")));
         }
         let entries = |pointer: &str, subtree: bool| {
             let pointer = tokens(pointer);
             self.world.paths.iter().any(|(pattern, deep)| {
                 matches(pattern, &pointer) && (!subtree || *deep || pattern.ends_with("**"))
-            })
+            }) && listed(&self.world.path_ops)
         };
-        if let Some(from) = op["from"].as_str()
-            && !entries(from, true)
-        {
-            return Err(format!("`{from}` is not allowed with all beneath it"));
+        let mut reach = |pointer: &str, subtree: bool| {
+            if !entries(pointer, subtree) {
+                let why = format!("`{name}` is not allowed at `{pointer}`");
+                wrong.push(Wrong::of("paths", "path", why));
+            }
+        };
+        if let Some(from) = op["from"].as_str() {
+            reach(from, true);
         }
         let path = text(op, "path");
         let container = op["value"].is_object()
             || op["value"].is_array()
             || self.places.at(&tokens(path), None).container;
-        if !entries(path, name != "test" && container) {
-            return Err(format!("`{path}` is not allowed"));
-        }
-        Ok(())
+        reach(path, name != "test" && container);
+        wrong
     }
 
     /// The schema describes every place that is named, and lets each value stand where it is put.
-    fn describes(&self, op: &Value) -> Result<(), String> {
+    fn describes(&self, op: &Value) -> Result<(), Wrong> {
         if let Some(from) = op["from"].as_str() {
             self.knows(&tokens(from))?;
         }
@@ -100,13 +137,15 @@ impl<'w> Oracle<'w> {
             return self.knows(&path);
         }
         match op.get("value") {
-            Some(_) if !said.fits => Err("the value does not fit its place".into()),
+            Some(_) if !said.fits => {
+                Err(Wrong::of("schema", "value", "the value does not fit its place"))
+            }
             Some(value) if op["op"] != "test" => self.knows_all(&path, value),
             _ => Ok(()),
         }
     }
 
-    fn knows(&self, place: &[String]) -> Result<(), String> {
+    fn knows(&self, place: &[String]) -> Result<(), Wrong> {
         let Some((last, above)) = place.split_last() else { return Ok(()) };
         let said = self.places.at(place, None);
         if said.described && !said.forbidden {
@@ -116,13 +155,14 @@ impl<'w> Oracle<'w> {
         let variant = |name: &String| name.to_lowercase() == last.to_lowercase();
         let known = names.contains(last) || !names.iter().any(variant);
         if said.forbidden || !self.world.undescribed || !known {
-            return Err(format!("the schema does not describe {place:?}"));
+            let why = format!("the schema does not describe {place:?}");
+            return Err(Wrong::of("schema", "place", why));
         }
         Ok(())
     }
 
     /// Every name within `value` is described as well.
-    fn knows_all(&self, place: &[String], value: &Value) -> Result<(), String> {
+    fn knows_all(&self, place: &[String], value: &Value) -> Result<(), Wrong> {
         let within = |token: &str| [place, &[token.to_owned()]].concat();
         match value {
             Value::Object(members) => members.iter().try_for_each(|(name, value)| {
@@ -138,7 +178,7 @@ impl<'w> Oracle<'w> {
     }
 
     /// What cannot be changed has not changed.
-    fn keeps(&self, before: &Value, after: &Value) -> Result<(), String> {
+    fn keeps(&self, before: &Value, after: &Value) -> Result<(), Wrong> {
         let mut pointers = Vec::new();
         pointers_of("", before, &mut pointers);
         pointers_of("", after, &mut pointers);
@@ -147,54 +187,101 @@ impl<'w> Oracle<'w> {
             let kept = self.world.immutable.iter().any(|pattern| matches(pattern, &place))
                 || self.places.at(&place, None).read_only;
             if kept && before.pointer(&pointer) != after.pointer(&pointer) {
-                return Err(format!("`{pointer}` was changed"));
+                return Err(Wrong::of("immutable", "kept", format!("`{pointer}` was changed")));
             }
+        }
+        Ok(())
+    }
+
+    /// The governed fields are touched together.
+    fn together(&self, ops: &[Value]) -> Result<(), Wrong> {
+        if self.world.together && touched(ops, "/status") != touched(ops, "/sub") {
+            return Err(Wrong::of("together", "alone", "the state is changed in one field only"));
         }
         Ok(())
     }
 
     /// Where the governed fields are touched, a state follows a state, and a step leads there.
-    fn steps(&self, ops: &[Value], before: &Value, after: &Value) -> Result<(), String> {
-        let touched = |field: &str| {
-            let field = tokens(field);
-            let above = |place: &Vec<String>| place.starts_with(&field) || field.starts_with(place);
-            ops.iter().flat_map(written).any(|place| above(&place))
+    fn steps(&self, ops: &[Value], before: &Value, after: &Value) -> Result<(), Wrong> {
+        if !touched(ops, "/status") && !touched(ops, "/sub") {
+            return Ok(());
+        }
+        let (Some(from), Some(to)) = (state(before), state(after)) else {
+            return Err(Wrong::of("transition", "state", "it is in no state, before or after"));
         };
-        let (status, sub) = (touched("/status"), touched("/sub"));
-        if self.world.together && status != sub {
-            return Err("the state is changed in one field only".into());
-        }
-        let step = (state(before), state(after));
-        match step {
-            _ if !(status || sub) => Ok(()),
-            (Some(from), Some(to)) if self.may_step(from, to) => Ok(()),
-            _ => Err(format!("no step leads from {:?} to {:?}", step.0, step.1)),
-        }
-    }
-
-    /// The last line about the step says who may take it.
-    fn may_step(&self, from: usize, to: usize) -> bool {
+        // The last line about the step says who may take it.
         let mut lines = self.world.steps.iter().rev();
-        let Some(line) = lines.find(|line| (line.0, line.1) == (from, to)) else { return false };
-        let (id, roles) = &self.world.caller;
-        match TAKERS[line.2] {
-            ([], []) => true,
-            (partners, named) => {
-                partners.contains(id) || named.iter().any(|role| roles.iter().any(|r| r == role))
-            }
+        let Some(line) = lines.find(|line| (line.0, line.1) == (from, to)) else {
+            let why = format!("no step leads from {} to {}", STATES[from], STATES[to]);
+            return Err(Wrong::of("transition", "step", why));
+        };
+        let (partners, roles) = TAKERS[line.2];
+        let (id, own) = &self.world.caller;
+        let everybody = partners.is_empty() && roles.is_empty();
+        if !everybody
+            && !partners.contains(id)
+            && !roles.iter().any(|role| own.iter().any(|o| o == role))
+        {
+            return Err(Wrong::of("transition", "taker", "the step is for others"));
         }
+        Ok(())
     }
 
     /// In a frozen state nothing else is touched.
-    fn may_edit(&self, ops: &[Value], before: &Value) -> Result<(), String> {
+    fn may_edit(&self, ops: &[Value], before: &Value) -> Result<(), Wrong> {
         let frozen = state(before).is_some_and(|state| STATES[state].starts_with("C/"));
         let free =
             |place: &Vec<String>| ["status", "sub", "free"].iter().any(|name| place == &[*name]);
         if self.world.frozen && frozen && !ops.iter().flat_map(written).all(|place| free(&place)) {
-            return Err("the document is frozen".into());
+            return Err(Wrong::of("transition", "frozen", "the document is frozen"));
         }
         Ok(())
     }
+}
+
+/// What is wrong: the rule that is broken, in what way, and why.
+pub struct Wrong {
+    pub rule: &'static str,
+    pub kind: &'static str,
+    why: String,
+}
+
+impl fmt::Debug for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Wrong {
+    fn of(rule: &'static str, kind: &'static str, why: impl Into<String>) -> Self {
+        Self { rule, kind, why: why.into() }
+    }
+
+    /// What decides, where only this rule is broken.
+    pub fn decided(&self) -> &'static str {
+        match self.kind {
+            "alone" => "only one field of the state",
+            "frozen" => "only what is frozen",
+            "kept" => "only what is kept",
+            "op" => "only its op",
+            "patch" => "only its patch",
+            "path" => "only its path",
+            "place" => "only its place",
+            "result" => "only its result",
+            "state" => "only the state",
+            "step" => "only the step",
+            "taker" => "only who takes it",
+            "value" => "only its value",
+            other => other,
+        }
+    }
+}
+
+/// Whether an op writes at, above or beneath the field.
+fn touched(ops: &[Value], field: &str) -> bool {
+    let field = tokens(field);
+    let above = |place: &Vec<String>| place.starts_with(&field) || field.starts_with(place);
+    ops.iter().flat_map(written).any(|place| above(&place))
 }
 
 /// The places that an op writes, or takes away.
@@ -237,8 +324,7 @@ pub fn pointers_of(at: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let name = name.replace('~', "~0").replace('/', "~1");
-                pointers_of(&format!("{at}/{name}"), value, found);
+                pointers_of(&format!("{at}/{}", escape(name)), value, found);
             }
         }
         Value::Array(elements) => {

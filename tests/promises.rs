@@ -1,162 +1,220 @@
 //! What the judge promises, held against random schemas, graphs, documents and patches. A second,
 //! naive judge says what is true.
 
-mod document;
+pub mod document;
+pub mod judge;
 mod merge;
-mod patch;
-mod route;
-mod schema;
+pub mod patch;
+pub mod route;
+pub mod schema;
+mod tally;
 pub mod world;
 
-use crate::oracle::{Oracle, pointers_of};
+use crate::oracle::{Oracle, Wrong, pointers_of};
 use document::{Json, document};
+use judge::{Judged, judge};
 use patch::patch;
 use route::{governing, route};
+use tally::{Tally, promise};
 use world::world;
 
 use patchgate::json::Bounds;
 use patchgate::patch::{Patch, Pointer, UnknownMembers, apply};
-use patchgate::policy::{Caller, Current, Facts, IfMatch, Policy, Route, Verdict};
+use patchgate::policy::Caller;
 
-use bytes::Bytes;
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 
-/// What the judge says, and why.
-fn judge(
-    route: &Route,
-    caller: Caller<'_>,
-    patch: &Value,
-    current: Option<&Value>,
-) -> (Option<bool>, String) {
-    let body = Bytes::from(patch.to_string());
-    let facts = Facts::read(route, caller, &IfMatch::Absent, &body);
-    let text = current.map(Value::to_string);
-    let current = (text.as_deref())
-        .map(|text| Current::read(route, Some("\"tag\""), text.as_bytes()).expect("a document"));
-    match Policy::default().judge(&facts, current.as_ref()).verdict {
-        Verdict::NeedsCurrent(_) => (None, "the current state decides".into()),
-        Verdict::Permit(permit) => {
-            let pin = permit.pin().map(|tag| tag.as_str());
-            assert_eq!(pin, current.map(|_| "\"tag\""), "what is pinned is what was judged");
-            assert_eq!(permit.body(), &body, "judged bytes are sent bytes");
-            (Some(true), "permitted".into())
+#[test]
+fn with_the_state_the_verdict_is_that_of_the_naive_judge() {
+    let input = (world(), documents(), patches());
+    let seen = promise(500, input, |(world, documents, patches), tally| {
+        let (route, oracle) = (route(world), Oracle::new(world));
+        for (Json(patch), Json(document)) in pairs(patches, documents) {
+            let ours = judge(&route, world.caller(), patch, Some(document));
+            let theirs = oracle.judge(patch, document);
+            agree(&ours, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
+            let after = Oracle::apply(patch, document);
+            let ops = patch.as_array().map(Vec::as_slice).unwrap_or_default();
+            let step = after.and_then(|after| Oracle::step(ops, document, &after));
+            prop_assert_eq!(ours.step, step, "{} on {}", patch, document);
+            step.inspect(|_| tally.note("makes a step"));
         }
-        Verdict::Refuse(found) => {
-            let told: Vec<_> = found.iter().map(ToString::to_string).collect();
-            (Some(false), told.join("; "))
-        }
-    }
+        Ok(())
+    });
+    every_rule_decides(&seen);
+    seen.at_least(10_000, &["only its patch"]);
 }
 
-/// How many random worlds each promise is held against.
-fn cases() -> u32 {
-    std::env::var("PROMISES").ok().and_then(|count| count.parse().ok()).unwrap_or(2500)
+#[test]
+fn without_the_state_nothing_is_refused_or_permitted_that_the_state_would_turn() {
+    let input = (world(), documents(), patches());
+    let seen = promise(900, input, |(world, documents, patches), tally| {
+        let (route, oracle) = (route(world), Oracle::new(world));
+        let fitting: Vec<Json> =
+            documents.iter().filter(|document| oracle.fits(&document.0)).cloned().collect();
+        for (Json(patch), Json(document)) in pairs(patches, &fitting) {
+            let alone = judge(&route, world.caller(), patch, None);
+            let theirs = oracle.judge(patch, document);
+            stands(&alone, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
+            let Some(after) = Oracle::apply(patch, document) else { continue };
+            let Some(told) = alone.step else { continue };
+            tally.note("tells the step");
+            let ops = patch.as_array().map(Vec::as_slice).unwrap_or_default();
+            let step = Oracle::step(ops, document, &after);
+            prop_assert_eq!(Some(told), step, "{} on {}", patch, document);
+        }
+        Ok(())
+    });
+    the_state_is_asked_for_in_season(&seen);
+    seen.at_least(100, &["tells the step"]);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        failure_persistence: None,
-        max_global_rejects: 10_000_000,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn with_the_state_the_verdict_is_that_of_the_naive_judge(
-        world in world(),
-        documents in prop::collection::vec(document(), 4),
-        patches in prop::collection::vec(patch(), 4),
-    ) {
-        let (route, oracle) = (route(&world), Oracle::new(&world));
-        for Json(patch) in &patches {
-            for Json(document) in &documents {
-                let (ours, why) = judge(&route, world.caller(), patch, Some(document));
-                let theirs = oracle.judge(patch, document);
-                prop_assert_eq!(
-                    ours, Some(theirs.is_ok()), "{} on {}: {}; {:?}", patch, document, why, theirs
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn no_false_refusal_and_no_false_permit(
-        world in world(),
-        documents in prop::collection::vec(document(), 4),
-        patches in prop::collection::vec(patch(), 4),
-    ) {
-        let (route, oracle) = (route(&world), Oracle::new(&world));
-        for Json(patch) in &patches {
-            let (alone, why) = judge(&route, world.caller(), patch, None);
-            for Json(document) in documents.iter().filter(|document| oracle.fits(&document.0)) {
-                let theirs = oracle.judge(patch, document);
-                match (alone, theirs) {
-                    (Some(false), Ok(after)) => {
-                        prop_assert!(false, "false refusal: {patch} on {document} makes {after}: {why}")
-                    }
-                    (Some(true), Err(wrong)) if Oracle::apply(patch, document).is_some() => {
-                        prop_assert!(false, "false permit: {patch} on {document}: {wrong}")
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn patches_apply_as_two_others_apply_them(
-        documents in prop::collection::vec(document(), 4),
-        patches in prop::collection::vec(patch(), 4),
-    ) {
-        for Json(patch) in &patches {
+#[test]
+fn patches_apply_as_two_others_apply_them() {
+    let seen = promise(1_000, (documents(), patches()), |(documents, patches), tally| {
+        for Json(patch) in patches {
             let text = patch.to_string();
             let ours = Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Refuse);
             let ours = ours.expect("a patch");
             let crates: json_patch::Patch = serde_json::from_value(patch.clone()).expect("a patch");
-            for Json(document) in &documents {
+            for Json(document) in documents {
                 let applied = apply(&ours, document.into()).ok();
                 let naive = Oracle::apply(patch, document);
-                prop_assert_eq!(&applied, &naive.as_ref().map(Into::into), "{} on {}", patch, document);
+                tally.note(if naive.is_some() { "applies" } else { "does not" });
+                let known = naive.as_ref().map(Into::into);
+                prop_assert_eq!(&applied, &known, "{} on {}", patch, document);
                 let mut after = document.clone();
                 let after = json_patch::patch_unsafe(&mut after, &crates).is_ok().then_some(after);
                 prop_assert_eq!(&naive, &after, "{} on {}", patch, document);
             }
         }
-    }
+        Ok(())
+    });
+    seen.at_least(10_000, &["applies", "does not"]);
+}
 
-    #[test]
-    fn nothing_governed_changes_without_its_rule_being_asked(
-        documents in prop::collection::vec(document(), 4),
-        patches in prop::collection::vec(patch(), 4),
-        which in any::<prop::sample::Index>(),
-    ) {
-        for Json(patch) in &patches {
+#[test]
+fn nothing_governed_changes_without_its_rule_being_asked() {
+    let input = (documents(), patches(), any::<prop::sample::Index>());
+    let seen = promise(700, input, |(documents, patches, which), tally| {
+        for (Json(patch), Json(before)) in pairs(patches, documents) {
             let text = patch.to_string();
             let read = Patch::read(text.as_bytes(), Bounds::default(), UnknownMembers::Refuse);
             let read = read.expect("a patch");
-            for Json(before) in &documents {
-                let changed = Oracle::apply(patch, before).map(|after| changed(before, &after));
-                let changed = changed.filter(|changed| !changed.is_empty());
-                let Some(changed) = changed else { continue };
-                let pointer = which.get(&changed);
-                let governed = Pointer::parse(pointer.as_str()).expect("a pointer");
-                prop_assert!(
-                    read.effects().any(|effect| effect.may_change(&governed)),
-                    "{patch} changes `{pointer}` of {before} unseen"
-                );
-                for route in governing(pointer) {
-                    for current in [None, Some(before)] {
-                        let (verdict, _) = judge(&route, Caller::default(), patch, current);
-                        let rule = &route.rules[0];
-                        prop_assert_ne!(
-                            verdict, Some(true), "{} changes `{}` of {} past {:?}", patch, pointer, before, rule
-                        );
-                    }
+            let changed = Oracle::apply(patch, before).map(|after| changed(before, &after));
+            let changed = changed.filter(|changed| !changed.is_empty());
+            let Some(changed) = changed else { continue };
+            tally.note("something changes");
+            let pointer = which.get(&changed);
+            let governed = Pointer::parse(pointer.as_str()).expect("a pointer");
+            prop_assert!(
+                read.effects().any(|effect| effect.may_change(&governed)),
+                "{patch} changes `{pointer}` of {before} unseen"
+            );
+            for route in governing(pointer) {
+                for current in [None, Some(before)] {
+                    let ours = judge(&route, Caller::default(), patch, current);
+                    let past = format!("`{pointer}` is changed past {:?}", route.rules[0]);
+                    prop_assert_ne!(ours.permits, Some(true), "{}", of(patch, before, &past));
+                    tally.note(match ours.permits {
+                        None => "the rule asks for the state",
+                        Some(_) => "the rule refuses",
+                    });
                 }
             }
         }
+        Ok(())
+    });
+    seen.at_least(10_000, &["something changes", "the rule refuses"]);
+    seen.at_least(5_000, &["the rule asks for the state"]);
+}
+
+/// The two judges say the same, and find the same rules broken.
+fn agree(ours: &Judged, theirs: &Result<Value, Vec<Wrong>>, tally: &Tally) -> Result<(), String> {
+    let wrong = theirs.as_ref().err().map(Vec::as_slice).unwrap_or_default();
+    if ours.permits != Some(wrong.is_empty()) {
+        return Err(format!("{}; {wrong:?}", ours.why));
     }
+    let mut rules: Vec<&str> = wrong.iter().map(|wrong| wrong.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    tally.note(match (wrong, &rules[..]) {
+        ([], _) => "permitted",
+        ([first, ..], [_]) => first.decided(),
+        (_, _) => "several rules refuse",
+    });
+    if rules.contains(&"") {
+        // Whose patch does not apply is told of nothing else.
+        return Ok(());
+    }
+    tally.note("applies");
+    // What one rule has forbidden, the next need not blame once more.
+    let has = |rule: &str| rules.contains(&rule);
+    let compared = |rule: &&&str| match **rule {
+        "paths" => !has("operations"),
+        "schema" => !has("paths"),
+        _ => true,
+    };
+    let same = ours.violated.iter().filter(compared).eq(rules.iter().filter(compared));
+    if same { Ok(()) } else { Err(format!("{}; {wrong:?}", ours.why)) }
+}
+
+/// Of the rules, each is often the only one to refuse.
+fn every_rule_decides(seen: &Tally) {
+    seen.at_least(10_000, &["applies"]);
+    seen.at_least(1_000, &["permitted"]);
+    seen.at_least(250, &["only its path", "only its result"]);
+    seen.at_least(50, &["only its op", "only its place", "only its value", "only what is kept"]);
+    seen.at_least(100, &["only the state", "only the step"]);
+    seen.at_least(20, &["only one field of the state", "only who takes it", "only what is frozen"]);
+}
+
+/// A verdict without the state is one that the state does not turn.
+fn stands(alone: &Judged, theirs: &Result<Value, Vec<Wrong>>, tally: &Tally) -> Result<(), String> {
+    let applies = theirs.as_ref().err().is_none_or(|wrong| wrong.iter().all(|w| w.kind != "patch"));
+    if applies {
+        tally.note("applies to what fits");
+    }
+    match (alone.permits, theirs) {
+        (Some(false), Ok(after)) => {
+            return Err(format!("a false refusal, it makes {after}: {}", alone.why));
+        }
+        (Some(true), Err(wrong)) if applies => return Err(format!("a false permit: {wrong:?}")),
+        (Some(false), Err(_)) if applies => tally.note("refused alone"),
+        (Some(true), Ok(_)) => tally.note("permitted alone"),
+        (None, Ok(_)) => tally.note("asks, and is permitted"),
+        (None, Err(_)) if applies => tally.note("asks, and is refused"),
+        (Some(_) | None, Err(_)) => tally.note("does not apply"),
+    }
+    Ok(())
+}
+
+fn the_state_is_asked_for_in_season(seen: &Tally) {
+    seen.at_least(10_000, &["applies to what fits"]);
+    seen.at_least(4_000, &["refused alone"]);
+    seen.at_least(400, &["permitted alone", "asks, and is permitted", "asks, and is refused"]);
+}
+
+fn of(patch: &Value, document: &Value, differs: &str) -> TestCaseError {
+    TestCaseError::fail(format!("{patch} on {document}: {differs}"))
+}
+
+fn documents() -> impl Strategy<Value = Vec<Json>> {
+    prop::collection::vec(document(), 5)
+}
+
+fn patches() -> impl Strategy<Value = Vec<Json>> {
+    prop::collection::vec(patch(), 10)
+}
+
+/// Each patch with each document.
+fn pairs<'p>(
+    patches: &'p [Json],
+    documents: &'p [Json],
+) -> impl Iterator<Item = (&'p Json, &'p Json)> {
+    patches.iter().flat_map(move |patch| documents.iter().map(move |document| (patch, document)))
 }
 
 /// The places where two documents differ.

@@ -1,6 +1,6 @@
 //! Merge patches (RFC 7396), judged as plainly as JSON Patches are.
 
-use super::{Oracle, tokens};
+use super::{Oracle, Wrong, escape, text, tokens};
 
 use serde_json::{Value, json};
 
@@ -18,29 +18,31 @@ impl Oracle<'_> {
         target.into()
     }
 
-    /// What `patch` may make of `before`, or why it may not.
-    pub fn judge_merge(&self, patch: &Value, before: &Value) -> Result<Value, String> {
-        let mut ops = Vec::new();
-        let mut opened = Vec::new();
-        self.set("", patch, before, &mut ops, &mut opened)?;
+    /// What `patch` may make of `before`, or all that is wrong with it; and the step that it makes.
+    pub fn judge_merge(
+        &self,
+        patch: &Value,
+        before: &Value,
+    ) -> (Result<Value, Vec<Wrong>>, Option<(usize, usize)>) {
+        let (mut ops, mut opened, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+        self.set("", patch, before, &mut ops, &mut opened, &mut wrong);
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
-            return Err("nothing is set".into());
+            wrong.push(Wrong::of("operations", "op", "nothing is set"));
         }
         for op in &ops {
-            self.allows(op)?;
-            self.describes(op)?;
+            wrong.extend(self.allows(op));
+            wrong.extend(self.describes(op).err());
         }
         let after = Self::merge(patch, before);
-        if !self.fits(&after) {
-            return Err("the result does not fit the schema".into());
-        }
-        self.keeps(before, &after)?;
-        self.steps(&ops, before, &after)?;
-        self.may_edit(&[ops, opened].concat(), before)?;
-        Ok(after)
+        let touching = [&ops[..], &opened].concat();
+        let step = Self::step(&touching, before, &after);
+        // Where an object is, going through it changes nothing.
+        opened.retain(|made| !before.pointer(text(made, "path")).is_some_and(Value::is_object));
+        let edits = [ops, opened].concat();
+        (self.check(&touching, &edits, before, after, wrong), step)
     }
 
-    /// The members that are set and unset, as ops; and those that become objects.
+    /// The members that are set and unset, as ops; and the objects that are gone through.
     fn set(
         &self,
         at: &str,
@@ -48,27 +50,24 @@ impl Oracle<'_> {
         before: &Value,
         ops: &mut Vec<Value>,
         opened: &mut Vec<Value>,
-    ) -> Result<(), String> {
+        wrong: &mut Vec<Wrong>,
+    ) {
         match patch {
             Value::Object(members) => {
                 let made = json!({"op": "add", "path": at, "value": {}});
                 if !at.is_empty() {
-                    self.knows(&tokens(at))?;
-                    // `/d` is the one place of every world where only an object may stand.
-                    if members.is_empty() || at != "/d" {
-                        self.allows(&made)?;
+                    wrong.extend(self.knows(&tokens(at)).err());
+                    if members.is_empty() || !self.places.at(&tokens(at), None).object {
+                        wrong.extend(self.allows(&made));
                     }
-                    if !before.pointer(at).is_some_and(Value::is_object) {
-                        opened.push(made);
-                    }
+                    opened.push(made);
                 }
-                members.iter().try_for_each(|(name, value)| {
-                    self.set(&format!("{at}/{name}"), value, before, ops, opened)
-                })?;
+                for (name, value) in members {
+                    self.set(&format!("{at}/{}", escape(name)), value, before, ops, opened, wrong);
+                }
             }
             Value::Null if !at.is_empty() => ops.push(json!({"op": "remove", "path": at})),
             value => ops.push(json!({"op": "add", "path": at, "value": value})),
         }
-        Ok(())
     }
 }

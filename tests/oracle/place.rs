@@ -1,6 +1,7 @@
 //! What a schema says of a place, read off the schema as it is written, anew for each question.
 
 use super::apply::index;
+use super::escape;
 
 use jsonschema::Validator;
 use regex::Regex;
@@ -13,14 +14,19 @@ use std::collections::HashMap;
 pub struct Places<'s> {
     schema: &'s Value,
     validators: RefCell<HashMap<String, Validator>>,
+    patterns: RefCell<HashMap<&'s str, Regex>>,
+    said: RefCell<HashMap<Vec<String>, Said>>,
 }
 
 /// What is said of one place, and of a value there.
+#[derive(Clone, Copy)]
 pub struct Said {
     pub described: bool,
     pub forbidden: bool,
     pub read_only: bool,
+    /// Whether an object or an array may stand there; and whether nothing but an object may.
     pub container: bool,
+    pub object: bool,
     pub fits: bool,
 }
 
@@ -33,12 +39,16 @@ enum Step {
 
 impl<'s> Places<'s> {
     pub fn of(schema: &'s Value) -> Self {
-        Self { schema, validators: RefCell::default() }
+        Self { schema, validators: <_>::default(), patterns: <_>::default(), said: <_>::default() }
     }
 
     /// What is said of the place at `tokens`, were `value` to stand there.
     pub fn at(&self, tokens: &[String], value: Option<&Value>) -> Said {
-        self.say("", tokens, value)
+        if value.is_some() {
+            return self.say("", tokens, value);
+        }
+        let mut said = self.said.borrow_mut();
+        *said.entry(tokens.to_vec()).or_insert_with(|| self.say("", tokens, None))
     }
 
     /// The names that are listed beneath the place at `tokens`.
@@ -55,11 +65,12 @@ impl<'s> Places<'s> {
                 forbidden: false,
                 read_only,
                 container: parts.iter().all(|part| self.takes(part, &["object", "array"])),
+                object: parts.iter().any(|part| self.keyword(part, "type") == "object"),
                 fits: value.is_none_or(|value| self.fits(at, value)),
             };
         };
-        let mut all =
-            Said { described: false, forbidden: false, read_only, container: true, fits: true };
+        let (described, forbidden, object) = (false, false, false);
+        let mut all = Said { described, forbidden, read_only, container: true, object, fits: true };
         for part in &parts {
             match self.step(part, token) {
                 Step::Open => {}
@@ -70,6 +81,7 @@ impl<'s> Places<'s> {
                         all.forbidden |= said.forbidden;
                         all.read_only |= said.read_only;
                         all.container &= said.container;
+                        all.object |= said.object;
                         all.fits &= said.fits;
                     }
                 }
@@ -80,6 +92,7 @@ impl<'s> Places<'s> {
                 all.described |= said.iter().any(|said| said.described && !said.forbidden);
                 all.read_only |= !or_none && said.iter().all(|said| said.read_only);
                 all.container &= or_none || said.iter().any(|said| said.container);
+                all.object |= !or_none && said.iter().all(|said| said.object);
                 let fits = |said: &Said| !said.forbidden && (!said.described || said.fits);
                 all.fits &= or_none || said.iter().any(fits);
             }
@@ -182,7 +195,9 @@ impl<'s> Places<'s> {
         }
         for (pattern, _) in self.keyword(at, "patternProperties").as_object().into_iter().flatten()
         {
-            if Regex::new(pattern).expect("a pattern").is_match(name) {
+            let mut patterns = self.patterns.borrow_mut();
+            let known = patterns.entry(pattern);
+            if known.or_insert_with(|| Regex::new(pattern).expect("a pattern")).is_match(name) {
                 next.push(format!("{at}/patternProperties/{}", escape(pattern)));
             }
         }
@@ -212,7 +227,8 @@ impl<'s> Places<'s> {
         let validator = validators.entry(at.to_owned()).or_insert_with(|| {
             let mut whole = self.schema.clone();
             whole["$id"] = json!("urn:whole");
-            let schema = json!({"$ref": format!("urn:whole#{at}"), "$defs": {"whole": whole}});
+            let reference = format!("urn:whole#{}", fragment(at));
+            let schema = json!({"$ref": reference, "$defs": {"whole": whole}});
             let options = jsonschema::options().should_validate_formats(true);
             options.build(&schema).expect("a schema")
         });
@@ -220,6 +236,12 @@ impl<'s> Places<'s> {
     }
 }
 
-fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+/// `pointer` as it stands in a reference: a pattern holds what no fragment may.
+fn fragment(pointer: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~$/".contains(&byte);
+    let written = |byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    pointer.bytes().map(written).collect()
 }

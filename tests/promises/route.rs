@@ -41,7 +41,7 @@ pub fn route(world: &World) -> Route {
     let graph = Arc::new(Graph::new(fields.clone(), draft).expect("a graph"));
     let allowed = world.paths.iter().map(|(path, subtree)| AllowedPath {
         pattern: pattern(path),
-        ops: world.ops.clone(),
+        ops: world.path_ops.clone(),
         subtree: *subtree,
     });
     let edits = world.frozen.then(|| Edits {
@@ -68,7 +68,7 @@ pub fn route(world: &World) -> Route {
     }
     let resource =
         Resource { name: "r".into(), schema, graph: Some(graph), folds_case: false, tag: None };
-    with(rules, resource)
+    Route { warn: world.warn.clone(), ..with(rules, resource) }
 }
 
 /// A route that says nothing but that `pointer` is governed, in each of the ways there are. None

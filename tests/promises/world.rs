@@ -4,6 +4,7 @@ use super::schema::schema;
 
 use patchgate::patch::OpName;
 use patchgate::policy::Caller;
+use patchgate::policy::rule::Name;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -16,6 +17,8 @@ pub struct World {
     pub schema: Value,
     pub ops: Vec<OpName>,
     pub paths: Vec<(&'static str, bool)>,
+    /// What may be done at each of the paths.
+    pub path_ops: Vec<OpName>,
     pub immutable: Vec<&'static str>,
     /// From, to, and which of [`TAKERS`] may take it; a later one overrides an earlier one.
     pub steps: Vec<(usize, usize, usize)>,
@@ -24,6 +27,8 @@ pub struct World {
     pub frozen: bool,
     pub together: bool,
     pub undescribed: bool,
+    /// The rules that only warn.
+    pub warn: Vec<Name>,
 }
 
 pub const STATES: [&str; 4] = ["A/x", "A/y", "B/x", "C/y"];
@@ -32,42 +37,75 @@ pub const STATES: [&str; 4] = ["A/x", "A/y", "B/x", "C/y"];
 pub const TAKERS: [(&[&str], &[&str]); 4] =
     [(&[], &[]), (&["p"], &[]), (&[], &["r", "s"]), (&["q"], &["s"])];
 
-pub const PATHS: [&str; 14] = [
-    "/**", "/status", "/sub", "/n", "/d", "/d/a", "/d/*", "/d/**", "/t", "/t/-", "/t/0", "/t/*/v",
-    "/t/**", "/free",
+pub const PATHS: [&str; 19] = [
+    "/**",
+    "/status",
+    "/sub",
+    "/n",
+    "/d",
+    "/d/a",
+    "/d/*",
+    "/d/**",
+    "/d/x_1",
+    "/t",
+    "/t/-",
+    "/t/0",
+    "/t/*/v",
+    "/t/**",
+    "/free",
+    "/r/**",
+    "/r/*/v",
+    "/r/kids/-",
+    "/a~1b",
 ];
 
 pub fn world() -> impl Strategy<Value = World> {
     (
         schema(),
-        subsequence(OpName::ALL.to_vec(), 4..=6),
+        (ops(), ops()),
         prop_oneof![
             Just(vec![("/**", true)]),
             prop::collection::vec((select(PATHS.to_vec()), any::<bool>()), 1..12),
         ],
-        subsequence(vec!["/n", "/d/a", "/t/*/id", "/d", "/t/0"], 0..3),
+        subsequence(vec!["/n", "/d/a", "/t/*/id", "/d", "/t/0", "/r/**", "/r/kids/*/v"], 0..3),
         prop::collection::vec(
-            (0..4usize, 0..4usize, prop_oneof![2 => Just(0), 1 => 0..TAKERS.len()]),
-            2..14,
+            (0..4usize, 0..4usize, prop_oneof![2 => Just(0), 1 => 1..TAKERS.len()]),
+            4..20,
         ),
         (select(vec!["p", "q", "r", ""]), subsequence(vec!["r".into(), "s".into()], 0..=2)),
         any::<(bool, bool, bool)>(),
+        prop_oneof![4 => Just(Vec::new()), 1 => subsequence(Name::ALL.to_vec(), 1..4)],
     )
         .prop_map(
-            |(schema, ops, paths, immutable, steps, caller, (frozen, together, undescribed))| {
+            |(
+                schema,
+                (ops, path_ops),
+                paths,
+                immutable,
+                steps,
+                caller,
+                (frozen, together, undescribed),
+                warn,
+            )| {
                 World {
                     schema,
                     ops,
                     paths,
+                    path_ops,
                     immutable,
                     steps,
                     caller,
                     frozen,
                     together,
                     undescribed,
+                    warn,
                 }
             },
         )
+}
+
+fn ops() -> impl Strategy<Value = Vec<OpName>> {
+    prop_oneof![2 => Just(OpName::ALL.to_vec()), 1 => subsequence(OpName::ALL.to_vec(), 4..=6)]
 }
 
 impl World {
@@ -79,12 +117,18 @@ impl World {
 /// As it would stand in a policy file, with the schema written out.
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ops: Vec<_> = self.ops.iter().map(|op| op.as_str()).collect();
+        let names =
+            |ops: &[OpName]| ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(", ");
+        let (ops, path_ops) = (names(&self.ops), names(&self.path_ops));
         let choice = if self.undescribed { "permit" } else { "refuse" };
         writeln!(f, "\nresources:\n  r:\n    schema: {}\n    undescribed: {choice}", self.schema)?;
-        writeln!(f, "    ops: [{}]\n    paths:", ops.join(", "))?;
+        writeln!(f, "    ops: [{ops}]\n    paths:")?;
         for (path, subtree) in &self.paths {
-            writeln!(f, "      - {{ path: {}, subtree: {subtree} }}", json!(path))?;
+            writeln!(
+                f,
+                "      - {{ path: {}, ops: [{path_ops}], subtree: {subtree} }}",
+                json!(path)
+            )?;
         }
         writeln!(
             f,
@@ -105,6 +149,7 @@ impl fmt::Debug for World {
         if self.frozen {
             writeln!(f, "      edits:\n        - {{ in: [C/*], allow: false, except: [/free] }}")?;
         }
-        writeln!(f, "# called by {:?}", self.caller)
+        let warn: Vec<_> = self.warn.iter().map(|name| name.as_str()).collect();
+        writeln!(f, "    warn: [{}]\n# called by {:?}", warn.join(", "), self.caller)
     }
 }
