@@ -14,17 +14,20 @@ use crate::oracle::{Oracle, Wrong, pointers_of};
 use document::{Json, document};
 use judge::{Judged, judge};
 use patch::patch;
-use route::{governing, route};
+use route::{governing, keeping, route};
 use tally::{Tally, promise};
 use world::world;
 
 use patchgate::json::Bounds;
 use patchgate::patch::{Patch, Pointer, UnknownMembers, apply};
 use patchgate::policy::Caller;
+use patchgate::policy::schema::Schema;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use std::sync::Arc;
 
 #[test]
 fn with_the_state_the_verdict_is_that_of_the_naive_judge() {
@@ -129,6 +132,34 @@ fn nothing_governed_changes_without_its_rule_being_asked() {
     });
     seen.at_least(10_000, &["something changes", "the rule refuses"]);
     seen.at_least(5_000, &["the rule asks for the state"]);
+}
+
+/// Found by these promises: an element that is put in moves those behind it to places of which
+/// the schema, or a pattern, says something else.
+#[test]
+fn what_is_moved_up_or_down_is_not_changed_unasked() {
+    let first = json!([{"properties": {"v": {}}}]);
+    let item = json!({"properties": {"id": {"readOnly": true}}});
+    let things = json!({"type": "array", "prefixItems": first, "items": item});
+    let schema = Schema::new(&json!({"properties": {"t": things}})).expect("a schema");
+    let read_only = keeping("/other", &Arc::new(schema));
+    let open = Arc::new(Schema::new(&json!({})).expect("a schema"));
+    let routes = [read_only, keeping("/t/1/*", &open), keeping("/t/1/**", &open)];
+    let document = json!({"t": [{"id": 0}, {"id": 1}]});
+    for route in &routes {
+        for op in [
+            json!({"op": "add", "path": "/t/0", "value": {}}),
+            json!({"op": "remove", "path": "/t/0"}),
+            json!({"op": "move", "from": "/t/0", "path": "/x"}),
+            json!({"op": "copy", "from": "/y", "path": "/t/0"}),
+        ] {
+            let alone = judge(route, Caller::default(), &json!([op]), None);
+            assert_eq!(alone.permits, None, "{op}: {:?}", route.rules);
+        }
+        let added = json!([{"op": "add", "path": "/t/0", "value": {}}]);
+        let whole = judge(route, Caller::default(), &added, Some(&document));
+        assert_eq!(whole.permits, Some(false), "{:?}", route.rules);
+    }
 }
 
 /// The two judges say the same, and find the same rules broken.

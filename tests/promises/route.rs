@@ -71,25 +71,31 @@ pub fn route(world: &World) -> Route {
     Route { warn: world.warn.clone(), ..with(rules, resource) }
 }
 
-/// A route that says nothing but that `pointer` is governed, in each of the ways there are. None
-/// of its rules lets that place change.
-pub fn governing(pointer: &str) -> [Route; 2] {
-    static OPEN: LazyLock<Arc<Schema>> =
-        LazyLock::new(|| Arc::new(Schema::new(&json!({})).expect("a schema")));
+/// Routes that say nothing but that `pointer` is governed, in each of the ways there are. None of
+/// their rules lets that place change.
+pub fn governing(pointer: &str) -> Vec<Route> {
     let field = Pointer::parse(pointer.to_owned()).expect("a pointer");
     let graph = Graph::new(vec![field], Draft { names: &["A".into()], ..Draft::default() })
         .expect("a graph");
-    let fields = vec![Pattern::parse(pointer).expect("a pattern")];
-    let rules = [
-        Rule::Immutable(Immutable { fields, schema: Arc::clone(&OPEN) }),
-        Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() }),
-    ];
-    rules.map(|rule| {
-        let schema = Arc::clone(&OPEN);
-        let resource =
-            Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
-        with(vec![rule], resource)
-    })
+    let schema = Arc::clone(&OPEN);
+    let resource = Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
+    let rule = Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() });
+    let mut routes = vec![with(vec![rule], resource), keeping(pointer, &OPEN)];
+    if let Some((above, _)) = pointer.rsplit_once('/') {
+        routes.extend(["*", "**"].map(|any| keeping(&format!("{above}/{any}"), &OPEN)));
+    }
+    routes
+}
+
+static OPEN: LazyLock<Arc<Schema>> =
+    LazyLock::new(|| Arc::new(Schema::new(&json!({})).expect("a schema")));
+
+/// A route that lets no place change that `field` stands for, nor what `schema` says is `readOnly`.
+pub fn keeping(field: &str, schema: &Arc<Schema>) -> Route {
+    let (fields, schema) = (vec![Pattern::parse(field).expect("a pattern")], Arc::clone(schema));
+    let rule = Rule::Immutable(Immutable { fields, schema: Arc::clone(&schema) });
+    let resource = Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
+    with(vec![rule], resource)
 }
 
 fn with(rules: Vec<Rule>, resource: Resource) -> Route {

@@ -88,7 +88,8 @@ impl Immutable {
             // What stands beneath is not reached by it.
             return place.is_read_only() || self.holds(effect.pointer);
         }
-        let appended = effect.pointer.split_last().is_some_and(|(_, last)| last == "-");
+        let array = array_of(effect.pointer);
+        let appended = effect.pointer.text().ends_with("/-");
         let beneath = match effect.value {
             // Nothing stood there before, so that only what the value names is written.
             Some(value) if appended => place.holds_read_only() && names_read_only(value, place),
@@ -96,12 +97,15 @@ impl Immutable {
         };
         place.is_read_only()
             || beneath
-            || self.fields.iter().any(|field| field.overlaps(effect.pointer))
-            || self
-                .fields
-                .iter()
-                .filter_map(Pattern::pointer)
-                .any(|field| effect.may_change(&field))
+            || array.as_ref().is_some_and(|array| self.schema.place(array).shifts_read_only())
+            || self.fields.iter().any(|field| {
+                field.overlaps(effect.pointer)
+                    || match (field.pointer(), &array) {
+                        (Some(field), _) => effect.may_change(&field),
+                        (None, Some(array)) => stands_in(field, array),
+                        (None, None) => false,
+                    }
+            })
     }
 
     /// Whether `pointer` is such a field, or lies within one.
@@ -144,6 +148,19 @@ impl Immutable {
             );
         }
     }
+}
+
+/// The array in which the effect may shift elements, if it is one.
+fn array_of<'p>(pointer: &'p Pointer<'_>) -> Option<Pointer<'p>> {
+    let (array, last) = pointer.split_last()?;
+    (last == "-" || index(&last).is_some()).then_some(array)
+}
+
+/// Whether `field` lies in an element of `array`.
+fn stands_in(field: &Pattern, array: &Pointer<'_>) -> bool {
+    let element = field.tokens().nth(array.tokens().count());
+    let is_element = element.is_some_and(|token| token.is_none_or(|text| index(text).is_some()));
+    is_element && field.overlaps(array)
 }
 
 /// Whether `value` sets a field that is `readOnly`.

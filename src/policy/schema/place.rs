@@ -72,6 +72,12 @@ impl<'s> Place<'s> {
         self.spot().holds_read_only
     }
 
+    /// Whether an element that is moved up or down here may come to where something beneath it is
+    /// `readOnly`, or leave such a place: where all are alike, each tells of itself.
+    pub fn shifts_read_only(&self) -> bool {
+        self.holds_read_only() && !self.spot().has_like_elements()
+    }
+
     /// Whether a value with others in it may stand here.
     pub fn may_be_container(&self) -> bool {
         self.spot().may_be_container

@@ -93,6 +93,11 @@ impl Spot {
         spots
     }
 
+    /// Whether it is known that every element of what stands here is at the same place.
+    pub(super) fn has_like_elements(&self) -> bool {
+        self.element.is_some()
+    }
+
     /// Where `token` leads, if that was worked out at load.
     pub(super) fn child(&self, token: &str) -> Option<usize> {
         if self.element.is_some() && (token == "-" || pointer::index(token).is_some()) {
