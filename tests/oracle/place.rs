@@ -165,12 +165,26 @@ impl<'s> Places<'s> {
         sets
     }
 
+    /// Whether a value of one of the `kinds` may stand there, by `type`, `const` and `enum`.
     fn takes(&self, at: &str, kinds: &[&str]) -> bool {
-        match self.keyword(at, "type") {
+        let kind = |value: &Value| match value {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            _ => "scalar",
+        };
+        let listed = |keyword: &str| match self.keyword(at, keyword) {
+            Value::Null => true,
+            Value::Array(listed) if keyword == "enum" => {
+                listed.iter().any(|value| kinds.contains(&kind(value)))
+            }
+            value => kinds.contains(&kind(value)),
+        };
+        let typed = match self.keyword(at, "type") {
             Value::String(own) => kinds.contains(&own.as_str()),
             Value::Array(own) => own.iter().any(|own| kinds.iter().any(|kind| own == kind)),
             _ => true,
-        }
+        };
+        typed && listed("const") && listed("enum")
     }
 
     fn step(&self, at: &str, token: &str) -> Step {
