@@ -4,6 +4,9 @@ use super::{Oracle, Wrong, escape, text, tokens};
 
 use serde_json::{Value, json};
 
+/// The document that results, or all that is wrong.
+type Judged = Result<Value, Vec<Wrong>>;
+
 impl Oracle<'_> {
     /// What `patch` makes of `target`, as the RFC writes it.
     pub fn merge(patch: &Value, target: &Value) -> Value {
@@ -19,13 +22,9 @@ impl Oracle<'_> {
     }
 
     /// What `patch` may make of `before`, or all that is wrong with it; and the step that it makes.
-    pub fn judge_merge(
-        &self,
-        patch: &Value,
-        before: &Value,
-    ) -> (Result<Value, Vec<Wrong>>, Option<(usize, usize)>) {
+    pub fn judge_merge(&self, patch: &Value, before: &Value) -> (Judged, Option<(usize, usize)>) {
         let (mut ops, mut opened, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-        self.set("", patch, before, &mut ops, &mut opened, &mut wrong);
+        self.set("", patch, &mut ops, &mut opened, &mut wrong);
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
             wrong.push(Wrong::of("operations", "op", "nothing is set"));
         }
@@ -47,7 +46,6 @@ impl Oracle<'_> {
         &self,
         at: &str,
         patch: &Value,
-        before: &Value,
         ops: &mut Vec<Value>,
         opened: &mut Vec<Value>,
         wrong: &mut Vec<Wrong>,
@@ -63,7 +61,7 @@ impl Oracle<'_> {
                     opened.push(made);
                 }
                 for (name, value) in members {
-                    self.set(&format!("{at}/{}", escape(name)), value, before, ops, opened, wrong);
+                    self.set(&format!("{at}/{}", escape(name)), value, ops, opened, wrong);
                 }
             }
             Value::Null if !at.is_empty() => ops.push(json!({"op": "remove", "path": at})),
