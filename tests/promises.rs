@@ -14,7 +14,7 @@ use crate::oracle::{Oracle, Wrong, pointers_of};
 use document::{Json, document};
 use judge::{Judged, judge};
 use patch::patch;
-use route::{governing, keeping, route};
+use route::{frozen, governing, keeping, route};
 use tally::{Tally, promise};
 use world::world;
 
@@ -160,6 +160,23 @@ fn what_is_moved_up_or_down_is_not_changed_unasked() {
         let whole = judge(route, Caller::default(), &added, Some(&document));
         assert_eq!(whole.permits, Some(false), "{:?}", route.rules);
     }
+}
+
+/// Found by these promises: what a patch tells of one governed field does not tell the state.
+#[test]
+fn half_a_state_freezes_nothing() {
+    let frozen = frozen(&["/status", "/sub"], "C/y", "C/*");
+    let test = |field, value| json!({"op": "test", "path": field, "value": value});
+    let edit = json!({"op": "add", "path": "/n", "value": 1});
+    for (ops, permits) in [
+        (json!([test("/status", "C"), edit]), None),
+        (json!([test("/status", "C"), test("/sub", "y"), edit]), Some(false)),
+    ] {
+        assert_eq!(judge(&frozen, Caller::default(), &ops, None).permits, permits, "{ops}");
+    }
+    let other = json!({"status": "C", "sub": "x"});
+    let ops = json!([test("/status", "C"), edit]);
+    assert_eq!(judge(&frozen, Caller::default(), &ops, Some(&other)).permits, Some(true));
 }
 
 /// The two judges say the same, and find the same rules broken.

@@ -74,17 +74,25 @@ pub fn route(world: &World) -> Route {
 /// Routes that say nothing but that `pointer` is governed, in each of the ways there are. None of
 /// their rules lets that place change.
 pub fn governing(pointer: &str) -> Vec<Route> {
-    let field = Pointer::parse(pointer.to_owned()).expect("a pointer");
-    let graph = Graph::new(vec![field], Draft { names: &["A".into()], ..Draft::default() })
-        .expect("a graph");
-    let schema = Arc::clone(&OPEN);
-    let resource = Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
-    let rule = Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() });
-    let mut routes = vec![with(vec![rule], resource), keeping(pointer, &OPEN)];
+    let mut routes = vec![within(&[pointer], "A", Vec::new()), keeping(pointer, &OPEN)];
     if let Some((above, _)) = pointer.rsplit_once('/') {
         routes.extend(["*", "**"].map(|any| keeping(&format!("{above}/{any}"), &OPEN)));
     }
     routes
+}
+
+/// A route with one state, `name`; while the document is in one of `states`, nothing else changes.
+pub fn frozen(fields: &[&str], name: &str, states: &str) -> Route {
+    let edits = Edits { states: vec![states.into()], except: Vec::new(), reason: None };
+    within(fields, name, vec![edits])
+}
+
+/// A route with one state, and no step.
+fn within(fields: &[&str], name: &str, edits: Vec<Edits>) -> Route {
+    let fields = fields.iter().map(|field| Pointer::parse(field.to_string()).expect("a pointer"));
+    let draft = Draft { names: &[name.into()], ..Draft::default() };
+    let graph = Arc::new(Graph::new(fields.collect(), draft).expect("a graph"));
+    open(Rule::Transition(Transition { graph, edits }), &OPEN)
 }
 
 static OPEN: LazyLock<Arc<Schema>> =
@@ -93,7 +101,12 @@ static OPEN: LazyLock<Arc<Schema>> =
 /// A route that lets no place change that `field` stands for, nor what `schema` says is `readOnly`.
 pub fn keeping(field: &str, schema: &Arc<Schema>) -> Route {
     let (fields, schema) = (vec![Pattern::parse(field).expect("a pattern")], Arc::clone(schema));
-    let rule = Rule::Immutable(Immutable { fields, schema: Arc::clone(&schema) });
+    open(Rule::Immutable(Immutable { fields, schema: Arc::clone(&schema) }), &schema)
+}
+
+/// A route with one rule.
+fn open(rule: Rule, schema: &Arc<Schema>) -> Route {
+    let schema = Arc::clone(schema);
     let resource = Resource { name: "r".into(), schema, graph: None, folds_case: false, tag: None };
     with(vec![rule], resource)
 }

@@ -156,9 +156,11 @@ impl Transition {
             };
             let mut possible = self.graph.compatible(&values).map(frozen).collect::<Vec<_>>();
             possible.dedup();
-            match (possible.as_slice(), &proposal.outcome) {
-                ([] | [false], _) => {}
-                ([true], _) => {
+            // With a field unknown, the document may as well be in no state at all.
+            let is_known = values.iter().all(Option::is_some);
+            match possible.as_slice() {
+                [] | [false] => {}
+                [true] if is_known => {
                     let reason = edits.reason.as_deref().unwrap_or("the policy says so");
                     let message =
                         format!("in the current state this field cannot be changed: {reason}");
@@ -170,7 +172,7 @@ impl Transition {
                             .accepted(accepted),
                     );
                 }
-                (_, _) => report.needs_current("what may be changed depends on the current state"),
+                _ => report.needs_current("what may be changed depends on the current state"),
             }
         }
     }
