@@ -13,6 +13,7 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -134,20 +136,14 @@ impl Http {
         socket: I,
         stack: S,
         caller: Caller,
-        mut stopped: watch::Receiver<bool>,
+        stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
         let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
         let entrance = Entrance::new(stack, tally, caller);
-        let mut connection = pin!(self.one.serve_connection(TokioIo::new(guard), entrance));
-        tokio::select! {
-            biased;
-            served = connection.as_mut() => Ok(served?),
-            _ = stopped.wait_for(|stopped| *stopped) => {
-                connection.as_mut().graceful_shutdown();
-                Ok(connection.await?)
-            }
-        }
+        let connection = self.one.serve_connection(TokioIo::new(guard), entrance);
+        // The guard ends the silence of a caller.
+        self.run(connection, stopped, pending()).await
     }
 
     async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
@@ -155,11 +151,23 @@ impl Http {
         socket: I,
         stack: S,
         caller: Caller,
-        mut stopped: watch::Receiver<bool>,
+        stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
         let entrance = Entrance::new(stack, Rc::clone(&tally), caller);
-        let mut connection = pin!(self.two.serve_connection(TokioIo::new(socket), entrance));
+        let connection = self.two.serve_connection(TokioIo::new(socket), entrance);
+        self.run(connection, stopped, self.silence(&tally)).await
+    }
+
+    /// Runs `connection` to its end. Once `stopped`, or after too long a `silence`, no further
+    /// request is taken.
+    async fn run<C: GracefulConnection<Error = hyper::Error>>(
+        &self,
+        connection: C,
+        mut stopped: watch::Receiver<bool>,
+        silence: impl Future<Output = ()>,
+    ) -> Result<(), Ended> {
+        let mut connection = pin!(connection);
         tokio::select! {
             biased;
             served = connection.as_mut() => return Ok(served?),
@@ -167,7 +175,7 @@ impl Http {
                 connection.as_mut().graceful_shutdown();
                 return Ok(connection.await?);
             }
-            () = self.silence(&tally) => {}
+            () = silence => {}
         }
         // A caller that does not even take its leave is left.
         connection.as_mut().graceful_shutdown();
