@@ -45,8 +45,8 @@ pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<
     let access_log = AccessLog::open(&destination(&gateway.access_log)).map_err(|error| {
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
-    let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
-    settings.tls = credentials;
+    let address = sandbox.as_ref().map(|sandbox| sandbox.address);
+    let settings = settings(&gateway, credentials, address)?;
     let server = server::start(settings, live.clone(), access_log)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
@@ -65,7 +65,11 @@ fn destination(access_log: &str) -> Destination {
     }
 }
 
-fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server::Settings> {
+fn settings(
+    gateway: &Gateway,
+    credentials: Option<Credentials>,
+    sandbox: Option<SocketAddr>,
+) -> io::Result<server::Settings> {
     let base = match (&gateway.target, sandbox) {
         (Target::Url(url), _) => url.clone(),
         (Target::Sandbox, Some(address)) => {
@@ -91,7 +95,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
         head_time: gateway.header_timeout,
         idle_time: gateway.idle_caller_timeout,
         handshake_time: gateway.handshake_timeout,
-        tls: None,
+        tls: credentials,
         h2c: gateway.h2c,
         stall_time: gateway.request_timeout,
         drain_time: gateway.drain,
