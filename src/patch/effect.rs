@@ -139,4 +139,26 @@ mod tests {
         }
         assert!(!changes(r#"[{"op":"remove","path":"/t/2"}]"#, "/t/1/id"));
     }
+
+    #[test]
+    fn what_is_apart_at_the_first_byte_is_not_changed() {
+        let places = ["", "/", "/a", "/ab", "/b", "/-", "/0", "/1", "/a/-", "/a/0", "/a/1", "/b/0"];
+        let beneath = places.map(|place| format!("{place}/b"));
+        let places: Vec<_> = places.into_iter().chain(beneath.iter().map(String::as_str)).collect();
+        let mut apart = 0;
+        for (own, governed) in places.iter().flat_map(|a| places.iter().map(move |b| (a, b))) {
+            let (pointer, governed) = (Pointer::parse(*own), Pointer::parse(*governed));
+            let (pointer, governed) = (pointer.expect("a pointer"), governed.expect("a pointer"));
+            let effect = Effect { op: 0, touch: Touch::Write, pointer: &pointer, value: None };
+            if effect.is_apart(&governed) {
+                assert!(
+                    !pointer.overlaps(&governed) && !effect.shifts(&governed),
+                    "{effect:?} {governed:?}"
+                );
+                assert!(!effect.displaces(&governed), "{effect:?} {governed:?}");
+                apart += 1;
+            }
+        }
+        assert!(apart > 100, "{apart}");
+    }
 }

@@ -62,18 +62,9 @@ impl<'a> Pointer<'a> {
         let mut rest = self.0.strip_prefix('/');
         std::iter::from_fn(move || {
             let text = rest?;
-            // Most tokens are short and have nothing to unescape: one look at each byte tells both.
-            let end = text.bytes().position(|byte| matches!(byte, b'/' | b'~'));
-            let (plain, beyond) = text.split_at(end.unwrap_or(text.len()));
+            let end = text.bytes().position(|byte| byte == b'/').unwrap_or(text.len());
+            let (token, beyond) = text.split_at(end);
             rest = beyond.strip_prefix('/');
-            if !beyond.starts_with('~') {
-                return Some(Cow::Borrowed(plain));
-            }
-            let (token, beyond) = match text.split_once('/') {
-                Some((token, beyond)) => (token, Some(beyond)),
-                None => (text, None),
-            };
-            rest = beyond;
             Some(unescape(token))
         })
     }
