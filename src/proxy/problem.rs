@@ -132,7 +132,8 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             "send one member of gzip, whole and with nothing behind it".into()
         }
         Rejection::CodingUnsupported { .. } => {
-            "`Accept-Encoding` lists the ones that are; `identity` is none".into()
+            "send the body without `Content-Encoding`, or in one that `Accept-Encoding` lists"
+                .into()
         }
         Rejection::CurrentUnavailable(fault) | Rejection::UpstreamFailed(fault) => {
             fault_detail(*fault).into()
