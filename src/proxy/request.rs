@@ -10,7 +10,6 @@ use crate::snapshot::Snapshot;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
-use rustls::pki_types::CertificateDer;
 use uuid::Uuid;
 
 use std::fmt;
@@ -89,11 +88,6 @@ pub struct Permitted {
     /// The proof.
     pub permit: Permit,
 }
-
-/// The certificate that a caller has shown and the gateway has verified. It is an extension of each
-/// request of the connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate(pub Arc<CertificateDer<'static>>);
 
 /// Who is at the other end of the connection. It is an extension of each request that comes over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

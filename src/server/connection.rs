@@ -1,11 +1,11 @@
 //! One connection of a caller, from the first byte to the last.
 
 use super::Settings;
-use super::entrance::{Caller, Entrance, Tally};
+use super::entrance::{Entrance, Tally};
 use super::guard::{Bounds, Guard, Times};
 use super::patient::Patient;
 use super::two::{self, Here};
-use crate::proxy::request::{ClientCertificate, Peer};
+use crate::proxy::request::Peer;
 use crate::proxy::stack::Answer;
 use crate::tls::Credentials;
 
@@ -26,7 +26,6 @@ use std::future::pending;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most that hyper reads ahead, unless a head is larger.
@@ -87,20 +86,20 @@ impl Http {
         stack: S,
         stopped: watch::Receiver<bool>,
     ) {
-        let caller = |is_tls| Caller { peer: Peer { address, is_tls }, certificate: None };
+        let peer = |is_tls| Peer { address, is_tls };
         let _ = tcp.set_nodelay(true);
         let ended = match &self.credentials {
             // What most connections do not need is not kept for each.
             Some(credentials) => {
-                Box::pin(self.serve_tls(credentials, tcp, caller(true), stack, stopped)).await
+                Box::pin(self.serve_tls(credentials, tcp, peer(true), stack, stopped)).await
             }
             None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
                 let socket = Patient::new(tcp, self.stall_time);
-                Box::pin(self.serve_two(socket, stack, caller(false), stopped)).await
+                Box::pin(self.serve_two(socket, stack, peer(false), stopped)).await
             }
             None => {
                 let socket = Patient::new(tcp, self.stall_time);
-                self.serve_one(socket, stack, caller(false), stopped).await
+                self.serve_one(socket, stack, peer(false), stopped).await
             }
         };
         if let Err(error) = ended {
@@ -112,7 +111,7 @@ impl Http {
         &self,
         credentials: &Credentials,
         tcp: TcpStream,
-        caller: Caller,
+        peer: Peer,
         stack: S,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
@@ -120,14 +119,9 @@ impl Http {
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
         let tls = timeout(self.handshake_time, handshake).await??;
         let (_, session) = tls.get_ref();
-        let is_two = session.alpn_protocol() == Some(b"h2");
-        let shown = session.peer_certificates().and_then(<[_]>::first);
-        let certificate =
-            shown.map(|shown| ClientCertificate(Arc::new(shown.clone().into_owned())));
-        let caller = Caller { certificate, ..caller };
-        match is_two {
-            true => self.serve_two(tls, stack, caller, stopped).await,
-            false => self.serve_one(tls, stack, caller, stopped).await,
+        match session.alpn_protocol() == Some(b"h2") {
+            true => self.serve_two(tls, stack, peer, stopped).await,
+            false => self.serve_one(tls, stack, peer, stopped).await,
         }
     }
 
@@ -135,12 +129,12 @@ impl Http {
         &self,
         socket: I,
         stack: S,
-        caller: Caller,
+        peer: Peer,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
         let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
-        let entrance = Entrance::new(stack, tally, caller);
+        let entrance = Entrance::new(stack, tally, peer);
         let connection = self.one.serve_connection(TokioIo::new(guard), entrance);
         // The guard ends the silence of a caller.
         self.run(connection, stopped, pending()).await
@@ -150,11 +144,11 @@ impl Http {
         &self,
         socket: I,
         stack: S,
-        caller: Caller,
+        peer: Peer,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let tally = Tally::begin();
-        let entrance = Entrance::new(stack, Rc::clone(&tally), caller);
+        let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
         let connection = self.two.serve_connection(TokioIo::new(socket), entrance);
         self.run(connection, stopped, self.silence(&tally)).await
     }

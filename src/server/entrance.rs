@@ -4,7 +4,7 @@
 use super::guard::Times;
 use super::two::normalise;
 use crate::proxy::rejection::Unsound;
-use crate::proxy::request::{ClientCertificate, Peer};
+use crate::proxy::request::Peer;
 
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -81,22 +81,13 @@ impl Drop for Turn {
 pub(super) struct Entrance<S> {
     stack: RefCell<S>,
     tally: Rc<Tally>,
-    caller: Caller,
-}
-
-/// What is known of a caller from its connection.
-#[derive(Clone, Debug)]
-pub(super) struct Caller {
-    /// Who it is.
-    pub(super) peer: Peer,
-    /// What it has shown.
-    pub(super) certificate: Option<ClientCertificate>,
+    peer: Peer,
 }
 
 impl<S> Entrance<S> {
-    /// The way into `stack` for `caller`.
-    pub(super) fn new(stack: S, tally: Rc<Tally>, caller: Caller) -> Self {
-        Self { stack: RefCell::new(stack), tally, caller }
+    /// The way into `stack` for `peer`.
+    pub(super) fn new(stack: S, tally: Rc<Tally>, peer: Peer) -> Self {
+        Self { stack: RefCell::new(stack), tally, peer }
     }
 }
 
@@ -110,14 +101,11 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (unsound, turn) = self.tally.enter();
-        if let Some(unsound) = unsound.or_else(|| normalise(&mut request).err()) {
+        normalise(&mut request);
+        if let Some(unsound) = unsound {
             request.extensions_mut().insert(unsound);
         }
-        let Caller { peer, certificate } = &self.caller;
-        request.extensions_mut().insert(*peer);
-        if let Some(certificate) = certificate {
-            request.extensions_mut().insert(certificate.clone());
-        }
+        request.extensions_mut().insert(self.peer);
         let mut stack = self.stack.borrow_mut();
         // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and the
         // stack need not be cloned for each request.
