@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use mimalloc::MiMalloc;
 use tokio::task::{LocalSet, spawn_local};
 use tower::{Layer, Service};
 
@@ -36,6 +37,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const PATH: &str = "/v1.0/engagements/referrals/1";
 const NOTES: &str = r#"[{"op":"replace","path":"/details/notes","value":"Called back."},{"op":"replace","path":"/details/dealValue","value":"10000"}]"#;
