@@ -7,7 +7,7 @@ mod tls;
 mod upstream;
 
 pub use caller::{Caller, Reply, patch, patch_with};
-pub use gateway::{Gateway, PATH, Setup, partner};
+pub use gateway::{Gateway, PATH, Setup, origin, partner};
 pub use tls::Authority;
 pub use upstream::{Act, Upstream, answer};
 

@@ -122,6 +122,19 @@ impl Gateway {
     }
 }
 
+/// What a gateway believes of where requests come from, and tells of it, unless it is told more.
+pub fn origin() -> origin::Settings {
+    origin::Settings {
+        forwarded: forwarded::Settings {
+            trusted: Vec::new(),
+            read: Dialect::XForwarded,
+            send: None,
+        },
+        sends_trace: true,
+        sends_baggage: false,
+    }
+}
+
 fn settings(base: &str) -> Settings {
     let long = Duration::from_secs(8);
     Settings {
@@ -140,15 +153,7 @@ fn settings(base: &str) -> Settings {
         proxy: proxy::Settings {
             request_id: HeaderName::from_static("request-id"),
             id_form: IdForm::Token,
-            origin: origin::Settings {
-                forwarded: forwarded::Settings {
-                    trusted: Vec::new(),
-                    read: Dialect::XForwarded,
-                    send: None,
-                },
-                sends_trace: true,
-                sends_baggage: false,
-            },
+            origin: origin(),
             logs_client: true,
             in_flight: 100,
             deadline: long,

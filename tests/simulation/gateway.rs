@@ -1,18 +1,17 @@
 //! The gateway: the whole stack as it is, over the simulated network.
 
 use super::plan::Plan;
-use crate::harness::partner;
+use crate::harness::{origin, partner};
 
 use patchgate::config::{Source, load_policy};
 use patchgate::limits::Limits;
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partners};
 use patchgate::proxy::budget::{Budget, Pace};
-use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::middleware::in_flight::Capacity;
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
-use patchgate::proxy::{self, Shared, origin, stack};
+use patchgate::proxy::{self, Shared, stack};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::AccessLog;
 
@@ -70,15 +69,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
     proxy::Settings {
         request_id: HeaderName::from_static("request-id"),
         id_form: IdForm::Token,
-        origin: origin::Settings {
-            forwarded: forwarded::Settings {
-                trusted: Vec::new(),
-                read: Dialect::XForwarded,
-                send: None,
-            },
-            sends_trace: true,
-            sends_baggage: false,
-        },
+        origin: origin(),
         logs_client: true,
         in_flight: 100,
         deadline: DEADLINE,
