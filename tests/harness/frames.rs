@@ -2,7 +2,7 @@
 
 use super::PATIENCE;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 pub const DATA: u8 = 0;
@@ -71,12 +71,12 @@ impl Frames {
     pub fn end(&mut self, stream: u32) -> End {
         loop {
             let mut head = [0; 9];
-            if self.0.read_exact(&mut head).is_err() {
+            if !self.read(&mut head) {
                 return End::Closed;
             }
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
             let mut payload = vec![0; length as usize];
-            if self.0.read_exact(&mut payload).is_err() {
+            if !self.read(&mut payload) {
                 return End::Closed;
             }
             let of = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
@@ -85,6 +85,18 @@ impl Frames {
                 RESET if of == stream => return End::Reset,
                 GO_AWAY => return End::Closed,
                 _ => {}
+            }
+        }
+    }
+
+    /// Whether so many bytes come before the connection ends. That nothing comes at all is no end.
+    fn read(&mut self, bytes: &mut [u8]) -> bool {
+        match self.0.read_exact(bytes) {
+            Ok(()) => true,
+            Err(error) => {
+                let in_vain = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                assert!(!in_vain, "neither a frame nor the end came in time");
+                false
             }
         }
     }
