@@ -2,6 +2,8 @@
 
 /// What one edit counts.
 const EDIT: usize = 100;
+/// How much of a text is compared, in bytes: a bit of a word for each.
+const START: usize = 64;
 
 /// The `candidates` nearest to `text`, nearest first, at most `count`; only those that share more
 /// with it than they differ.
@@ -10,11 +12,10 @@ pub fn closest<'c>(
     candidates: impl IntoIterator<Item = &'c str>,
     count: usize,
 ) -> Vec<&'c str> {
-    // Long texts are nobody's typing error, and the distance costs their lengths multiplied.
-    let text = text.get(..text.len().min(128)).unwrap_or_default();
+    let own = Word::new(text);
     let near = |candidate: &&str| {
-        let distance = distance(text, candidate);
-        (distance <= candidate.len().max(text.len()) / 2).then_some(distance)
+        let distance = own.distance(candidate);
+        (distance <= candidate.len().max(own.start.len()) / 2).then_some(distance)
     };
     ranked(candidates, near, count)
 }
@@ -27,7 +28,7 @@ pub fn closest_places<'c>(
     patterns: impl IntoIterator<Item = &'c str>,
     count: usize,
 ) -> Vec<&'c str> {
-    let tokens: Vec<&str> = pointer.split('/').skip(1).take(32).collect();
+    let tokens: Vec<Word<'_>> = pointer.split('/').skip(1).take(32).map(Word::new).collect();
     let near = |pattern: &&str| {
         let wanted: Vec<&str> = pattern.split('/').skip(1).collect();
         let distance = edits(&tokens, &wanted, |own, wanted| exchanged(own, wanted));
@@ -38,16 +39,15 @@ pub fn closest_places<'c>(
 
 /// What it counts to write the token `wanted` for `own`: half of an edit where both stand for
 /// elements, and at most a whole one.
-fn exchanged(own: &str, wanted: &str) -> usize {
+fn exchanged(own: &Word<'_>, wanted: &str) -> usize {
     let is_element = |token: &str| token == "-" || token.bytes().all(|byte| byte.is_ascii_digit());
     match wanted {
         "*" | "**" => 0,
-        _ if own == wanted => 0,
-        _ if is_element(own) && is_element(wanted) => EDIT / 2,
+        _ if own.text == wanted => 0,
+        _ if is_element(own.text) && is_element(wanted) => EDIT / 2,
         _ => {
-            let own = own.get(..own.len().min(64)).unwrap_or_default();
-            let longest = own.len().max(wanted.len()).max(1);
-            (EDIT * distance(own, wanted) / longest).min(EDIT)
+            let longest = own.start.len().max(wanted.len()).max(1);
+            (EDIT * own.distance(wanted) / longest).min(EDIT)
         }
     }
 }
@@ -64,28 +64,53 @@ fn ranked<'c>(
     ranked.into_iter().take(count).map(|(_, candidate)| candidate).collect()
 }
 
-/// How many characters have to be put in, taken out or exchanged, whatever their case.
-fn distance(left: &str, right: &str) -> usize {
-    if left.is_ascii() && right.is_ascii() && (1..=64).contains(&left.len()) {
-        return ascii_distance(left.as_bytes(), right.as_bytes());
-    }
-    let folded = |text: &str| -> Vec<char> { text.chars().flat_map(char::to_lowercase).collect() };
-    edits(&folded(left), &folded(right), |a, b| if a == b { 0 } else { EDIT }) / EDIT
+/// A text that is compared with many.
+struct Word<'t> {
+    text: &'t str,
+    /// What is compared of it. Long texts are nobody's typing error, and cost their length.
+    start: &'t str,
+    /// Where each character of ASCII stands in it, a bit for each place, whatever their case. `None`
+    /// where that cannot be said: then it is compared character by character.
+    places: Option<[u64; 128]>,
 }
 
-/// The same for ASCII, one column at a time: each bit says whether the column rises, or falls, from
-/// one character of `left` to the next (Myers 1999, in the form of Hyyrö 2003).
-fn ascii_distance(left: &[u8], right: &[u8]) -> usize {
-    let mut places = [0_u64; 128];
-    for (at, byte) in left.iter().enumerate() {
-        if let Some(places) = places.get_mut(usize::from(byte.to_ascii_lowercase())) {
-            *places |= 1 << at;
+impl<'t> Word<'t> {
+    fn new(text: &'t str) -> Self {
+        let start = text.get(..text.len().min(START)).unwrap_or_default();
+        let places = (start.is_ascii() && !start.is_empty()).then(|| {
+            let mut places = [0; 128];
+            for (at, byte) in start.bytes().enumerate() {
+                if let Some(places) = places.get_mut(usize::from(byte.to_ascii_lowercase())) {
+                    *places |= 1 << at;
+                }
+            }
+            places
+        });
+        Self { text, start, places }
+    }
+
+    /// How many characters have to be put in, taken out or exchanged, whatever their case.
+    fn distance(&self, other: &str) -> usize {
+        match &self.places {
+            Some(places) if other.is_ascii() => by_columns(places, self.start.len(), other),
+            _ => {
+                let folded =
+                    |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
+                let unequal = |a: &char, b: &char| if a == b { 0 } else { EDIT };
+                edits(&folded(self.start), &folded(other), unequal) / EDIT
+            }
         }
     }
-    let last = 1_u64 << (left.len() - 1);
+}
+
+/// The distance from the text of `length` characters that stand at `places` to `other`, one column
+/// at a time: each bit says whether the column rises, or falls, from one character of the text to
+/// the next (Myers 1999, in the form of Hyyrö 2003).
+fn by_columns(places: &[u64; 128], length: usize, other: &str) -> usize {
+    let last = 1_u64 << (length - 1);
     let (mut rises, mut falls) = (u64::MAX, 0);
-    let mut distance = left.len();
-    for byte in right {
+    let mut distance = length;
+    for byte in other.bytes() {
         let equal = places.get(usize::from(byte.to_ascii_lowercase())).copied().unwrap_or(0);
         let level = ((equal & rises).wrapping_add(rises) ^ rises) | equal;
         let (more, fewer) = (falls | !(level | rises), rises & level);
@@ -101,7 +126,7 @@ fn ascii_distance(left: &[u8], right: &[u8]) -> usize {
 
 /// What it counts to make `right` of `left`, where to exchange one part counts what `exchange`
 /// says, and to put one in or take one out [`EDIT`].
-fn edits<T>(left: &[T], right: &[T], exchange: impl Fn(&T, &T) -> usize) -> usize {
+fn edits<T, U>(left: &[T], right: &[U], exchange: impl Fn(&T, &U) -> usize) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).map(|count| count * EDIT).collect();
     for (index, a) in left.iter().enumerate() {
         let mut diagonal = index * EDIT;
@@ -156,7 +181,7 @@ mod tests {
         for (left, right, edits) in
             [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "AB", 0)]
         {
-            assert_eq!(distance(left, right), edits, "{left} {right}");
+            assert_eq!(Word::new(left).distance(right), edits, "{left} {right}");
         }
     }
 
@@ -165,7 +190,7 @@ mod tests {
         fn both_ways_of_counting_agree(left in "[a-cA-C]{1,64}", right in "[a-dA-D]{0,80}") {
             let (small, other) = (left.to_lowercase(), right.to_lowercase());
             let plain = edits(small.as_bytes(), other.as_bytes(), |a, b| if a == b { 0 } else { EDIT });
-            prop_assert_eq!(distance(&left, &right), plain / EDIT);
+            prop_assert_eq!(Word::new(&left).distance(&right), plain / EDIT);
         }
     }
 }
