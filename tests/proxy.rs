@@ -1,5 +1,6 @@
 //! Claims about the proxy, by gate.
 
+mod answers;
 mod body;
 mod coding;
 mod current;

@@ -120,8 +120,9 @@ fn settings(
                 tls,
                 pseudonym: gateway.pseudonym.clone(),
                 connect_time: gateway.connect_timeout,
-                head_time: gateway.response_timeout,
+                head_time: gateway.response_timeout.min(gateway.total_timeout),
                 silence_time: gateway.response_timeout,
+                total_time: gateway.total_timeout,
                 fetch_time: gateway.response_timeout,
                 fetch_max: 4 << 20,
                 remember: upstream::Remember {

@@ -326,6 +326,10 @@ fn one_minute() -> Time {
     Time::new("1m")
 }
 
+fn two_minutes() -> Time {
+    Time::new("2m")
+}
+
 fn five_minutes() -> Time {
     Time::new("5m")
 }

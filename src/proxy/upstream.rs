@@ -10,6 +10,7 @@ mod fetch;
 mod memory;
 mod pool;
 mod shared;
+mod strict;
 
 pub use answer::Streamed;
 pub use ask::Ask;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub head_time: Duration,
     /// The longest silence within the body of an answer.
     pub silence_time: Duration,
+    /// The longest time from a request to the end of its answer's body.
+    pub total_time: Duration,
     /// The longest time to read the current state, and the most bytes it may have.
     pub fetch_time: Duration,
     /// See `fetch_time`.
@@ -257,7 +260,8 @@ impl Upstream {
             headers.insert(UPSTREAM_REQUEST_ID, theirs.value().clone());
         }
         let silence = self.0.settings.silence_time;
-        response.map(|incoming| Streamed::new(incoming, lease, silence))
+        let until = lease.began() + self.0.settings.total_time;
+        response.map(|incoming| Streamed::new(incoming, lease, silence, until))
     }
 
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {

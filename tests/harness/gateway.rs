@@ -166,6 +166,7 @@ fn settings(base: &str) -> Settings {
                 connect_time: long,
                 head_time: long,
                 silence_time: long,
+                total_time: Duration::from_secs(60),
                 fetch_time: long,
                 fetch_max: 4 << 20,
                 remember: upstream::Remember { entries: 10, bytes: 1 << 20, time: long },

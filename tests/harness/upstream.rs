@@ -21,6 +21,10 @@ pub enum Act {
     AnswerAndClose(Vec<u8>),
     /// Close without a word.
     Close,
+    /// The same, with a reset.
+    Reset,
+    /// Send the first bytes, then the second ones again and again until the other side closes.
+    Endless(Vec<u8>, Vec<u8>),
     /// Wait for the test to say what to send.
     Held(Receiver<Vec<u8>>),
     /// Send these pieces with a pause before each.
@@ -75,6 +79,7 @@ struct Shared {
     seen: Mutex<Vec<Request>>,
     changed: Condvar,
     connections: AtomicUsize,
+    endless: AtomicUsize,
     refusing: AtomicBool,
     stopped: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
@@ -89,15 +94,31 @@ pub struct Upstream {
 
 impl Upstream {
     pub fn start(script: impl IntoIterator<Item = Act>) -> Self {
-        Self::serve(script, None)
+        Self::serve(([127, 0, 0, 1], 0).into(), script, None)
     }
 
     pub fn start_tls(config: Arc<ServerConfig>) -> Self {
-        Self::serve([], Some(config))
+        Self::start_tls_with([], config)
     }
 
-    fn serve(script: impl IntoIterator<Item = Act>, tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    pub fn start_tls_with(
+        script: impl IntoIterator<Item = Act>,
+        config: Arc<ServerConfig>,
+    ) -> Self {
+        Self::serve(([127, 0, 0, 1], 0).into(), script, Some(config))
+    }
+
+    /// One at an address that is known, as after a restart.
+    pub fn start_at(address: SocketAddr) -> Self {
+        Self::serve(address, [], None)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        script: impl IntoIterator<Item = Act>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         shared.script.lock().unwrap().extend(script);
@@ -129,6 +150,11 @@ impl Upstream {
 
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The bytes that were taken of answers without end.
+    pub fn endless(&self) -> usize {
+        self.shared.endless.load(Ordering::SeqCst)
     }
 
     /// Closes every connection that is open.
@@ -168,15 +194,22 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, tls: Option<&Arc<ServerC
         let shared = Arc::clone(shared);
         let tls = tls.cloned();
         std::thread::spawn(move || {
-            // Clones of the socket keep it open; only a shutdown ends it for the other side.
             let end = tcp.try_clone().unwrap();
-            let _ = match tls {
+            let ended = match tls {
                 None => serve_requests(&mut { tcp }, &shared),
                 Some(config) => {
                     let session = ServerConnection::new(config).unwrap();
                     serve_requests(&mut StreamOwned::new(session, tcp), &shared)
                 }
             };
+            if ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset) {
+                // With this one, all clones of the socket are closed, and that is a reset.
+                let peer = end.peer_addr().ok();
+                shared.open.lock().unwrap().retain(|tcp| tcp.peer_addr().ok() != peer);
+                let _ = socket2::SockRef::from(&end).set_linger(Some(Duration::ZERO));
+                return;
+            }
+            // Clones of the socket keep it open; only a shutdown ends it for the other side.
             let _ = end.shutdown(std::net::Shutdown::Both);
         });
     }
@@ -196,6 +229,14 @@ fn serve_requests(stream: &mut (impl Read + Write), shared: &Shared) -> std::io:
             Some(Act::Answer(bytes)) => stream.write_all(&bytes)?,
             Some(Act::AnswerAndClose(bytes)) => return stream.write_all(&bytes),
             Some(Act::Close) => return Ok(()),
+            Some(Act::Reset) => return Err(std::io::ErrorKind::ConnectionReset.into()),
+            Some(Act::Endless(first, again)) => {
+                stream.write_all(&first)?;
+                loop {
+                    stream.write_all(&again)?;
+                    shared.endless.fetch_add(again.len(), Ordering::SeqCst);
+                }
+            }
             Some(Act::Held(receiver)) => match receiver.recv_timeout(PATIENCE) {
                 Ok(bytes) => stream.write_all(&bytes)?,
                 Err(_) => return Ok(()),

@@ -4,6 +4,7 @@ use crate::harness::*;
 
 #[test]
 fn what_is_about_one_connection_stays_on_it_in_both_directions() {
+    // Row 155.
     let lines = "Connection: x-theirs\r\nX-Theirs: 1\r\nKeep-Alive: timeout=5\r\n\
                  Upgrade: h2c\r\nAlt-Svc: h3=\":1\"\r\nProxy-Authenticate: Basic\r\nX-Kept: 1\r\n";
     let upstream = Upstream::start([Act::Answer(answer("200 OK", lines, ""))]);

@@ -41,6 +41,8 @@ pub struct Gateway {
     pub connect_timeout: Duration,
     /// How long the upstream's answer may take to begin.
     pub response_timeout: Duration,
+    /// How long the upstream's answer may take in all.
+    pub total_timeout: Duration,
     /// How long an unused connection to the upstream is kept.
     pub idle_timeout: Duration,
     /// How long a connection to the upstream is used at most.
@@ -154,6 +156,7 @@ impl Reading {
             ca_file,
             connect_timeout: upstream.connect_timeout.duration(),
             response_timeout: upstream.response_timeout.duration(),
+            total_timeout: upstream.total_timeout.duration(),
             idle_timeout: upstream.idle_timeout.duration(),
             max_age: upstream.max_age.duration(),
             max_upstream_connections: upstream.max_connections.max(1),

@@ -20,6 +20,9 @@ pub struct Upstream {
     /// How long the answer's head may take once the request is sent.
     #[serde(default = "super::ten_seconds")]
     pub response_timeout: Time,
+    /// How long an answer may take in all, from the request to the end of its body.
+    #[serde(default = "super::two_minutes")]
+    pub total_timeout: Time,
     /// How long an unused connection is kept; keep it below the upstream's own.
     #[serde(default = "super::thirty_seconds")]
     pub idle_timeout: Time,

@@ -6,10 +6,10 @@ use crate::proxy::body::Broken;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// The body of an answer. Its connection is used again once it has ended, and only then.
@@ -18,12 +18,14 @@ pub struct Streamed {
     incoming: Incoming,
     lease: Option<Lease>,
     silence: Duration,
+    /// When it has to be over.
+    until: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streamed {
-    pub(super) fn new(incoming: Incoming, lease: Lease, silence: Duration) -> Self {
-        let mut streamed = Self { incoming, lease: Some(lease), silence, timer: None };
+    pub(super) fn new(incoming: Incoming, lease: Lease, silence: Duration, until: Instant) -> Self {
+        let mut streamed = Self { incoming, lease: Some(lease), silence, until, timer: None };
         if streamed.incoming.is_end_stream() {
             streamed.end();
         }
@@ -34,6 +36,11 @@ impl Streamed {
         if let Some(lease) = self.lease.take() {
             lease.put_back();
         }
+    }
+
+    fn cut(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.lease = None;
+        Poll::Ready(Some(Err(Broken)))
     }
 }
 
@@ -47,6 +54,10 @@ impl Body for Streamed {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
         loop {
+            if Instant::now() >= this.until {
+                tracing::warn!("an answer of the upstream took too long");
+                return this.cut();
+            }
             match Pin::new(&mut this.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     this.timer = None;
@@ -56,20 +67,22 @@ impl Body for Streamed {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(error))) => {
                     tracing::warn!(%error, "an answer of the upstream broke off");
-                    this.lease = None;
-                    return Poll::Ready(Some(Err(Broken)));
+                    return this.cut();
                 }
                 Poll::Ready(None) => {
                     this.end();
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
-                    let silence = this.silence;
-                    let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(silence)));
-                    return timer.as_mut().poll(cx).map(|()| {
-                        tracing::warn!("the upstream fell silent within an answer");
-                        Some(Err(Broken))
+                    let (silence, until) = (this.silence, this.until);
+                    let timer = this.timer.get_or_insert_with(|| {
+                        Box::pin(sleep_until(until.min(Instant::now() + silence)))
                     });
+                    ready!(timer.as_mut().poll(cx));
+                    if Instant::now() < until {
+                        tracing::warn!("the upstream fell silent within an answer");
+                        return this.cut();
+                    }
                 }
             }
         }

@@ -3,7 +3,8 @@
 //! A connection comes back only when the body of its answer has ended cleanly; all others are
 //! closed by being dropped.
 
-use super::connect::{Connector, Wire};
+use super::connect::Connector;
+use super::strict::{Asked, Strict};
 use super::{Fault, Settings};
 use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
@@ -46,6 +47,7 @@ struct Shared {
 #[derive(Debug)]
 struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
+    asked: Asked,
     born: Instant,
     idle_since: Instant,
     _counted: Counted,
@@ -81,7 +83,8 @@ impl Pool {
         mut request: Request<Full<Bytes>>,
         sent: impl Fn(Sent),
     ) -> Result<(Response<Incoming>, Lease), Fault> {
-        let mut idle = self.0.take_idle();
+        let began = Instant::now();
+        let mut idle = self.0.take_idle(began);
         for _ in 0..=RESENT_MAX {
             let mut connection = match idle.take() {
                 Some(connection) => connection,
@@ -91,6 +94,7 @@ impl Pool {
                 if let Err(_closed) = connection.sender.ready().await {
                     return Err(Some(request));
                 }
+                connection.asked.tell();
                 sent(Sent::Begun);
                 let answer = connection.sender.try_send_request(request).await;
                 // Whoever gets the request back knows that not a byte of it was written.
@@ -101,7 +105,7 @@ impl Pool {
                 Ok(Ok(answer)) if !is_framed(answer.headers()) => return Err(Fault::Broken),
                 Ok(Ok(answer)) => {
                     let pool = Rc::downgrade(&self.0);
-                    return Ok((answer, Lease { connection, pool }));
+                    return Ok((answer, Lease { connection, pool, began }));
                 }
                 Ok(Err(None)) => return Err(Fault::Broken),
                 Ok(Err(Some(unsent))) => {
@@ -135,8 +139,7 @@ fn is_framed(headers: &HeaderMap) -> bool {
 
 impl Shared {
     /// The connection that was used last and can be used again.
-    fn take_idle(&self) -> Option<Connection> {
-        let now = Instant::now();
+    fn take_idle(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         while let Some(connection) = idle.pop() {
             if self.is_usable(&connection, now) {
@@ -167,7 +170,8 @@ impl Shared {
         }
         self.open.set(self.open.get() + 1);
         let counted = Counted(Rc::clone(&self.open));
-        let wire: Wire = self.connector.connect().await?;
+        let asked = Asked::default();
+        let wire = Strict::new(self.connector.connect().await?, asked.clone());
         let (sender, driver) = http1::Builder::new()
             .max_headers(FIELDS_MAX)
             .max_header_size(HEAD_MAX)
@@ -180,7 +184,7 @@ impl Shared {
             }
         });
         let now = Instant::now();
-        Ok(Connection { sender, born: now, idle_since: now, _counted: counted })
+        Ok(Connection { sender, asked, born: now, idle_since: now, _counted: counted })
     }
 
     fn put_back(&self, mut connection: Connection) {
@@ -198,9 +202,15 @@ impl Shared {
 pub(super) struct Lease {
     connection: Connection,
     pool: Weak<Shared>,
+    began: Instant,
 }
 
 impl Lease {
+    /// When the request was taken up.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Gives the connection back for the next request.
     pub(super) fn put_back(self) {
         if let Some(pool) = self.pool.upgrade() {

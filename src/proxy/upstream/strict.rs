@@ -1,0 +1,184 @@
+//! Holds the heads of HTTP/1 answers to what hyper lets pass: lines that end otherwise than in CRLF,
+//! and informational answers without end.
+//!
+//! A line feed by itself is a line end to some readers and none to others, and so a way to split an
+//! answer in two.
+
+use super::connect::Wire;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// How many informational answers may come before the one that counts.
+const INFORMATIONAL_MAX: usize = 16;
+
+/// Where the status begins in a head.
+const STATUS: usize = "HTTP/1.1 ".len();
+
+/// Told before each request, so that the next bytes to be read are those of a head.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked(Rc<Cell<bool>>);
+
+impl Asked {
+    pub(super) fn tell(&self) {
+        self.0.set(true);
+    }
+}
+
+/// A connection whose heads are looked at as they come.
+#[derive(Debug)]
+pub(super) struct Strict {
+    wire: Wire,
+    asked: Asked,
+    heads: Option<Heads>,
+}
+
+impl Strict {
+    pub(super) fn new(wire: Wire, asked: Asked) -> Self {
+        Self { wire, asked, heads: None }
+    }
+}
+
+/// The heads of one answer: informational ones, and the one that counts.
+#[derive(Debug, Default)]
+struct Heads {
+    /// The bytes of this one so far.
+    length: usize,
+    /// The bytes of its current line, without those of the line's end.
+    line: usize,
+    /// Whether a carriage return waits for its line feed.
+    returned: bool,
+    is_informational: bool,
+    informational: usize,
+}
+
+impl Heads {
+    /// Whether all heads are over after `bytes`.
+    fn read(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        for byte in bytes {
+            match (byte, self.returned) {
+                (b'\n', true) if self.line == 0 => {
+                    if !self.is_informational {
+                        return Ok(true);
+                    }
+                    let informational = self.informational + 1;
+                    if informational > INFORMATIONAL_MAX {
+                        return Err(broken("too many informational answers"));
+                    }
+                    *self = Self { informational, ..Self::default() };
+                    continue;
+                }
+                (b'\n', true) => (self.returned, self.line) = (false, 0),
+                (b'\r', false) => self.returned = true,
+                (b'\n', false) | (_, true) => return Err(broken("a line does not end in CRLF")),
+                (byte, false) => {
+                    if self.length == STATUS {
+                        self.is_informational = *byte == b'1';
+                    }
+                    self.line += 1;
+                }
+            }
+            self.length += 1;
+        }
+        Ok(false)
+    }
+}
+
+fn broken(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+impl AsyncRead for Strict {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.wire).poll_read(cx, buffer)?;
+        if this.asked.0.take() {
+            this.heads = Some(Heads::default());
+        }
+        if let Some(heads) = &mut this.heads
+            && heads.read(buffer.filled().get(before..).unwrap_or_default())?
+        {
+            this.heads = None;
+        }
+        read.map(Ok)
+    }
+}
+
+impl AsyncWrite for Strict {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `text`, however it is cut in two.
+    fn read(text: &str) -> Option<bool> {
+        let outcome = |first: &[u8], second: &[u8]| {
+            let mut heads = Heads::default();
+            if heads.read(first).ok()? {
+                return Some(true);
+            }
+            heads.read(second).ok()
+        };
+        let whole = outcome(text.as_bytes(), b"");
+        for (at, _) in text.char_indices() {
+            let (first, second) = text.split_at(at);
+            assert_eq!(outcome(first.as_bytes(), second.as_bytes()), whole, "{text:?} at {at}");
+        }
+        whole
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_and_every_line_in_crlf() {
+        let early = "HTTP/1.1 103 Early\r\nA: b\r\n\r\n";
+        let head = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        assert_eq!(read(head), Some(true));
+        assert_eq!(read(&format!("{head}anything\n\r")), Some(true));
+        assert_eq!(read(early), Some(false));
+        assert_eq!(read(&format!("{}{head}", early.repeat(16))), Some(true));
+        assert_eq!(read(&format!("{}{head}", early.repeat(17))), None);
+        for bad in
+            ["HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", "a\rb", "a\r\r\n"]
+        {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        assert_eq!(read(&format!("{early}\n")), None);
+    }
+}
