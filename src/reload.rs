@@ -1,13 +1,17 @@
 //! Loads the configuration again while the gateway runs.
 //!
-//! Policy, partners, limits and what is shown to callers are replaced, whole and at once; a fault
-//! anywhere changes nothing. Listeners, the upstream and the logs are fixed from start to stop: they need a restart.
+//! Policy, partners, limits, and what is shown and trusted in TLS are replaced, whole and at once; a
+//! fault anywhere changes nothing. Listeners, the place of the upstream and the logs are fixed from
+//! start to stop: they need a restart.
 
 use crate::config::{self, Source};
 use crate::live::Live;
 use crate::tls::Credentials;
 
+use rustls::{ClientConfig, ServerConfig};
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where the configuration came from, and what it is loaded into.
 #[derive(Clone, Debug)]
@@ -15,19 +19,21 @@ pub struct Reload {
     source: Source,
     path: PathBuf,
     live: Live,
-    credentials: Option<Credentials>,
+    to_callers: Option<Credentials<ServerConfig>>,
+    to_upstream: Option<Credentials<ClientConfig>>,
 }
 
 impl Reload {
-    /// Loads the gateway file at `path` into `live`, and what it shows to callers into
-    /// `credentials`.
+    /// Loads the gateway file at `path` into `live`, and its certificates into what is shown
+    /// `to_callers` and `to_upstream`.
     pub fn new(
         source: Source,
         path: PathBuf,
         live: Live,
-        credentials: Option<Credentials>,
+        to_callers: Option<Credentials<ServerConfig>>,
+        to_upstream: Option<Credentials<ClientConfig>>,
     ) -> Self {
-        Self { source, path, live, credentials }
+        Self { source, path, live, to_callers, to_upstream }
     }
 
     /// Loads everything again. What partners have spent of a limit that stays is kept.
@@ -44,13 +50,8 @@ impl Reload {
                 }
                 let digest = loaded.snapshot.digest.clone();
                 self.live.replace(loaded.snapshot);
-                match (&self.credentials, loaded.gateway.tls) {
-                    (Some(credentials), Some(tls)) => credentials.replace(tls),
-                    (None, None) => {}
-                    (Some(_), None) | (None, Some(_)) => {
-                        tracing::warn!("a restart is needed to begin or end with TLS");
-                    }
-                }
+                replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");
+                replace(self.to_upstream.as_ref(), loaded.gateway.upstream.tls, "the upstream");
                 tracing::info!(%digest, before = %old.digest, "reloaded");
                 Ok(format!("reloaded; the digest is {digest}, and was {}\n", old.digest))
             }
@@ -60,6 +61,16 @@ impl Reload {
                 }
                 Err(format!("{errors}\nnothing was changed; the digest is still {}\n", old.digest))
             }
+        }
+    }
+}
+
+fn replace<C>(credentials: Option<&Credentials<C>>, config: Option<Arc<C>>, with: &str) {
+    match (credentials, config) {
+        (Some(credentials), Some(config)) => credentials.replace(config),
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => {
+            tracing::warn!(with, "a restart is needed to begin or end with TLS");
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::proxy::{self, Shared, stack};
 use crate::telemetry::AccessLog;
 use crate::tls::Credentials;
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -60,7 +61,7 @@ pub struct Settings {
     /// The longest time for a TLS handshake.
     pub handshake_time: Duration,
     /// What is shown to callers; without it they are served in the clear.
-    pub tls: Option<Credentials>,
+    pub tls: Option<Credentials<ServerConfig>>,
     /// Whether callers may speak HTTP/2 in the clear.
     pub h2c: bool,
     /// The longest time a caller may take to read any byte of its answer.

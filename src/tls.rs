@@ -1,98 +1,118 @@
-//! Whom the gateway trusts when it speaks TLS to the upstream, and what it shows to callers.
+//! Whom the gateway trusts when it speaks TLS to the upstream, and what it shows to either side.
 
+mod client;
+mod pin;
 mod server;
 
-pub use server::{Credentials, Files, Part, ServerFault, server};
+pub use client::{Client, client};
+pub use pin::Pin;
+pub use server::{Files, server};
 
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use arc_swap::ArcSwap;
+use rustls::RootCertStore;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// Trust in the certificates of `ca_file`, or in those of the system.
-///
-/// # Errors
-///
-/// When no certificate is found: a gateway that trusts nobody reaches nobody.
-pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let unreadable = |error: rustls::pki_types::pem::Error| TlsError::Unreadable {
-                path: path.to_owned(),
-                why: error.to_string(),
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?).map_err(TlsError::Unusable)?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
-                tracing::warn!(%error, "a system certificate was not read");
-            }
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(TlsError::NoAnchors(ca_file.map(Path::to_owned)));
-    }
-    // The provider is named: a default can change when some crate turns on another.
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Unusable)?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// Why there is no trust.
+/// What the gateway shows and whom it trusts from now on; a connection keeps what it was made with.
 #[derive(Debug)]
-pub enum TlsError {
-    /// Not one certificate was found, in the file or in the system.
-    NoAnchors(Option<PathBuf>),
-    /// The file of certificates could not be read.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the matter is.
-        why: String,
-    },
-    /// rustls cannot use what was found.
-    Unusable(rustls::Error),
+pub struct Credentials<C>(Arc<ArcSwap<C>>);
+
+impl<C> Clone for Credentials<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
 }
 
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAnchors(Some(path)) => {
-                write!(f, "`{}` holds no CA certificate", path.display())
+impl<C> Credentials<C> {
+    /// These, until they are replaced.
+    pub fn new(config: Arc<C>) -> Self {
+        Self(Arc::new(ArcSwap::new(config)))
+    }
+
+    /// Those of a connection that is made now.
+    pub fn load(&self) -> Arc<C> {
+        self.0.load_full()
+    }
+
+    /// Replaces them for connections that are made from now on.
+    pub fn replace(&self, config: Arc<C>) {
+        self.0.store(config);
+    }
+}
+
+/// The part that is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The authorities of the other side.
+    Authorities,
+    /// Our own certificate.
+    Certificate,
+    /// Its key.
+    Key,
+}
+
+/// Why there is no TLS.
+#[derive(Debug)]
+pub struct TlsFault {
+    /// What is at fault.
+    pub part: Part,
+    why: String,
+}
+
+impl TlsFault {
+    fn new(part: Part, why: impl Into<String>) -> Self {
+        Self { part, why: why.into() }
+    }
+
+    fn unusable(part: Part) -> impl Fn(rustls::Error) -> Self {
+        move |error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                Self::new(Part::Key, "is not the key of `certificate`")
             }
-            Self::NoAnchors(None) => f.write_str(
-                "no CA certificate was found on this system; install ca-certificates, or set \
-                 SSL_CERT_FILE to a file that has some",
-            ),
-            Self::Unreadable { path, why } => write!(f, "`{}`: {why}", path.display()),
-            Self::Unusable(error) => write!(f, "TLS cannot be set up: {error}"),
+            error => Self::new(part, format!("cannot be used: {error}")),
         }
     }
 }
 
-impl std::error::Error for TlsError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_without_certificates_is_no_trust() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(matches!(client(Some(file.path())), Err(TlsError::NoAnchors(Some(_)))));
-        let error = TlsError::NoAnchors(None).to_string();
-        assert!(error.contains("SSL_CERT_FILE"), "{error}");
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
     }
+}
+
+impl std::error::Error for TlsFault {}
+
+/// The certificates in a PEM file, at least one.
+fn certificates(path: &Path, part: Part) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let unreadable = |error| TlsFault::new(part, format!("cannot be read: {error}"));
+    let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
+    let read = read.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    if read.is_empty() {
+        return Err(TlsFault::new(part, "holds no certificate"));
+    }
+    Ok(read)
+}
+
+/// The authorities in a PEM file, at least one.
+fn authorities(path: &Path) -> Result<RootCertStore, TlsFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, Part::Authorities)? {
+        roots.add(certificate).map_err(TlsFault::unusable(Part::Authorities))?;
+    }
+    Ok(roots)
+}
+
+/// The private key in a PEM file.
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| {
+        let why = match error {
+            pem::Error::NoItemsFound => "holds no private key".to_owned(),
+            error => format!("cannot be read: {error}"),
+        };
+        TlsFault::new(Part::Key, why)
+    })
 }

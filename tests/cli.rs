@@ -2,6 +2,7 @@
 
 mod callers;
 mod documents;
+mod egress;
 mod graph;
 mod lint;
 mod policy;

@@ -1,7 +1,7 @@
 //! From a loaded configuration to a gateway that runs.
 
 use crate::admin;
-use crate::config::compile::{Gateway, Target};
+use crate::config::compile::{Gateway, Target, Upstream};
 use crate::config::{Loaded, Source, gateway};
 use crate::live::Live;
 use crate::proxy::budget::Pace;
@@ -12,7 +12,7 @@ use crate::reload::Reload;
 use crate::sandbox::{self, Sandbox};
 use crate::server::{self, guard::Bounds};
 use crate::telemetry::{AccessLog, Destination};
-use crate::tls::{self, Credentials};
+use crate::tls::Credentials;
 
 use http::Uri;
 
@@ -36,17 +36,20 @@ pub(super) struct Launched {
 pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, .. } = loaded;
     let live = Live::new(snapshot);
-    let credentials = gateway.tls.clone().map(Credentials::new);
-    let reload = Reload::new(source, path.to_owned(), live.clone(), credentials.clone());
-    let sandbox = match gateway.target {
+    let to_callers = gateway.tls.clone().map(Credentials::new);
+    let to_upstream = gateway.upstream.tls.clone().map(Credentials::new);
+    let reload =
+        Reload::new(source, path.to_owned(), live.clone(), to_callers.clone(), to_upstream.clone());
+    let sandbox = match gateway.upstream.target {
         Target::Sandbox => Some(SandboxThread::start()?),
         Target::Url(_) => None,
     };
     let access_log = AccessLog::open(&destination(&gateway.access_log)).map_err(|error| {
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
-    let address = sandbox.as_ref().map(|sandbox| sandbox.address);
-    let settings = settings(&gateway, credentials, address)?;
+    let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
+    settings.tls = to_callers;
+    settings.proxy.upstream.tls = to_upstream;
     let server = server::start(settings, live.clone(), access_log)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
@@ -65,21 +68,13 @@ fn destination(access_log: &str) -> Destination {
     }
 }
 
-fn settings(
-    gateway: &Gateway,
-    credentials: Option<Credentials>,
-    sandbox: Option<SocketAddr>,
-) -> io::Result<server::Settings> {
-    let base = match (&gateway.target, sandbox) {
+fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server::Settings> {
+    let base = match (&gateway.upstream.target, sandbox) {
         (Target::Url(url), _) => url.clone(),
         (Target::Sandbox, Some(address)) => {
             format!("http://{address}").parse::<Uri>().map_err(io::Error::other)?
         }
         (Target::Sandbox, None) => return Err(io::Error::other("the sandbox does not run")),
-    };
-    let tls = match base.scheme_str() {
-        Some("https") => Some(tls::client(gateway.ca_file.as_deref()).map_err(io::Error::other)?),
-        _ => None,
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(server::Settings {
@@ -95,7 +90,7 @@ fn settings(
         head_time: gateway.header_timeout,
         idle_time: gateway.idle_caller_timeout,
         handshake_time: gateway.handshake_timeout,
-        tls: credentials,
+        tls: None,
         h2c: gateway.h2c,
         stall_time: gateway.request_timeout,
         drain_time: gateway.drain,
@@ -115,26 +110,7 @@ fn settings(
                 rate: gateway.body_rate,
             },
             memory: gateway.max_memory,
-            upstream: upstream::Settings {
-                base,
-                tls,
-                pseudonym: gateway.pseudonym.clone(),
-                connect_time: gateway.connect_timeout,
-                head_time: gateway.response_timeout.min(gateway.total_timeout),
-                silence_time: gateway.response_timeout,
-                total_time: gateway.total_timeout,
-                fetch_time: gateway.response_timeout,
-                fetch_max: 4 << 20,
-                remember: upstream::Remember {
-                    entries: gateway.remember_entries,
-                    bytes: gateway.remember_bytes,
-                    time: gateway.remember_time,
-                },
-                connections: gateway.max_upstream_connections,
-                idle: gateway.max_upstream_connections,
-                idle_time: gateway.idle_timeout,
-                age: gateway.max_age,
-            },
+            upstream: upstream_settings(&gateway.upstream, base, gateway.pseudonym.clone()),
         },
     })
 }
@@ -156,6 +132,35 @@ fn origin(gateway: &Gateway) -> origin::Settings {
         },
         sends_trace: gateway.sends_trace,
         sends_baggage: gateway.sends_baggage,
+    }
+}
+
+fn upstream_settings(
+    upstream: &Upstream,
+    base: Uri,
+    pseudonym: Option<String>,
+) -> upstream::Settings {
+    upstream::Settings {
+        base,
+        tls: None,
+        server_name: upstream.server_name.clone(),
+        pseudonym,
+        connect_time: upstream.connect_timeout,
+        handshake_time: upstream.handshake_timeout,
+        head_time: upstream.response_timeout.min(upstream.total_timeout),
+        silence_time: upstream.response_timeout,
+        total_time: upstream.total_timeout,
+        fetch_time: upstream.response_timeout,
+        fetch_max: 4 << 20,
+        remember: upstream::Remember {
+            entries: upstream.remember_entries,
+            bytes: upstream.remember_bytes,
+            time: upstream.remember_time,
+        },
+        connections: upstream.max_connections,
+        idle: upstream.max_connections,
+        idle_time: upstream.idle_timeout,
+        age: upstream.max_age,
     }
 }
 

@@ -5,9 +5,11 @@ mod gateway;
 mod lint;
 mod partners;
 mod policy;
+mod upstream;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
-pub use gateway::{Gateway, Target};
+pub use gateway::Gateway;
+pub use upstream::{Target, Upstream};
 
 use super::gateway::GatewayFile;
 use super::policy::PolicyFile;

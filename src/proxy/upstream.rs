@@ -9,6 +9,7 @@ mod connect;
 mod fetch;
 mod memory;
 mod pool;
+mod race;
 mod shared;
 mod strict;
 
@@ -26,6 +27,7 @@ use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
 use super::trail::{Outcome, Sent, Trail};
 use crate::policy::NormalPath;
+use crate::tls::Credentials;
 
 use ask::{Asks, Document};
 use bytes::Bytes;
@@ -44,7 +46,6 @@ use tower::Service;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -53,12 +54,16 @@ use std::time::Duration;
 pub struct Settings {
     /// Scheme, authority and base path, as `https://api.partner.microsoft.com`.
     pub base: Uri,
-    /// Whom to trust; needed where the scheme is `https`.
-    pub tls: Option<Arc<ClientConfig>>,
+    /// Whom to trust and what to show; needed where the scheme is `https`.
+    pub tls: Option<Credentials<ClientConfig>>,
+    /// The name that the upstream has to prove, if not that of `base`.
+    pub server_name: Option<String>,
     /// What we are called in `Via`, as `patchgate`, if we name ourselves.
     pub pseudonym: Option<String>,
-    /// The longest time to open a connection, TLS included.
+    /// The longest time to open a connection, before TLS.
     pub connect_time: Duration,
+    /// The longest time to agree upon TLS.
+    pub handshake_time: Duration,
     /// The longest time from a request to the head of its answer.
     pub head_time: Duration,
     /// The longest silence within the body of an answer.

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -44,7 +45,7 @@ pub(super) struct Http {
     times: Times,
     stall_time: Duration,
     handshake_time: Duration,
-    credentials: Option<Credentials>,
+    credentials: Option<Credentials<ServerConfig>>,
     h2c: bool,
 }
 
@@ -109,7 +110,7 @@ impl Http {
 
     async fn serve_tls<S: Stack>(
         &self,
-        credentials: &Credentials,
+        credentials: &Credentials<ServerConfig>,
         tcp: TcpStream,
         peer: Peer,
         stack: S,

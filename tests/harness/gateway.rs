@@ -162,8 +162,10 @@ fn settings(base: &str) -> Settings {
             upstream: upstream::Settings {
                 base: base.parse().unwrap(),
                 tls: None,
+                server_name: None,
                 pseudonym: Some("patchgate".to_owned()),
                 connect_time: long,
+                handshake_time: long,
                 head_time: long,
                 silence_time: long,
                 total_time: Duration::from_secs(60),

@@ -3,6 +3,8 @@
 
 use crate::harness::*;
 
+use patchgate::tls::Credentials;
+
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -123,7 +125,7 @@ fn an_answer_that_ends_with_its_tls_connection_says_so_or_is_cut() {
     let gateway = Gateway::with(&upstream, |setup| {
         let base = format!("https://localhost:{}", upstream.address.port());
         setup.upstream().base = base.parse().unwrap();
-        setup.upstream().tls = Some(authority.client());
+        setup.upstream().tls = Some(Credentials::new(authority.client()));
     });
     assert!(!gateway.ask(patch(NOTES)).whole);
 }

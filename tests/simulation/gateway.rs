@@ -80,6 +80,8 @@ fn settings(plan: &Plan) -> proxy::Settings {
             tls: None,
             pseudonym: Some("patchgate".to_owned()),
             connect_time: time,
+            handshake_time: time,
+            server_name: None,
             head_time: time,
             silence_time: time,
             fetch_time: time,

@@ -1,17 +1,16 @@
-//! The gateway file's own values: addresses, names and the upstream's URL.
+//! The gateway file's own values: addresses, names, bounds, and what is shown to callers.
 
 use super::Reading;
+use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
-use crate::policy::NormalPath;
 use crate::tls::{self, Files, Part};
 
-use http::{HeaderName, Uri};
+use http::HeaderName;
 use rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,28 +32,8 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// Threads that serve requests; 0 means one for each core.
     pub workers: usize,
-    /// Where requests are sent to.
-    pub target: Target,
-    /// The certificates to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// How long a connection to the upstream may take to be made.
-    pub connect_timeout: Duration,
-    /// How long the upstream's answer may take to begin.
-    pub response_timeout: Duration,
-    /// How long the upstream's answer may take in all.
-    pub total_timeout: Duration,
-    /// How long an unused connection to the upstream is kept.
-    pub idle_timeout: Duration,
-    /// How long a connection to the upstream is used at most.
-    pub max_age: Duration,
-    /// Connections to the upstream for each worker.
-    pub max_upstream_connections: usize,
-    /// How many current states each worker remembers, in how many bytes, and for how long.
-    pub remember_entries: usize,
-    /// See `remember_entries`.
-    pub remember_bytes: usize,
-    /// See `remember_entries`.
-    pub remember_time: Duration,
+    /// Where requests are sent to, and how.
+    pub upstream: Upstream,
     /// How long a request's head may take.
     pub header_timeout: Duration,
     /// How long the next request may take to come.
@@ -107,21 +86,12 @@ pub struct Gateway {
     pub log_level: String,
 }
 
-/// Where requests are sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The built-in stand-in.
-    Sandbox,
-    /// An upstream of one's own.
-    Url(Uri),
-}
-
 impl Reading {
     pub(super) fn gateway(&mut self, file: &File<GatewayFile>) -> Option<Gateway> {
         let value = &file.value;
         let listen = self.address(file, "/listen", &value.listen);
         let admin = self.address(file, "/admin/listen", &value.admin.listen);
-        let target = self.target(file);
+        let upstream = self.upstream(file);
         let tls = self.tls(file);
         let name = HeaderName::from_bytes(value.request_id.header.as_bytes());
         let request_id = self.keep(name.map_err(|_| {
@@ -132,19 +102,11 @@ impl Reading {
         }));
         let trusted_hops = self.networks(file);
         let pseudonym = self.pseudonym(file);
-        let ca_file = Some(&value.upstream.ca_file).filter(|ca_file| !ca_file.is_empty());
-        let ca_file = ca_file.map(|ca_file| file.beside(ca_file));
-        if let Some(path) = &ca_file {
-            let noted = self.note(path);
-            self.keep(noted.map_err(|error| {
-                file.error("/upstream/ca_file", format!("`ca_file` {}", error.message))
-            }));
-        }
         if EnvFilter::try_new(&value.log.level).is_err() {
             let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
             self.errors.push(file.error("/log/level", message));
         }
-        let (upstream, timeouts, bounds) = (&value.upstream, &value.timeouts, &value.bounds);
+        let (timeouts, bounds) = (&value.timeouts, &value.bounds);
         Some(Gateway {
             listen: listen?,
             tls: tls?,
@@ -152,17 +114,7 @@ impl Reading {
             handshake_timeout: timeouts.handshake.duration(),
             admin: admin?,
             workers: value.workers,
-            target: target?,
-            ca_file,
-            connect_timeout: upstream.connect_timeout.duration(),
-            response_timeout: upstream.response_timeout.duration(),
-            total_timeout: upstream.total_timeout.duration(),
-            idle_timeout: upstream.idle_timeout.duration(),
-            max_age: upstream.max_age.duration(),
-            max_upstream_connections: upstream.max_connections.max(1),
-            remember_entries: upstream.remember.entries,
-            remember_bytes: upstream.remember.bytes.bytes(),
-            remember_time: upstream.remember.time.duration(),
+            upstream: upstream?,
             header_timeout: timeouts.header.duration(),
             idle_caller_timeout: timeouts.idle.duration(),
             body_timeout: timeouts.body.duration(),
@@ -264,31 +216,13 @@ impl Reading {
         });
         let made = made.map_err(|fault| {
             let name = match fault.part {
+                Part::Authorities => "client_ca",
                 Part::Certificate => "certificate",
-                Part::ClientCa => "client_ca",
                 Part::Key => "key",
             };
             file.error(&format!("/tls/{name}"), format!("`{name}` {fault}"))
         });
         self.keep(made).map(Some)
-    }
-
-    fn target(&mut self, file: &File<GatewayFile>) -> Option<Target> {
-        let text = &file.value.upstream.url;
-        if text == "sandbox" {
-            return Some(Target::Sandbox);
-        }
-        let plain = |uri: &Uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-                && uri.query().is_none()
-                && (uri.path() == "/" || NormalPath::of(uri.path()).is_some())
-        };
-        let uri = text.parse::<Uri>().ok().filter(plain).ok_or_else(|| {
-            let message = "`url` is neither `sandbox` nor an `http://` or `https://` URL without user, password, query, escapes and `.` or `..` segments";
-            file.error("/upstream/url", message)
-        });
-        self.keep(uri).map(Target::Url)
     }
 }
 

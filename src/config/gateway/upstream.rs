@@ -11,12 +11,30 @@ use serde::Deserialize;
 pub struct Upstream {
     /// `sandbox` for the built-in stand-in, or an `http://` or `https://` URL without a query.
     pub url: String,
-    /// A PEM file with the certificates to trust instead of the system's, relative to this file.
+    /// A PEM file with the certificates to trust instead of the system's, relative to this file. A
+    /// reload reads it again.
     #[serde(default)]
     pub ca_file: String,
-    /// How long a connection may take to be made, TLS included.
+    /// The certificate that is shown to the upstream, followed by those that lead to its authority:
+    /// a PEM file. A reload reads it again.
+    #[serde(default)]
+    pub certificate: String,
+    /// The key of the certificate.
+    #[serde(default)]
+    pub key: String,
+    /// The name that the upstream has to prove and is asked for, if it is not that of `url`.
+    #[serde(default)]
+    pub server_name: String,
+    /// The keys that the upstream's own certificate may have, beside being trusted: at least two, one
+    /// of them a backup, each as `sha256/` and the SHA-256 of the public key in Base64.
+    #[serde(default)]
+    pub pins: Vec<String>,
+    /// How long a connection may take to be made, before TLS.
     #[serde(default = "super::two_seconds")]
     pub connect_timeout: Time,
+    /// How long TLS may take to be agreed upon.
+    #[serde(default = "super::five_seconds")]
+    pub handshake_timeout: Time,
     /// How long the answer's head may take once the request is sent.
     #[serde(default = "super::ten_seconds")]
     pub response_timeout: Time,

@@ -1,11 +1,15 @@
 //! Opens connections to the upstream: TCP, and TLS where the scheme says so.
 
+use super::race::{STAGGER, race};
 use super::{Fault, Settings};
 use crate::proxy::middleware::Local;
+use crate::tls::Credentials;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -40,7 +44,9 @@ impl Dial for Tcp {
     fn dial(&self, host: &str, port: u16) -> Local<io::Result<Transport>> {
         let host = host.to_owned();
         Box::pin(async move {
-            let tcp = TcpStream::connect((&*host, port)).await?;
+            // Asked anew for each connection, so that a change of address is seen.
+            let addresses = lookup_host((&*host, port)).await?;
+            let tcp = race(addresses, STAGGER, TcpStream::connect).await?;
             let _ = tcp.set_nodelay(true);
             // A peer that vanished must not hold a connection that waits to be closed.
             let _ = socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
@@ -54,8 +60,9 @@ pub(super) struct Connector {
     dial: Box<dyn Dial>,
     host: String,
     port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Credentials<ClientConfig>, ServerName<'static>)>,
     time: Duration,
+    handshake_time: Duration,
 }
 
 impl fmt::Debug for Connector {
@@ -72,37 +79,34 @@ impl Connector {
         let (tls, port) = match base.scheme_str() {
             Some("http") => (None, 80),
             Some("https") => {
-                let config =
+                let credentials =
                     settings.tls.clone().ok_or("an `https` upstream needs TLS settings")?;
-                let name = ServerName::try_from(host.clone());
+                let name = settings.server_name.clone().unwrap_or_else(|| host.clone());
+                let name = ServerName::try_from(name);
                 let name = name.map_err(|_| "the upstream's host is no name for TLS")?;
-                (Some((TlsConnector::from(config), name)), 443)
+                (Some((credentials, name)), 443)
             }
             _ => return Err("the upstream URL is neither `http` nor `https`"),
         };
         let port = base.port_u16().unwrap_or(port);
-        Ok(Self { dial, host, port, tls, time: settings.connect_time })
+        let (time, handshake_time) = (settings.connect_time, settings.handshake_time);
+        Ok(Self { dial, host, port, tls, time, handshake_time })
     }
 
     pub(super) async fn connect(&self) -> Result<Wire, Fault> {
-        tokio::time::timeout(self.time, self.open()).await.unwrap_or(Err(Fault::TooSlow))
-    }
-
-    async fn open(&self) -> Result<Wire, Fault> {
-        let transport = self.dial.dial(&self.host, self.port).await.map_err(|error| {
+        let dialled = timeout(self.time, self.dial.dial(&self.host, self.port)).await;
+        let transport = dialled.map_err(|_| Fault::TooSlow)?.map_err(|error| {
             tracing::warn!(%error, "the upstream cannot be reached");
             Fault::Unreachable
         })?;
-        match &self.tls {
-            None => Ok(Wire::Plain { transport }),
-            Some((connector, name)) => {
-                let tls = connector.connect(name.clone(), transport).await.map_err(|error| {
-                    tracing::warn!(%error, "no TLS connection to the upstream");
-                    Fault::Untrusted
-                })?;
-                Ok(Wire::Tls { tls: Box::new(tls) })
-            }
-        }
+        let Some((credentials, name)) = &self.tls else { return Ok(Wire::Plain { transport }) };
+        let connector = TlsConnector::from(credentials.load());
+        let shaken = timeout(self.handshake_time, connector.connect(name.clone(), transport)).await;
+        let tls = shaken.map_err(|_| Fault::TooSlow)?.map_err(|error| {
+            tracing::warn!(%error, "no TLS connection to the upstream");
+            Fault::Untrusted
+        })?;
+        Ok(Wire::Tls { tls: Box::new(tls) })
     }
 }
 
