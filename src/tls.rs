@@ -69,11 +69,11 @@ impl TlsFault {
     }
 
     fn unusable(part: Part) -> impl Fn(rustls::Error) -> Self {
-        move |error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                Self::new(Part::Key, "is not the key of `certificate`")
+        move |error| {
+            if matches!(error, rustls::Error::InconsistentKeys(_)) {
+                return Self::new(Part::Key, "is not the key of `certificate`");
             }
-            error => Self::new(part, format!("cannot be used: {error}")),
+            Self::new(part, format!("cannot be used: {error}"))
         }
     }
 }
@@ -109,9 +109,10 @@ fn authorities(path: &Path) -> Result<RootCertStore, TlsFault> {
 /// The private key in a PEM file.
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| {
-        let why = match error {
-            pem::Error::NoItemsFound => "holds no private key".to_owned(),
-            error => format!("cannot be read: {error}"),
+        let why = if matches!(error, pem::Error::NoItemsFound) {
+            "holds no private key".to_owned()
+        } else {
+            format!("cannot be read: {error}")
         };
         TlsFault::new(Part::Key, why)
     })

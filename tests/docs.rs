@@ -175,6 +175,7 @@ fn every_rejection() -> Vec<Rejection> {
     let route = Arc::clone(policy.routes.iter().next().expect("a route"));
     let faults = [
         Fault::Broken,
+        Fault::Proxy("it led to nobody"),
         Fault::Saturated,
         Fault::TooSlow,
         Fault::Unreachable,
@@ -184,6 +185,7 @@ fn every_rejection() -> Vec<Rejection> {
     for fault in faults {
         match fault {
             Fault::Broken
+            | Fault::Proxy(_)
             | Fault::Saturated
             | Fault::TooSlow
             | Fault::Unreachable

@@ -3,11 +3,13 @@
 mod caller;
 pub mod frames;
 mod gateway;
+mod proxies;
 mod tls;
 mod upstream;
 
 pub use caller::{Caller, Reply, patch, patch_with};
 pub use gateway::{Gateway, PATH, Setup, origin, partner};
+pub use proxies::{Daemon, USER, scripted};
 pub use tls::Authority;
 pub use upstream::{Act, Upstream, answer};
 

@@ -4,6 +4,7 @@ mod answers;
 mod body;
 mod coding;
 mod current;
+mod egress;
 mod faults;
 mod fields;
 mod framing;

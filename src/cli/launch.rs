@@ -145,6 +145,12 @@ fn upstream_settings(
         tls: None,
         server_name: upstream.server_name.clone(),
         pseudonym,
+        egress: upstream.egress.as_ref().map(|egress| upstream::Egress {
+            host: egress.host.clone(),
+            port: egress.port,
+            tls: egress.tls.clone(),
+            authorization: egress.authorization.clone(),
+        }),
         connect_time: upstream.connect_timeout,
         handshake_time: upstream.handshake_timeout,
         head_time: upstream.response_timeout.min(upstream.total_timeout),

@@ -1,6 +1,7 @@
 //! From what files say to what the gateway runs on. Nothing is run that did not compile whole.
 
 mod cases;
+mod egress;
 mod gateway;
 mod lint;
 mod partners;
@@ -8,6 +9,7 @@ mod policy;
 mod upstream;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
+pub use egress::Egress;
 pub use gateway::Gateway;
 pub use upstream::{Target, Upstream};
 

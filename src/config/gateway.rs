@@ -6,7 +6,7 @@ mod upstream;
 
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use tls::{ClientAuth, Tls};
-pub use upstream::{Remember, Upstream};
+pub use upstream::{Proxy, Remember, Upstream};
 
 use super::ApiVersion;
 use super::units::{Size, Time};

@@ -94,7 +94,11 @@ pub fn kind(rejection: &Rejection) -> Kind {
 
 fn fault_status(fault: Fault) -> u16 {
     match fault {
-        Fault::Broken | Fault::Unreachable | Fault::Unusable(_) | Fault::Untrusted => 502,
+        Fault::Broken
+        | Fault::Proxy(_)
+        | Fault::Unreachable
+        | Fault::Unusable(_)
+        | Fault::Untrusted => 502,
         Fault::Saturated => 503,
         Fault::TooSlow => 504,
     }
@@ -103,6 +107,7 @@ fn fault_status(fault: Fault) -> u16 {
 fn fault_slug(fault: Fault) -> &'static str {
     match fault {
         Fault::Broken => "upstream-broken",
+        Fault::Proxy(_) => "proxy-failed",
         Fault::Saturated => "upstream-saturated",
         Fault::TooSlow => "upstream-too-slow",
         Fault::Unreachable => "upstream-unreachable",
@@ -118,7 +123,7 @@ fn fault_detail(fault: Fault) -> &'static str {
         Fault::TooSlow => "the API did not answer in time",
         Fault::Unreachable => "the API could not be reached; nothing was sent",
         Fault::Untrusted => "no trusted TLS connection to the API could be made; nothing was sent",
-        Fault::Unusable(why) => why,
+        Fault::Proxy(why) | Fault::Unusable(why) => why,
     }
 }
 

@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod connect;
+mod egress;
 mod fetch;
 mod memory;
 mod pool;
@@ -16,6 +17,7 @@ mod strict;
 pub use answer::Streamed;
 pub use ask::Ask;
 pub use connect::{Dial, Duplex, Tcp, Transport};
+pub use egress::Egress;
 pub use fetch::{Fetched, Representation};
 pub use shared::Since;
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub tls: Option<Credentials<ClientConfig>>,
     /// The name that the upstream has to prove, if not that of `base`.
     pub server_name: Option<String>,
+    /// The company's proxy that every connection goes through.
+    pub egress: Option<Egress>,
     /// What we are called in `Via`, as `patchgate`, if we name ourselves.
     pub pseudonym: Option<String>,
     /// The longest time to open a connection, before TLS.
@@ -109,6 +113,8 @@ impl fmt::Debug for Settings {
 pub enum Fault {
     /// It closed the connection, or broke the protocol, after the request was begun.
     Broken,
+    /// The company's proxy led to nobody; why, and that nothing was sent.
+    Proxy(&'static str),
     /// Every connection is in use.
     Saturated,
     /// It did not answer in time.

@@ -89,6 +89,7 @@ fn upstream() -> Upstream {
         connect_time: time,
         handshake_time: time,
         server_name: None,
+        egress: None,
         head_time: time,
         total_time: time,
         silence_time: time,

@@ -1,7 +1,7 @@
 //! The way to the upstream, as the gateway file sets it and a reload changes it.
 
 use super::process::{Gateway, ask, gateway_file, patchgate};
-use crate::harness::{Authority, PATH, Upstream, eventually};
+use crate::harness::{Authority, Daemon, PATH, USER, Upstream, eventually};
 
 use std::fs;
 
@@ -76,4 +76,79 @@ fn a_reload_changes_whom_the_upstream_is_trusted_by_and_drops_no_connection() {
     trust(&of(&ours));
     assert_eq!(reload(), 200);
     assert_eq!(read(), 200);
+}
+
+#[test]
+fn faults_of_the_proxy_are_told_at_their_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let (password, empty) = (write("password", "secret\n"), write("empty", ""));
+    let two = write("two", "a\nb\n");
+    for (proxy, message) in [
+        ("username: x".to_owned(), "`username` is there, and `url` is missing"),
+        ("no_proxy: [x]".to_owned(), "`no_proxy` is there, and `url` is missing"),
+        ("url: \"http://proxy\"".to_owned(), "of a name and a port"),
+        ("url: \"socks5://proxy:1080\"".to_owned(), "of a name and a port"),
+        ("url: \"http://proxy:3128/x\"".to_owned(), "of a name and a port"),
+        ("url: \"http://u:secret@proxy:3128\"".to_owned(), "may not name a user"),
+        ("url: \"http://proxy:1\", username: x".to_owned(), "`password_file` is missing"),
+        (format!("url: \"http://proxy:1\", password_file: {password}"), "`username` is missing"),
+        (format!("url: \"http://proxy:1\", username: x, password_file: {empty}"), "one line"),
+        (format!("url: \"http://proxy:1\", username: x, password_file: {two}"), "one line"),
+        (
+            format!("url: \"http://proxy:1\", username: \"x:y\", password_file: {password}"),
+            "may not have a `:`",
+        ),
+        (
+            "url: \"http://proxy:1\", username: x, password_file: nowhere".to_owned(),
+            "`password_file` cannot be read",
+        ),
+        (format!("url: \"http://proxy:1\", ca_file: {empty}"), "is for TLS"),
+        (format!("url: \"https://proxy:1\", ca_file: {empty}"), "`ca_file` holds no certificate"),
+        ("url: \"http://proxy:1\", no_proxy: [\"a b\"]".to_owned(), "this is neither `*`"),
+    ] {
+        let said = faults(&format!("{{ url: \"http://localhost:1\", proxy: {{ {proxy} }} }}"));
+        assert!(said.contains(message), "{proxy}: {said}");
+        assert!(said.contains("gateway.yaml:3:") && !said.contains("secret"), "{said}");
+    }
+    let said = faults("{ url: sandbox, proxy: { url: \"http://proxy:1\" } }");
+    assert!(said.contains("the sandbox is not behind a proxy"), "{said}");
+}
+
+#[test]
+fn the_upstream_is_reached_through_the_proxy_of_the_file_unless_it_is_exempt() {
+    let authority = Authority::new();
+    let upstream = Upstream::start_tls(authority.server("localhost"));
+    let port = upstream.address.port();
+    let squid = Daemon::squid(&authority, port);
+    let proxy = squid.port;
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |more: &str, password: &str| {
+        fs::write(folder.path().join("password"), password).expect("a file");
+        let keys = format!(
+            "upstream: {{ url: \"https://localhost:{port}\", ca_file: {}, proxy: {{ \
+             url: \"http://127.0.0.1:{}\", username: {USER}, password_file: password{more} }} }}",
+            authority.path().display(),
+            proxy,
+        );
+        Gateway::run(&gateway_file(&folder, &keys))
+    };
+    let read = |gateway: &Gateway| ask(gateway.address, &format!("GET {PATH}"), &[], "");
+    let gateway = run("", "wrong-secret\n");
+    assert_eq!((read(&gateway).status, upstream.connections()), (502, 0));
+    let event = gateway.process.err.event("the company's proxy opened no tunnel");
+    assert_eq!(event["status"], 407);
+    gateway.process.signal("TERM");
+    let rest = gateway.process.err.rest();
+    assert!(!rest.contains("wrong-secret"), "{rest}");
+
+    assert_eq!(read(&run("", "secret\n")).status, 200);
+    drop(squid);
+    assert_eq!(read(&run(", no_proxy: [other.test]", "secret")).status, 502);
+    assert_eq!(upstream.connections(), 1);
+    assert_eq!(read(&run(", no_proxy: [localhost]", "secret")).status, 200, "an exception");
 }

@@ -141,7 +141,7 @@ impl Lines {
     }
 
     /// Everything up to the end.
-    fn rest(&self) -> String {
+    pub fn rest(&self) -> String {
         let end = Instant::now() + BOUND;
         let mut text = String::new();
         loop {

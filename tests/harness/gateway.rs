@@ -163,6 +163,7 @@ fn settings(base: &str) -> Settings {
                 base: base.parse().unwrap(),
                 tls: None,
                 server_name: None,
+                egress: None,
                 pseudonym: Some("patchgate".to_owned()),
                 connect_time: long,
                 handshake_time: long,

@@ -3,6 +3,7 @@
 use crate::harness::*;
 
 use patchgate::policy::ErrorForm;
+use patchgate::tls::Credentials;
 
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ fn a_gateway_says_by_its_own_name_that_it_could_not_connect() {
         // Nobody there speaks TLS, and so the handshake has no end.
         let base = format!("https://localhost:{}", upstream.address.port());
         setup.upstream().base = base.parse().unwrap();
-        setup.upstream().tls = Some(Authority::new().client());
+        setup.upstream().tls = Some(Credentials::new(Authority::new().client()));
         setup.upstream().connect_time = Duration::from_millis(200);
         setup.upstream().pseudonym = Some("1st".to_owned());
     });

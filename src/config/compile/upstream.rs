@@ -1,6 +1,7 @@
 //! The upstream of the gateway file: where it is, whom to trust there, and how long things may take.
 
 use super::Reading;
+use super::egress::Egress;
 use crate::config::File;
 use crate::config::gateway::GatewayFile;
 use crate::policy::NormalPath;
@@ -22,6 +23,8 @@ pub struct Upstream {
     pub tls: Option<Arc<ClientConfig>>,
     /// The name that it has to prove, if not that of its URL.
     pub server_name: Option<String>,
+    /// The company's proxy that it is reached through.
+    pub egress: Option<Egress>,
     /// How long a connection may take to be made, without TLS.
     pub connect_timeout: Duration,
     /// How long TLS may take to be agreed upon.
@@ -64,6 +67,7 @@ impl Reading {
         let value = &file.value.upstream;
         let target = self.target(file);
         let tls = self.client(file, target.as_ref());
+        let egress = self.egress(file, target.as_ref());
         let server_name = Some(&value.server_name).filter(|name| !name.is_empty()).cloned();
         if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
             let message = "`server_name` is neither a host name nor an IP address";
@@ -73,6 +77,7 @@ impl Reading {
             target: target?,
             tls: tls?,
             server_name,
+            egress: egress?,
             connect_timeout: value.connect_timeout.duration(),
             handshake_timeout: value.handshake_timeout.duration(),
             response_timeout: value.response_timeout.duration(),

@@ -29,6 +29,9 @@ pub struct Upstream {
     /// of them a backup, each as `sha256/` and the SHA-256 of the public key in Base64.
     #[serde(default)]
     pub pins: Vec<String>,
+    /// The company's proxy that it is reached through.
+    #[serde(default)]
+    pub proxy: Proxy,
     /// How long a connection may take to be made, before TLS.
     #[serde(default = "super::two_seconds")]
     pub connect_timeout: Time,
@@ -54,6 +57,28 @@ pub struct Upstream {
     /// judged without another read.
     #[serde(default)]
     pub remember: Remember,
+}
+
+/// The company's proxy that the upstream is reached through, by CONNECT.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// `http://` or `https://`, a name and a port; without it nothing goes through a proxy.
+    #[serde(default)]
+    pub url: String,
+    /// Who we are to the proxy (Basic).
+    #[serde(default)]
+    pub username: String,
+    /// A file with the password, as its only line.
+    #[serde(default)]
+    pub password_file: String,
+    /// A PEM file with the certificates to trust instead of the system's, for `https://`.
+    #[serde(default)]
+    pub ca_file: String,
+    /// What is reached without the proxy: names with all beneath them, addresses, networks as
+    /// `10.0.0.0/8`, each with or without a port, or `*`.
+    #[serde(default)]
+    pub no_proxy: Vec<String>,
 }
 
 /// What each worker remembers of current states.

@@ -1,5 +1,6 @@
 //! Opens connections to the upstream: TCP, and TLS where the scheme says so.
 
+use super::egress::Egress;
 use super::race::{STAGGER, race};
 use super::{Fault, Settings};
 use crate::proxy::middleware::Local;
@@ -61,6 +62,7 @@ pub(super) struct Connector {
     host: String,
     port: u16,
     tls: Option<(Credentials<ClientConfig>, ServerName<'static>)>,
+    egress: Option<Egress>,
     time: Duration,
     handshake_time: Duration,
 }
@@ -90,15 +92,12 @@ impl Connector {
         };
         let port = base.port_u16().unwrap_or(port);
         let (time, handshake_time) = (settings.connect_time, settings.handshake_time);
-        Ok(Self { dial, host, port, tls, time, handshake_time })
+        let egress = settings.egress.clone();
+        Ok(Self { dial, host, port, tls, egress, time, handshake_time })
     }
 
     pub(super) async fn connect(&self) -> Result<Wire, Fault> {
-        let dialled = timeout(self.time, self.dial.dial(&self.host, self.port)).await;
-        let transport = dialled.map_err(|_| Fault::TooSlow)?.map_err(|error| {
-            tracing::warn!(%error, "the upstream cannot be reached");
-            Fault::Unreachable
-        })?;
+        let transport = timeout(self.time, self.reach()).await.map_err(|_| Fault::TooSlow)??;
         let Some((credentials, name)) = &self.tls else { return Ok(Wire::Plain { transport }) };
         let connector = TlsConnector::from(credentials.load());
         let shaken = timeout(self.handshake_time, connector.connect(name.clone(), transport)).await;
@@ -107,6 +106,17 @@ impl Connector {
             Fault::Untrusted
         })?;
         Ok(Wire::Tls { tls: Box::new(tls) })
+    }
+
+    /// Through the company's proxy where there is one, and then never around it.
+    async fn reach(&self) -> Result<Transport, Fault> {
+        if let Some(egress) = &self.egress {
+            return egress.open(&*self.dial, &self.host, self.port).await;
+        }
+        self.dial.dial(&self.host, self.port).await.map_err(|error| {
+            tracing::warn!(%error, "the upstream cannot be reached");
+            Fault::Unreachable
+        })
     }
 }
 
