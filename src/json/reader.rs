@@ -14,17 +14,32 @@ use std::collections::HashSet;
 /// When they are not UTF-8, not exactly one JSON text, hold a member twice in one object, a lone
 /// surrogate, a number that 64 bits cannot hold exactly, or more than `bounds` allow.
 pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Value<'_>, Unreadable> {
+    read_as(bytes, bounds, Reader::value)
+}
+
+/// Reads the one JSON text that `bytes` are, and makes of it what `root` does.
+///
+/// # Errors
+///
+/// Those of [`read`]; but members that are named twice are for `root` to find where it reads an
+/// object by itself.
+pub(crate) fn read_as<'a, T>(
+    bytes: &'a [u8],
+    bounds: Bounds,
+    root: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
+) -> Result<T, Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|error| Unreadable {
         fault: Fault::Syntax("not UTF-8"),
         offset: error.valid_up_to(),
         item: None,
     })?;
     let mut reader = Reader { text, bytes, at: 0, bounds, depth: 0, values: 0, item: None };
-    let read = reader.document();
+    let read = reader.document(root);
     read.map_err(|fault| Unreadable { fault, offset: reader.at, item: reader.item })
 }
 
-struct Reader<'a> {
+/// A place in a text that is being read.
+pub(crate) struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -35,12 +50,15 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn document(&mut self) -> Result<Value<'a>, Fault> {
+    fn document<T>(
+        &mut self,
+        root: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         if self.bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(Fault::Syntax("a byte order mark stands before the text"));
         }
         self.blanks();
-        let value = self.value()?;
+        let value = root(self)?;
         self.item = None;
         self.blanks();
         match self.peek() {
@@ -49,89 +67,131 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self) -> Result<Value<'a>, Fault> {
-        self.values += 1;
-        if self.values > self.bounds.values {
-            return Err(Fault::TooMuch);
-        }
+    /// Whether an array comes next.
+    pub(crate) fn is_at_array(&self) -> bool {
+        self.peek() == Some(b'[')
+    }
+
+    /// Whether an object comes next.
+    pub(crate) fn is_at_object(&self) -> bool {
+        self.peek() == Some(b'{')
+    }
+
+    /// Reads the value that comes next.
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, Fault> {
         match self.peek() {
-            Some(b'"') => self.string().map(Value::String),
-            Some(b'{') => self.nested(Self::object),
-            Some(b'[') => self.nested(Self::array),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Null),
-            Some(_) => Err(Fault::Syntax("not the beginning of a value")),
-            None => Err(Fault::Syntax("the text ends where a value is expected")),
+            Some(b'"') => {
+                self.count()?;
+                self.string().map(Value::String)
+            }
+            Some(b'{') => {
+                let mut members = Vec::new();
+                self.object(|reader, name| {
+                    if members.is_empty() {
+                        members.reserve(4);
+                    }
+                    members.push((name, reader.value()?));
+                    Ok(())
+                })?;
+                refuse_twins(members.iter().map(|(name, _)| &**name))?;
+                Ok(Value::Object(Object(members)))
+            }
+            Some(b'[') => {
+                let mut elements = Vec::new();
+                self.array(|reader, _| {
+                    elements.push(reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Value::Array(elements))
+            }
+            other => {
+                self.count()?;
+                match other {
+                    Some(b'-' | b'0'..=b'9') => self.number(),
+                    Some(b't') => self.word("true", Value::Bool(true)),
+                    Some(b'f') => self.word("false", Value::Bool(false)),
+                    Some(b'n') => self.word("null", Value::Null),
+                    Some(_) => Err(Fault::Syntax("not the beginning of a value")),
+                    None => Err(Fault::Syntax("the text ends where a value is expected")),
+                }
+            }
         }
     }
 
-    fn nested(
-        &mut self,
-        container: fn(&mut Self) -> Result<Value<'a>, Fault>,
-    ) -> Result<Value<'a>, Fault> {
+    fn count(&mut self) -> Result<(), Fault> {
+        self.values += 1;
+        if self.values > self.bounds.values { Err(Fault::TooMuch) } else { Ok(()) }
+    }
+
+    /// Goes into the array or the object that comes next.
+    fn enter(&mut self) -> Result<(), Fault> {
+        self.count()?;
         if self.depth == self.bounds.depth {
             return Err(Fault::TooDeep);
         }
         self.depth += 1;
         self.at += 1;
-        let value = container(self);
-        self.depth -= 1;
-        value
+        self.blanks();
+        Ok(())
     }
 
-    fn array(&mut self) -> Result<Value<'a>, Fault> {
+    /// Reads the array that comes next, each element by `element`, which is told its index.
+    pub(crate) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self, usize) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.enter()?;
         let outermost = self.depth == 1;
-        let mut elements = Vec::new();
-        self.blanks();
-        if self.take(b']') {
-            return Ok(Value::Array(elements));
-        }
-        loop {
-            if outermost {
-                if elements.len() == self.bounds.items {
-                    return Err(Fault::TooManyItems);
+        let mut index = 0;
+        if !self.take(b']') {
+            loop {
+                if outermost {
+                    if index == self.bounds.items {
+                        return Err(Fault::TooManyItems);
+                    }
+                    self.item = Some(index);
                 }
-                self.item = Some(elements.len());
+                element(self, index)?;
+                index += 1;
+                self.blanks();
+                if self.take(b']') {
+                    break;
+                }
+                self.expect(b',', "`,` or `]` is expected after an element")?;
+                self.blanks();
             }
-            elements.push(self.value()?);
-            self.blanks();
-            if self.take(b']') {
-                return Ok(Value::Array(elements));
-            }
-            self.expect(b',', "`,` or `]` is expected after an element")?;
-            self.blanks();
         }
+        self.depth -= 1;
+        Ok(())
     }
 
-    fn object(&mut self) -> Result<Value<'a>, Fault> {
-        let mut members = Vec::with_capacity(4);
-        self.blanks();
-        if self.take(b'}') {
-            return Ok(Value::Object(Object(members)));
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return Err(Fault::Syntax("a member name is expected"));
+    /// Reads the object that comes next, each member by `member`, which is told its name and has
+    /// to see to it that none is there twice.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.enter()?;
+        if !self.take(b'}') {
+            loop {
+                if self.peek() != Some(b'"') {
+                    return Err(Fault::Syntax("a member name is expected"));
+                }
+                let name = self.string()?;
+                self.blanks();
+                self.expect(b':', "`:` is expected after a member name")?;
+                self.blanks();
+                member(self, name)?;
+                self.blanks();
+                if self.take(b'}') {
+                    break;
+                }
+                self.expect(b',', "`,` or `}` is expected after a member")?;
+                self.blanks();
             }
-            let name = self.string()?;
-            self.blanks();
-            self.expect(b':', "`:` is expected after a member name")?;
-            self.blanks();
-            let value = self.value()?;
-            members.push((name, value));
-            self.blanks();
-            if self.take(b'}') {
-                break;
-            }
-            self.expect(b',', "`,` or `}` is expected after a member")?;
-            self.blanks();
         }
-        if named_twice(&members) {
-            return Err(Fault::DuplicateMember);
-        }
-        Ok(Value::Object(Object(members)))
+        self.depth -= 1;
+        Ok(())
     }
 
     fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Fault> {
@@ -203,19 +263,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn named_twice(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
-    if members.len() <= 16 {
-        let mut rest = members;
-        while let [(name, _), tail @ ..] = rest {
-            if tail.iter().any(|(other, _)| other == name) {
-                return true;
-            }
-            rest = tail;
-        }
-        return false;
-    }
-    let mut seen = HashSet::with_capacity(members.len());
-    !members.iter().all(|(name, _)| seen.insert(name.as_ref()))
+/// Refuses members of one object of which two have the same of these names.
+pub(crate) fn refuse_twins<'n>(
+    mut names: impl ExactSizeIterator<Item = &'n str> + Clone,
+) -> Result<(), Fault> {
+    let found = if names.len() <= 16 {
+        std::iter::from_fn(|| names.next().map(|name| (name, names.clone())))
+            .any(|(name, mut others)| others.any(|other| other == name))
+    } else {
+        let mut seen = HashSet::with_capacity(names.len());
+        !names.all(|name| seen.insert(name))
+    };
+    if found { Err(Fault::DuplicateMember) } else { Ok(()) }
 }
 
 #[cfg(test)]

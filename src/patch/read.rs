@@ -1,7 +1,7 @@
 //! From bytes to a patch: strictly, and with every bad op reported by its index.
 
 use super::{Op, OpName, Patch, Pointer, UnknownMembers};
-use crate::json::{self, Bounds, Fault, Object, Unreadable, Value};
+use crate::json::{self, Bounds, Fault, Reader, Unreadable, Value};
 use crate::violation::{Code, Violation, Violations};
 
 use std::borrow::Cow;
@@ -20,22 +20,29 @@ impl<'a> Patch<'a> {
         bounds: Bounds,
         unknown: UnknownMembers,
     ) -> Result<Self, Violations> {
-        let value = json::read(bytes, bounds)
-            .map_err(|unreadable| Violations::from(unreadable_body(unreadable, bounds)))?;
-        let Value::Array(elements) = value else {
-            let found = value.kind();
-            let message =
-                format!("a JSON Patch is an array of ops, but the body is of type {found}");
-            let accepted = r#"[{"op":"replace","path":"/member","value":"new"}]"#;
-            return Err(Violation::new(Code::PatchNotArray, message).accepted([accepted]).into());
-        };
         let mut violations = Violations::default();
-        let ops = elements
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, element)| read_op(index, element, unknown, &mut violations))
-            .collect();
-        if violations.is_empty() { Ok(Self { ops }) } else { Err(violations) }
+        let read = json::read_as(bytes, bounds, |reader| {
+            if !reader.is_at_array() {
+                return Ok(Err(reader.value()?.kind()));
+            }
+            let mut ops = Vec::new();
+            reader.array(|reader, index| {
+                ops.extend(read_op(index, reader, unknown, &mut violations)?);
+                Ok(())
+            })?;
+            Ok(Ok(ops))
+        });
+        match read {
+            Err(unreadable) => Err(unreadable_body(unreadable, bounds).into()),
+            Ok(Err(found)) => {
+                let message =
+                    format!("a JSON Patch is an array of ops, but the body is of type {found}");
+                let accepted = r#"[{"op":"replace","path":"/member","value":"new"}]"#;
+                Err(Violation::new(Code::PatchNotArray, message).accepted([accepted]).into())
+            }
+            Ok(Ok(ops)) if violations.is_empty() => Ok(Self { ops }),
+            Ok(Ok(_)) => Err(violations),
+        }
     }
 }
 
@@ -85,36 +92,56 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn of(object: Object<'a>) -> Self {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
         let mut members = Self::default();
-        for (name, value) in object {
-            match &*name {
-                "op" => members.op = Some(value),
-                "path" => members.path = Some(value),
-                "value" => members.value = Some(value),
-                "from" => members.from = Some(value),
-                _ => members.others.push(name),
+        reader.object(|reader, name| {
+            let member = match &*name {
+                "op" => &mut members.op,
+                "path" => &mut members.path,
+                "value" => &mut members.value,
+                "from" => &mut members.from,
+                _ => {
+                    members.others.push(name);
+                    return reader.value().map(drop);
+                }
+            };
+            match member.replace(reader.value()?) {
+                None => Ok(()),
+                Some(_) => Err(Fault::DuplicateMember),
             }
-        }
-        members
+        })?;
+        json::refuse_twins(members.others.iter().map(|name| &**name))?;
+        Ok(members)
     }
 }
 
 /// Reads one op, or reports everything that is wrong with it.
 fn read_op<'a>(
     index: usize,
-    element: Value<'a>,
+    reader: &mut Reader<'a>,
+    unknown: UnknownMembers,
+    violations: &mut Violations,
+) -> Result<Option<Op<'a>>, Fault> {
+    if reader.is_at_object() {
+        let members = Members::read(reader)?;
+        return Ok(made_of(index, members, unknown, violations));
+    }
+    let found = reader.value()?.kind();
+    let message = format!("an op is an object, but this one is of type {found}");
+    violations.push(Violation::new(Code::PatchNotArray, message).op(index));
+    Ok(None)
+}
+
+/// The op that has these members.
+fn made_of<'a>(
+    index: usize,
+    members: Members<'a>,
     unknown: UnknownMembers,
     violations: &mut Violations,
 ) -> Option<Op<'a>> {
-    let Value::Object(members) = element else {
-        let message = format!("an op is an object, but this one is of type {}", element.kind());
-        violations.push(Violation::new(Code::PatchNotArray, message).op(index));
-        return None;
-    };
     let before = violations.len();
     let mut report = |violation: Violation| violations.push(violation.op(index));
-    let Members { op, path, mut from, mut value, others } = Members::of(members);
+    let Members { op, path, mut from, mut value, others } = members;
     let name = read_name(op, &mut report);
     let path = read_pointer(path, "path", &mut report);
     let source = match name {

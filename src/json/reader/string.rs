@@ -10,16 +10,23 @@ impl<'a> Reader<'a> {
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at += 1;
         let start = self.at;
-        self.plain(start)?;
-        if self.take(b'"') {
-            return Ok(Cow::Borrowed(self.slice(start, self.at - 1)?));
+        if self.plain(start)? == b'"' {
+            let text = self.slice(start, self.at)?;
+            self.at += 1;
+            return Ok(Cow::Borrowed(text));
         }
+        self.unescaped(start).map(Cow::Owned)
+    }
+
+    /// Reads the rest of a string that began at `start`; the cursor stands at its first backslash.
+    #[cold]
+    fn unescaped(&mut self, start: usize) -> Result<String, Fault> {
         let mut text = String::with_capacity(self.at - start + 16);
         let mut piece = start;
         loop {
             text.push_str(self.slice(piece, self.at)?);
             if self.take(b'"') {
-                return Ok(Cow::Owned(text));
+                return Ok(text);
             }
             self.at += 1;
             text.push(self.escape()?);
@@ -28,20 +35,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Moves on to the next quote or backslash.
-    fn plain(&mut self, start: usize) -> Result<(), Fault> {
-        let (words, tail) = self.bytes.get(self.at..).unwrap_or_default().as_chunks::<8>();
-        let mut words = words.iter().map(|word| plain_bytes(u64::from_le_bytes(*word)));
-        let mut seen = 0;
-        self.at += loop {
-            match words.next() {
-                Some((plain, false)) => seen += plain,
-                Some((plain, true)) => break seen + plain,
-                None => break seen + tail.iter().take_while(|byte| is_plain(**byte)).count(),
+    /// Moves on to the next quote or backslash, and says which it is.
+    fn plain(&mut self, start: usize) -> Result<u8, Fault> {
+        let mut rest = self.bytes.get(self.at..).unwrap_or_default();
+        while let Some((word, beyond)) = rest.split_first_chunk::<8>() {
+            let plain = plain_bytes(u64::from_le_bytes(*word));
+            self.at += plain;
+            if plain < 8 {
+                return self.ended(start, word.get(plain).copied());
             }
-        };
-        match self.peek() {
-            Some(b'"' | b'\\') if self.at - start <= self.bounds.string => Ok(()),
+            rest = beyond;
+        }
+        let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
+        self.at += plain;
+        self.ended(start, rest.get(plain).copied())
+    }
+
+    /// What a byte that is not plain amounts to.
+    fn ended(&self, start: usize, byte: Option<u8>) -> Result<u8, Fault> {
+        match byte {
+            Some(byte @ (b'"' | b'\\')) if self.at - start <= self.bounds.string => Ok(byte),
             Some(b'"' | b'\\') => Err(Fault::TooMuch),
             Some(_) => Err(Fault::Syntax("a control character in a string")),
             None => Err(Fault::Syntax("the text ends within a string")),
@@ -100,16 +113,16 @@ fn is_plain(byte: u8) -> bool {
     !matches!(byte, ..b' ' | b'"' | b'\\')
 }
 
-/// How many of eight bytes come before a quote, a backslash or a control character, and whether one
-/// of those comes at all.
-fn plain_bytes(word: u64) -> (usize, bool) {
+/// How many of eight bytes come before a quote, a backslash or a control character.
+fn plain_bytes(word: u64) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
     // The lowest high bit of each is exact: what borrows is above what was found.
     let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
     let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
     let found = below(word, 0x20) | is(b'"') | is(b'\\');
-    if found == 0 { (8, false) } else { (found.trailing_zeros() as usize / 8, true) }
+    // Where none was found there are 64 zeros.
+    found.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]
@@ -124,8 +137,8 @@ mod tests {
                     let mut bytes = [other; 8];
                     bytes[at] = odd;
                     let first = bytes.iter().position(|byte| !is_plain(*byte));
-                    let expected = (first.unwrap_or(8), first.is_some());
-                    assert_eq!(plain_bytes(u64::from_le_bytes(bytes)), expected, "{bytes:?}");
+                    let found = plain_bytes(u64::from_le_bytes(bytes));
+                    assert_eq!(found, first.unwrap_or(8), "{bytes:?}");
                 }
             }
         }
