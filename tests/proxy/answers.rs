@@ -277,9 +277,9 @@ fn informational_answers_are_skipped_and_an_unasked_switch_opens_no_tunnel() {
     // Row 150.
     for code in ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"] {
         let early = format!("HTTP/1.1 {code}\r\nX-Early: 1\r\n\r\n").repeat(3);
-        let reply =
-            ask(format!("{early}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").as_bytes());
-        let reply = reply.expect("an answer");
+        // Said, and not only done, so that the next request cannot meet the end of this connection.
+        let last = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        let reply = ask(format!("{early}{last}").as_bytes()).expect("an answer");
         assert_eq!((reply.status, &*reply.body), (200, &b"ok"[..]), "{code}");
         assert_eq!(reply.header("x-early"), None);
     }
