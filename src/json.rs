@@ -13,7 +13,7 @@ pub use bounds::{Bounds, Fault, Unreadable};
 pub use decimal::Number;
 pub use instance::{Borrowed, Members};
 pub use reader::read;
-pub(crate) use reader::{Reader, read_as, refuse_twins};
+pub(crate) use reader::{Failed, Reader, read_as};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -2,6 +2,7 @@
 
 pub mod facts;
 pub mod graph;
+mod names;
 pub mod pattern;
 pub mod resource;
 pub mod route;

@@ -26,16 +26,21 @@ pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Value<'_>, Unreadable> {
 pub(crate) fn read_as<'a, T>(
     bytes: &'a [u8],
     bounds: Bounds,
-    root: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
+    root: impl FnOnce(&mut Reader<'a>) -> Result<T, Failed>,
 ) -> Result<T, Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|error| Unreadable {
         fault: Fault::Syntax("not UTF-8"),
         offset: error.valid_up_to(),
         item: None,
     })?;
-    let mut reader = Reader { text, bytes, at: 0, bounds, depth: 0, values: 0, item: None };
-    let read = reader.document(root);
-    read.map_err(|fault| Unreadable { fault, offset: reader.at, item: reader.item })
+    let mut reader =
+        Reader { text, bytes, at: 0, bounds, depth: 0, values: 0, item: None, fault: None };
+    reader.document(root).map_err(|Failed| Unreadable {
+        // INVARIANT: only `fail` makes a `Failed`.
+        fault: reader.fault.unwrap_or(Fault::TooMuch),
+        offset: reader.at,
+        item: reader.item,
+    })
 }
 
 /// A place in a text that is being read.
@@ -47,15 +52,28 @@ pub(crate) struct Reader<'a> {
     depth: usize,
     values: usize,
     item: Option<usize>,
+    fault: Option<Fault>,
 }
 
+/// Reading has failed; the reader knows why. (It says nothing itself, so that what is read is moved
+/// as it is.)
+#[derive(Debug)]
+pub(crate) struct Failed;
+
 impl<'a> Reader<'a> {
+    /// Reading fails, by this fault.
+    #[cold]
+    pub(crate) fn fail(&mut self, fault: Fault) -> Failed {
+        self.fault = Some(fault);
+        Failed
+    }
+
     fn document<T>(
         &mut self,
-        root: impl FnOnce(&mut Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        root: impl FnOnce(&mut Self) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         if self.bytes.starts_with(b"\xef\xbb\xbf") {
-            return Err(Fault::Syntax("a byte order mark stands before the text"));
+            return Err(self.fail(Fault::Syntax("a byte order mark stands before the text")));
         }
         self.blanks();
         let value = root(self)?;
@@ -63,22 +81,17 @@ impl<'a> Reader<'a> {
         self.blanks();
         match self.peek() {
             None => Ok(value),
-            Some(_) => Err(Fault::Syntax("something follows the JSON text")),
+            Some(_) => Err(self.fail(Fault::Syntax("something follows the JSON text"))),
         }
     }
 
-    /// Whether an array comes next.
-    pub(crate) fn is_at_array(&self) -> bool {
-        self.peek() == Some(b'[')
-    }
-
-    /// Whether an object comes next.
-    pub(crate) fn is_at_object(&self) -> bool {
-        self.peek() == Some(b'{')
+    /// Whether `byte` comes next, with which an array or an object begins.
+    pub(crate) fn is_at(&self, byte: u8) -> bool {
+        self.peek() == Some(byte)
     }
 
     /// Reads the value that comes next.
-    pub(crate) fn value(&mut self) -> Result<Value<'a>, Fault> {
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, Failed> {
         match self.peek() {
             Some(b'"') => {
                 self.count()?;
@@ -93,7 +106,7 @@ impl<'a> Reader<'a> {
                     members.push((name, reader.value()?));
                     Ok(())
                 })?;
-                refuse_twins(members.iter().map(|(name, _)| &**name))?;
+                self.refuse_twins(members.iter().map(|(name, _)| &**name))?;
                 Ok(Value::Object(Object(members)))
             }
             Some(b'[') => {
@@ -111,23 +124,25 @@ impl<'a> Reader<'a> {
                     Some(b't') => self.word("true", Value::Bool(true)),
                     Some(b'f') => self.word("false", Value::Bool(false)),
                     Some(b'n') => self.word("null", Value::Null),
-                    Some(_) => Err(Fault::Syntax("not the beginning of a value")),
-                    None => Err(Fault::Syntax("the text ends where a value is expected")),
+                    Some(_) => Err(self.fail(Fault::Syntax("not the beginning of a value"))),
+                    None => {
+                        Err(self.fail(Fault::Syntax("the text ends where a value is expected")))
+                    }
                 }
             }
         }
     }
 
-    fn count(&mut self) -> Result<(), Fault> {
+    fn count(&mut self) -> Result<(), Failed> {
         self.values += 1;
-        if self.values > self.bounds.values { Err(Fault::TooMuch) } else { Ok(()) }
+        if self.values > self.bounds.values { Err(self.fail(Fault::TooMuch)) } else { Ok(()) }
     }
 
     /// Goes into the array or the object that comes next.
-    fn enter(&mut self) -> Result<(), Fault> {
+    fn enter(&mut self) -> Result<(), Failed> {
         self.count()?;
         if self.depth == self.bounds.depth {
-            return Err(Fault::TooDeep);
+            return Err(self.fail(Fault::TooDeep));
         }
         self.depth += 1;
         self.at += 1;
@@ -138,8 +153,8 @@ impl<'a> Reader<'a> {
     /// Reads the array that comes next, each element by `element`, which is told its index.
     pub(crate) fn array(
         &mut self,
-        mut element: impl FnMut(&mut Self, usize) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut element: impl FnMut(&mut Self, usize) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
         self.enter()?;
         let outermost = self.depth == 1;
         let mut index = 0;
@@ -147,7 +162,7 @@ impl<'a> Reader<'a> {
             loop {
                 if outermost {
                     if index == self.bounds.items {
-                        return Err(Fault::TooManyItems);
+                        return Err(self.fail(Fault::TooManyItems));
                     }
                     self.item = Some(index);
                 }
@@ -169,13 +184,13 @@ impl<'a> Reader<'a> {
     /// to see to it that none is there twice.
     pub(crate) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
         self.enter()?;
         if !self.take(b'}') {
             loop {
                 if self.peek() != Some(b'"') {
-                    return Err(Fault::Syntax("a member name is expected"));
+                    return Err(self.fail(Fault::Syntax("a member name is expected")));
                 }
                 let name = self.string()?;
                 self.blanks();
@@ -194,21 +209,36 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Fault> {
+    /// Refuses members of one object of which two have the same of these names.
+    pub(crate) fn refuse_twins<'n>(
+        &mut self,
+        mut names: impl ExactSizeIterator<Item = &'n str> + Clone,
+    ) -> Result<(), Failed> {
+        let found = if names.len() <= 16 {
+            std::iter::from_fn(|| names.next().map(|name| (name, names.clone())))
+                .any(|(name, mut others)| others.any(|other| other == name))
+        } else {
+            let mut seen = HashSet::with_capacity(names.len());
+            !names.all(|name| seen.insert(name))
+        };
+        if found { Err(self.fail(Fault::DuplicateMember)) } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Failed> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
             Ok(value)
         } else {
-            Err(Fault::Syntax("not the beginning of a value"))
+            Err(self.fail(Fault::Syntax("not the beginning of a value")))
         }
     }
 
-    fn number(&mut self) -> Result<Value<'a>, Fault> {
+    fn number(&mut self) -> Result<Value<'a>, Failed> {
         let start = self.at;
         self.take(b'-');
         if self.take(b'0') {
             if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(Fault::Syntax("a number has a leading zero"));
+                return Err(self.fail(Fault::Syntax("a number has a leading zero")));
             }
         } else {
             self.digits()?;
@@ -225,16 +255,20 @@ impl<'a> Reader<'a> {
             Ok(Value::Number(number))
         } else {
             self.at = start;
-            Err(Fault::ImpreciseNumber)
+            Err(self.fail(Fault::ImpreciseNumber))
         }
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), Failed> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at == start { Err(Fault::Syntax("a number lacks a digit")) } else { Ok(()) }
+        if self.at == start {
+            Err(self.fail(Fault::Syntax("a number lacks a digit")))
+        } else {
+            Ok(())
+        }
     }
 
     fn blanks(&mut self) {
@@ -243,8 +277,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
-        if self.take(byte) { Ok(()) } else { Err(Fault::Syntax(what)) }
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Failed> {
+        if self.take(byte) { Ok(()) } else { Err(self.fail(Fault::Syntax(what))) }
     }
 
     fn take(&mut self, byte: u8) -> bool {
@@ -257,24 +291,11 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn slice(&self, start: usize, end: usize) -> Result<&'a str, Fault> {
+    fn slice(&mut self, start: usize, end: usize) -> Result<&'a str, Failed> {
+        let text: &'a str = self.text;
         // Both ends lie beside an ASCII byte, so this never fails; the error keeps it total.
-        self.text.get(start..end).ok_or(Fault::Syntax("not UTF-8"))
+        text.get(start..end).ok_or_else(|| self.fail(Fault::Syntax("not UTF-8")))
     }
-}
-
-/// Refuses members of one object of which two have the same of these names.
-pub(crate) fn refuse_twins<'n>(
-    mut names: impl ExactSizeIterator<Item = &'n str> + Clone,
-) -> Result<(), Fault> {
-    let found = if names.len() <= 16 {
-        std::iter::from_fn(|| names.next().map(|name| (name, names.clone())))
-            .any(|(name, mut others)| others.any(|other| other == name))
-    } else {
-        let mut seen = HashSet::with_capacity(names.len());
-        !names.all(|name| seen.insert(name))
-    };
-    if found { Err(Fault::DuplicateMember) } else { Ok(()) }
 }
 
 #[cfg(test)]

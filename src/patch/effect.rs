@@ -68,7 +68,10 @@ impl Effect<'_, '_> {
     fn is_apart(&self, governed: &Pointer<'_>) -> bool {
         let own = self.pointer.text().as_bytes().get(1..).unwrap_or_default();
         match (own.first(), governed.text().as_bytes().get(1)) {
-            (Some(own_first), Some(first)) => own_first != first && own.contains(&b'/'),
+            // Only a governed element can be shifted by what is beside it.
+            (Some(own_first), Some(first)) => {
+                own_first != first && (!first.is_ascii_digit() || own.contains(&b'/'))
+            }
             (_, None) | (None, _) => false,
         }
     }

@@ -62,10 +62,14 @@ impl<'a> Pointer<'a> {
         let mut rest = self.0.strip_prefix('/');
         std::iter::from_fn(move || {
             let text = rest?;
-            let end = text.bytes().position(|byte| byte == b'/').unwrap_or(text.len());
-            let (token, beyond) = text.split_at(end);
+            let mut escaped = false;
+            let end = text.bytes().position(|byte| {
+                escaped |= byte == b'~';
+                byte == b'/'
+            });
+            let (token, beyond) = text.split_at(end.unwrap_or(text.len()));
             rest = beyond.strip_prefix('/');
-            Some(unescape(token))
+            Some(if escaped { unescape(token) } else { Cow::Borrowed(token) })
         })
     }
 

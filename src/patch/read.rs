@@ -1,7 +1,7 @@
 //! From bytes to a patch: strictly, and with every bad op reported by its index.
 
 use super::{Op, OpName, Patch, Pointer, UnknownMembers};
-use crate::json::{self, Bounds, Fault, Reader, Unreadable, Value};
+use crate::json::{self, Bounds, Failed, Fault, Reader, Unreadable, Value};
 use crate::violation::{Code, Violation, Violations};
 
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ impl<'a> Patch<'a> {
     ) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let read = json::read_as(bytes, bounds, |reader| {
-            if !reader.is_at_array() {
+            if !reader.is_at(b'[') {
                 return Ok(Err(reader.value()?.kind()));
             }
             let mut ops = Vec::new();
@@ -92,7 +92,7 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Failed> {
         let mut members = Self::default();
         reader.object(|reader, name| {
             let member = match &*name {
@@ -107,10 +107,10 @@ impl<'a> Members<'a> {
             };
             match member.replace(reader.value()?) {
                 None => Ok(()),
-                Some(_) => Err(Fault::DuplicateMember),
+                Some(_) => Err(reader.fail(Fault::DuplicateMember)),
             }
         })?;
-        json::refuse_twins(members.others.iter().map(|name| &**name))?;
+        reader.refuse_twins(members.others.iter().map(|name| &**name))?;
         Ok(members)
     }
 }
@@ -121,8 +121,8 @@ fn read_op<'a>(
     reader: &mut Reader<'a>,
     unknown: UnknownMembers,
     violations: &mut Violations,
-) -> Result<Option<Op<'a>>, Fault> {
-    if reader.is_at_object() {
+) -> Result<Option<Op<'a>>, Failed> {
+    if reader.is_at(b'{') {
         let members = Members::read(reader)?;
         return Ok(made_of(index, members, unknown, violations));
     }

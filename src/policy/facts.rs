@@ -5,7 +5,7 @@ use super::route::{BodyForm, Route};
 use super::schema::Place;
 use super::tag::{EntityTag, IfMatch};
 use crate::json::{self, Bounds, Unreadable, Value};
-use crate::patch::{self, Inapplicable, Known, Op, Partial, Patch, Pointer, apply};
+use crate::patch::{self, Effect, Inapplicable, Known, Op, Partial, Patch, Pointer, apply};
 use crate::violation::{Code, Violation, Violations};
 
 use bytes::Bytes;
@@ -156,6 +156,8 @@ impl<'c> Current<'c> {
 #[derive(Debug)]
 pub(super) struct Proposal<'o, 'f> {
     pub(super) patch: &'o Patch<'f>,
+    /// What its ops do, in order.
+    pub(super) effects: Vec<Effect<'o, 'f>>,
     /// What the schema says of the `path` of each op.
     pub(super) places: Vec<Place<'o>>,
     pub(super) outcome: Outcome<'o, 'f>,
@@ -186,7 +188,9 @@ impl<'o, 'f> Proposal<'o, 'f> {
         let places = resource.map_or_else(Vec::new, |resource| {
             patch.ops.iter().map(|op| resource.schema.place(op.path())).collect()
         });
-        Ok(Self { patch, places, outcome })
+        let mut effects = Vec::with_capacity(patch.ops.len());
+        effects.extend(patch.effects());
+        Ok(Self { patch, effects, places, outcome })
     }
 
     /// The ops with their index and what the schema says of the place they point to.
@@ -207,7 +211,7 @@ impl<'o, 'f> Proposal<'o, 'f> {
 
     /// Whether some op may change what stands at `pointer`.
     pub(super) fn may_change(&self, pointer: &Pointer<'_>) -> bool {
-        self.patch.effects().any(|effect| effect.may_change(pointer))
+        self.effects.iter().any(|effect| effect.may_change(pointer))
     }
 }
 

@@ -7,10 +7,10 @@ mod place;
 mod spot;
 
 pub use place::Place;
-pub(in crate::policy) use spot::by_length;
 
 use crate::json::{Borrowed, Value};
 use crate::patch::Pointer;
+use crate::policy::names::Names;
 use crate::policy::pattern::Pattern;
 
 use jsonschema::Validator;
@@ -26,6 +26,8 @@ pub struct Schema {
     keys: Vec<String>,
     /// The places that the shapes list by name, the whole document first.
     spots: Vec<spot::Spot>,
+    /// Most of them by their pointers.
+    pointers: Names<usize>,
 }
 
 /// What one sub-schema says of what stands beneath it.
@@ -102,7 +104,9 @@ impl Schema {
 
     /// What the schema says of the place at `pointer`.
     pub fn place(&self, pointer: &Pointer<'_>) -> Place<'_> {
-        pointer.tokens().fold(self.root(), |place, token| place.child(&token))
+        Place::at(self, pointer).unwrap_or_else(|| {
+            pointer.tokens().fold(self.root(), |place, token| place.child(&token))
+        })
     }
 
     /// Whether it describes a place that `pattern` stands for.

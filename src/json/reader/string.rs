@@ -1,26 +1,28 @@
 //! Strings: most are slices of the text, some have to be unescaped.
 
-use super::Reader;
+use super::{Failed, Reader};
 use crate::json::Fault;
 
 use std::borrow::Cow;
 
 impl<'a> Reader<'a> {
     /// Reads a string; the cursor stands at its opening quote.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
-        self.at += 1;
-        let start = self.at;
-        if self.plain(start)? == b'"' {
-            let text = self.slice(start, self.at)?;
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Failed> {
+        let start = self.at + 1;
+        let end = start + plain_bytes(self.bytes.get(start..).unwrap_or_default());
+        self.at = end;
+        if self.peek() == Some(b'"') && end - start <= self.bounds.string {
             self.at += 1;
-            return Ok(Cow::Borrowed(text));
+            return self.slice(start, end).map(Cow::Borrowed);
         }
         self.unescaped(start).map(Cow::Owned)
     }
 
-    /// Reads the rest of a string that began at `start`; the cursor stands at its first backslash.
+    /// Reads the rest of a string that began at `start` and is more than a slice of the text.
     #[cold]
-    fn unescaped(&mut self, start: usize) -> Result<String, Fault> {
+    fn unescaped(&mut self, start: usize) -> Result<String, Failed> {
+        self.plain(start)?;
         let mut text = String::with_capacity(self.at - start + 16);
         let mut piece = start;
         loop {
@@ -35,33 +37,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Moves on to the next quote or backslash, and says which it is.
-    fn plain(&mut self, start: usize) -> Result<u8, Fault> {
-        let mut rest = self.bytes.get(self.at..).unwrap_or_default();
-        while let Some((word, beyond)) = rest.split_first_chunk::<8>() {
-            let plain = plain_bytes(u64::from_le_bytes(*word));
-            self.at += plain;
-            if plain < 8 {
-                return self.ended(start, word.get(plain).copied());
-            }
-            rest = beyond;
-        }
-        let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
-        self.at += plain;
-        self.ended(start, rest.get(plain).copied())
-    }
-
-    /// What a byte that is not plain amounts to.
-    fn ended(&self, start: usize, byte: Option<u8>) -> Result<u8, Fault> {
-        match byte {
-            Some(byte @ (b'"' | b'\\')) if self.at - start <= self.bounds.string => Ok(byte),
-            Some(b'"' | b'\\') => Err(Fault::TooMuch),
-            Some(_) => Err(Fault::Syntax("a control character in a string")),
-            None => Err(Fault::Syntax("the text ends within a string")),
+    /// Moves on to the next quote or backslash of a string that began at `start`.
+    fn plain(&mut self, start: usize) -> Result<(), Failed> {
+        self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
+        match self.peek() {
+            Some(b'"' | b'\\') if self.at - start <= self.bounds.string => Ok(()),
+            Some(b'"' | b'\\') => Err(self.fail(Fault::TooMuch)),
+            Some(_) => Err(self.fail(Fault::Syntax("a control character in a string"))),
+            None => Err(self.fail(Fault::Syntax("the text ends within a string"))),
         }
     }
 
-    fn escape(&mut self) -> Result<char, Fault> {
+    fn escape(&mut self) -> Result<char, Failed> {
         let escape = self.peek();
         self.at += 1;
         Ok(match escape {
@@ -74,34 +61,36 @@ impl<'a> Reader<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.code_point(),
-            _ => return Err(Fault::Syntax("an unknown escape in a string")),
+            _ => return Err(self.fail(Fault::Syntax("an unknown escape in a string"))),
         })
     }
 
-    fn code_point(&mut self) -> Result<char, Fault> {
+    fn code_point(&mut self) -> Result<char, Failed> {
         const LONE: Fault = Fault::Syntax("a lone surrogate in a string");
         let first = self.hex()?;
         let code = match first {
             0xD800..=0xDBFF => {
                 if !(self.take(b'\\') && self.take(b'u')) {
-                    return Err(LONE);
+                    return Err(self.fail(LONE));
                 }
                 let second = self.hex()?;
                 if !(0xDC00..=0xDFFF).contains(&second) {
-                    return Err(LONE);
+                    return Err(self.fail(LONE));
                 }
                 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
             }
             other => other,
         };
-        char::from_u32(code).ok_or(LONE)
+        char::from_u32(code).ok_or_else(|| self.fail(LONE))
     }
 
-    fn hex(&mut self) -> Result<u32, Fault> {
+    fn hex(&mut self) -> Result<u32, Failed> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            let digit = digit.ok_or(Fault::Syntax("`\\u` needs four hexadecimal digits"))?;
+            let Some(digit) = digit else {
+                return Err(self.fail(Fault::Syntax("`\\u` needs four hexadecimal digits")));
+            };
             code = code * 16 + digit;
             self.at += 1;
         }
@@ -113,16 +102,29 @@ fn is_plain(byte: u8) -> bool {
     !matches!(byte, ..b' ' | b'"' | b'\\')
 }
 
-/// How many of eight bytes come before a quote, a backslash or a control character.
-fn plain_bytes(word: u64) -> usize {
+/// How many bytes come before the first quote, backslash or control character.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut seen = 0;
+    for word in words {
+        let found = odd_bytes(u64::from_le_bytes(*word));
+        if found != 0 {
+            return seen + found.trailing_zeros() as usize / 8;
+        }
+        seen += 8;
+    }
+    seen + tail.iter().take_while(|byte| is_plain(**byte)).count()
+}
+
+/// Marks those of eight bytes that are a quote, a backslash or a control character by their highest
+/// bit. The lowest mark is exact; what is marked above it may be an error.
+fn odd_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES << 7;
-    // The lowest high bit of each is exact: what borrows is above what was found.
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let found = below(word, 0x20) | is(b'"') | is(b'\\');
-    // Where none was found there are 64 zeros.
-    found.trailing_zeros() as usize / 8
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    // With that bit turned, a quote is a blank, a blank is not, and what is below stays below.
+    let quote_or_control = below(word ^ (ONES * 0x02), 0x21);
+    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+    (quote_or_control | backslash) & (ONES << 7)
 }
 
 #[cfg(test)]
@@ -137,8 +139,7 @@ mod tests {
                     let mut bytes = [other; 8];
                     bytes[at] = odd;
                     let first = bytes.iter().position(|byte| !is_plain(*byte));
-                    let found = plain_bytes(u64::from_le_bytes(bytes));
-                    assert_eq!(found, first.unwrap_or(8), "{bytes:?}");
+                    assert_eq!(plain_bytes(&bytes), first.unwrap_or(8), "{bytes:?}");
                 }
             }
         }

@@ -45,18 +45,18 @@ impl Immutable {
 
     /// An effect on such a field is at fault, unless it may come to nothing.
     fn check_effects(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
-        for effect in proposal.patch.effects().filter(|effect| effect.touch != Touch::Read) {
+        for effect in proposal.effects.iter().filter(|effect| effect.touch != Touch::Read) {
             let own = proposal.places.get(effect.op).filter(|_| {
                 proposal.patch.ops.get(effect.op).is_some_and(|op| op.path() == effect.pointer)
             });
             let reached = match own {
-                Some(place) => self.reaches(&effect, place),
-                None => self.reaches(&effect, &self.schema.place(effect.pointer)),
+                Some(place) => self.reaches(effect, place),
+                None => self.reaches(effect, &self.schema.place(effect.pointer)),
             };
             if !reached {
                 continue;
             }
-            let others = proposal.patch.effects().filter(|other| {
+            let others = proposal.effects.iter().filter(|other| {
                 other.touch != Touch::Read && other.pointer.overlaps(effect.pointer)
             });
             let alone = others.count() == 1;

@@ -4,16 +4,17 @@ use super::Report;
 use crate::json::Value;
 use crate::patch::{Op, OpName, Pointer};
 use crate::policy::facts::Proposal;
+use crate::policy::names::Names;
 use crate::policy::pattern::Pattern;
-use crate::policy::schema::{Place, by_length};
+use crate::policy::schema::Place;
 use crate::violation::{Code, Violation, closest_places};
 
 /// The places that ops may reach.
 #[derive(Clone, Debug)]
 pub struct Paths {
     allowed: Vec<AllowedPath>,
-    /// Those without a wildcard, by their text and in its order.
-    plain: Vec<(String, usize)>,
+    /// Those without a wildcard, by their text.
+    plain: Names<usize>,
     /// The others.
     wild: Vec<usize>,
 }
@@ -29,18 +30,26 @@ pub struct AllowedPath {
     pub subtree: bool,
 }
 
+/// How far an op may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// What stands at its place, as long as nothing is beneath.
+    Place,
+    /// All that is beneath as well.
+    Subtree,
+}
+
 impl Paths {
     /// Only the places `allowed` may be reached.
     pub fn new(allowed: Vec<AllowedPath>) -> Self {
         let (mut plain, mut wild) = (Vec::new(), Vec::new());
         for (at, path) in allowed.iter().enumerate() {
             match path.pattern.pointer() {
-                Some(pointer) => plain.push((pointer.text().to_owned(), at)),
+                Some(pointer) => plain.push((Box::from(pointer.text()), at)),
                 None => wild.push(at),
             }
         }
-        plain.sort_by(|(left, _), (right, _): &(String, usize)| by_length(left, right));
-        Self { allowed, plain, wild }
+        Self { allowed, plain: Names::new(plain), wild }
     }
 
     /// The places, in the order of the policy.
@@ -50,10 +59,7 @@ impl Paths {
 
     /// The entries that speak of `pointer`.
     fn about(&self, pointer: &Pointer<'_>) -> impl Iterator<Item = &AllowedPath> {
-        let text = pointer.text();
-        let first = self.plain.partition_point(|(plain, _)| by_length(plain, text).is_lt());
-        let plain = self.plain.iter().skip(first).take_while(move |(plain, _)| plain == text);
-        let plain = plain.filter_map(|(_, at)| self.allowed.get(*at));
+        let plain = self.plain.all(pointer.text()).filter_map(|at| self.allowed.get(*at));
         let wild = self.wild.iter().filter_map(|at| self.allowed.get(*at));
         plain.chain(wild.filter(move |path| path.pattern.matches(pointer)))
     }
@@ -70,7 +76,9 @@ impl Paths {
             if proposal.goes_through(index) {
                 continue;
             }
-            if !self.check_pointer(index, op.name(), path, report) {
+            let reach = self.reach(op.name(), path);
+            if reach.is_none() {
+                report.push(self.forbidden(op.name(), path).op(index));
                 continue;
             }
             if let Some((_, last)) = path.split_last()
@@ -86,33 +94,28 @@ impl Paths {
                 );
                 continue;
             }
-            self.check_subtree(index, op, place, report);
+            self.check_subtree(index, op, place, reach, report);
         }
     }
 
     /// What is moved is taken away from where it stood; what is copied is read there.
     fn check_from(&self, index: usize, op: OpName, from: &Pointer<'_>, report: &mut Report) {
-        if self.check_pointer(index, op, from, report) && !self.admits_subtree(op, from) {
-            report.push(self.needs_subtree(op, from).op(index));
+        match self.reach(op, from) {
+            None => report.push(self.forbidden(op, from).op(index)),
+            Some(Reach::Place) => report.push(self.needs_subtree(op, from).op(index)),
+            Some(Reach::Subtree) => {}
         }
-    }
-
-    fn check_pointer(
-        &self,
-        index: usize,
-        op: OpName,
-        pointer: &Pointer<'_>,
-        report: &mut Report,
-    ) -> bool {
-        if self.about(pointer).any(|allowed| allowed.ops.contains(&op)) {
-            return true;
-        }
-        report.push(self.forbidden(op, pointer).op(index));
-        false
     }
 
     /// A write reaches everything beneath its place, named in the value or not.
-    fn check_subtree(&self, index: usize, op: &Op<'_>, place: &Place<'_>, report: &mut Report) {
+    fn check_subtree(
+        &self,
+        index: usize,
+        op: &Op<'_>,
+        place: &Place<'_>,
+        reach: Option<Reach>,
+        report: &mut Report,
+    ) {
         let value = match op {
             Op::Test { .. } => return,
             Op::Add { value, .. } | Op::Replace { value, .. } => Some(value),
@@ -125,15 +128,18 @@ impl Paths {
         let reaches_beneath = place.may_be_container()
             || value.is_some_and(Value::is_container)
             || matches!(op, Op::Open { .. });
-        if reaches_beneath && !self.admits_subtree(op.name(), op.path()) {
+        if reaches_beneath && reach != Some(Reach::Subtree) {
             report.push(self.needs_subtree(op.name(), op.path()).op(index));
         }
     }
 
-    fn admits_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> bool {
-        self.about(pointer).any(|allowed| {
-            (allowed.subtree || allowed.pattern.is_deep()) && allowed.ops.contains(&op)
-        })
+    /// How far `op` may reach at `pointer`, if it may reach it at all.
+    fn reach(&self, op: OpName, pointer: &Pointer<'_>) -> Option<Reach> {
+        let of = |allowed: &AllowedPath| match allowed.subtree || allowed.pattern.is_deep() {
+            true => Reach::Subtree,
+            false => Reach::Place,
+        };
+        self.about(pointer).filter(|allowed| allowed.ops.contains(&op)).map(of).max()
     }
 
     fn needs_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> Violation {

@@ -29,8 +29,8 @@ impl Together {
         let at = changed.first().map(|field| field.text().to_owned()).unwrap_or_default();
         let violation = Violation::new(Code::FieldsSeparated, message).at(at).accepted(missing);
         let first = proposal
-            .patch
-            .effects()
+            .effects
+            .iter()
             .find(|effect| changed.iter().any(|field| effect.may_change(field)));
         report.push(match first {
             Some(effect) => violation.op(effect.op),

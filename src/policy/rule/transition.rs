@@ -135,7 +135,7 @@ impl Transition {
     fn check_edits(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         let fields = self.graph.fields();
         for edits in &self.edits {
-            let bound = proposal.patch.effects().find(|effect| {
+            let bound = proposal.effects.iter().find(|effect| {
                 effect.touch != Touch::Read
                     && !is_open_already(effect, proposal)
                     && !edits.except.iter().any(|pattern| pattern.matches(effect.pointer))
@@ -201,7 +201,7 @@ impl Transition {
     /// Blames the last op that bears on the governed fields.
     fn blame(&self, violation: Violation, proposal: &Proposal<'_, '_>) -> Violation {
         let bears = |field: &&Pointer<'_>, op: usize| {
-            proposal.patch.effects().any(|effect| effect.op == op && effect.may_change(field))
+            proposal.effects.iter().any(|effect| effect.op == op && effect.may_change(field))
         };
         let last = (0..proposal.patch.ops.len()).rev().find_map(|op| {
             let field = self.graph.fields().iter().find(|field| bears(field, op))?;

@@ -46,7 +46,8 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         .map(|key| take(&mut map, key).ok_or_else(|| format!("no validator for `#{key}`")))
         .collect::<Result<_, _>>()?;
     let spots = Spot::all(&shapes);
-    Ok(Schema { shapes, validators, keys, spots })
+    let pointers = Spot::by_pointer(&spots);
+    Ok(Schema { shapes, validators, keys, spots, pointers })
 }
 
 const DIALECTS: [&str; 5] = [

@@ -7,6 +7,7 @@
 use super::spot::Spot;
 use super::{Misfit, Schema};
 use crate::json::Value;
+use crate::patch::Pointer;
 
 /// A place in a document, and the sub-schemas that hold there.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ impl<'s> Place<'s> {
             None => Worked::Now(Box::new(Spot::root(&schema.shapes))),
         };
         Self { schema, spot }
+    }
+
+    /// The place at `pointer`, where it can be looked up.
+    pub(super) fn at(schema: &'s Schema, pointer: &Pointer<'_>) -> Option<Self> {
+        let spot = schema.spots.get(*schema.pointers.get(pointer.text())?)?;
+        Some(Self { schema, spot: Worked::AtLoad(spot) })
     }
 
     /// The place of the member or element `token`.
@@ -127,5 +134,30 @@ impl<'s> Place<'s> {
         }
         let folded = token.to_lowercase();
         names.into_iter().find(|name| name.to_lowercase() == folded).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_looked_up_leads_where_its_tokens_lead() {
+        let shipped = include_str!("../../../schemas/referral.schema.json");
+        let node = r##"{"properties":{"a/b":{"$ref":"#"},"l":{"type":"array","items":{"$ref":"#"}},"":{"readOnly":true}}}"##;
+        for (text, least) in [(shipped, 50), (node, 900)] {
+            let schema = serde_json::from_str(text).expect("JSON");
+            let schema = Schema::new(&schema).expect("a schema");
+            let mut seen = 0;
+            for text in schema.pointers.names() {
+                let pointer = Pointer::parse(text).expect("a pointer");
+                let looked_up = Place::at(&schema, &pointer).expect("listed");
+                let root = Place::root(&schema);
+                let walked = pointer.tokens().fold(root, |place, token| place.child(&token));
+                assert_eq!(looked_up.spot().core, walked.spot().core, "{pointer}");
+                seen += 1;
+            }
+            assert!(seen > least && seen <= 1_000, "{seen}");
+        }
     }
 }

@@ -2,15 +2,18 @@
 
 use super::{Misfit, Rest, Schema, Shape, misfit};
 use crate::json::{Borrowed, Value};
-use crate::patch::pointer;
+use crate::patch::{Pointer, pointer};
+use crate::policy::names::Names;
 
 use jsonschema::Validator;
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// The most places that are worked out at load.
 const SPOTS: usize = 10_000;
+
+/// The most pointers whose places are looked up as a whole.
+const POINTERS: usize = 1_000;
 
 /// The most branches that are followed side by side.
 const BRANCHES: usize = 64;
@@ -21,8 +24,8 @@ pub(super) struct Spot {
     pub(super) core: Core,
     pub(super) holds_read_only: bool,
     pub(super) may_be_container: bool,
-    /// The places of the names that are listed, in the order of [`by_length`].
-    children: Vec<(Box<str>, usize)>,
+    /// The places of the names that are listed.
+    children: Names<usize>,
     /// The place of every element alike.
     element: Option<usize>,
 }
@@ -56,7 +59,7 @@ impl Spot {
             holds_read_only: core.holds_read_only(shapes),
             may_be_container: core.may_be_container(shapes),
             core,
-            children: Vec::new(),
+            children: Names::default(),
             element: None,
         }
     }
@@ -82,8 +85,7 @@ impl Spot {
             };
             let names = spot.names(shapes);
             let children = names.iter().filter_map(|name| Some((Box::from(*name), place(name)?)));
-            let mut children: Vec<(Box<str>, usize)> = children.collect();
-            children.sort_by(|(left, _), (right, _)| by_length(left, right));
+            let children = Names::new(children);
             let element = if spot.core.elements_are_alike(shapes) { place("-") } else { None };
             if let Some(spot) = spots.get_mut(at) {
                 (spot.children, spot.element) = (children, element);
@@ -91,6 +93,24 @@ impl Spot {
             at += 1;
         }
         spots
+    }
+
+    /// The places of `spots` by their pointers, those with the fewest tokens first.
+    pub(super) fn by_pointer(spots: &[Self]) -> Names<usize> {
+        let mut found = vec![(Pointer::ROOT, 0)];
+        let mut at = 0;
+        while let Some((pointer, spot)) = found.get(at).cloned() {
+            let spot = spots.get(spot);
+            let names = spot.into_iter().flat_map(|spot| {
+                spot.children.names().chain(spot.element.is_some().then_some("-"))
+            });
+            let children = names.filter_map(|name| Some((pointer.join(name), spot?.child(name)?)));
+            let room = POINTERS.saturating_sub(found.len());
+            let children: Vec<_> = children.take(room).collect();
+            found.extend(children);
+            at += 1;
+        }
+        Names::new(found.into_iter().map(|(pointer, spot)| (pointer.text().into(), spot)))
     }
 
     /// Whether it is known that every element of what stands here is at the same place.
@@ -103,8 +123,7 @@ impl Spot {
         if self.element.is_some() && (token == "-" || pointer::index(token).is_some()) {
             return self.element;
         }
-        let found = self.children.binary_search_by(|(name, _)| by_length(name, token)).ok()?;
-        self.children.get(found).map(|(_, at)| *at)
+        self.children.get(token).copied()
     }
 
     /// Where `token` leads.
@@ -280,11 +299,6 @@ impl Core {
         }
         misfit::best(branches, "", None)
     }
-}
-
-/// An order in which most names are told apart without looking at their text.
-pub(in crate::policy) fn by_length(left: &str, right: &str) -> Ordering {
-    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
 /// Where one token leads from one shape.
