@@ -1,181 +1,241 @@
-//! How much each partner may send (GCRA, by `governor`).
+//! How much each partner may send, how much all together, and when the API wants nothing.
 
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::StateInformationMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota as GcraQuota, RateLimiter};
+mod account;
+mod capacity;
+mod clock;
+mod decision;
+mod fields;
+mod hold;
+mod meter;
+mod quota;
+
+pub use account::Account;
+pub use capacity::{Capacity, Slot};
+pub use clock::Clock;
+pub use decision::Decision;
+pub use fields::{structured_string, whole_seconds};
+pub use hold::{HeldBack, Hold, Scope, Throttle, Turn};
+pub use meter::Standing;
+pub use quota::{Class, QUOTAS_MAX, Quota, Quotas};
+
+use clock::nanoseconds;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much: so many requests in so long, at most so many at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Requests.
-    pub requests: NonZeroU32,
-    /// In this time.
-    pub per: Duration,
-    /// How many of them may come at once.
-    pub burst: NonZeroU32,
-}
-
-/// A quota, and what is spent of it.
-#[derive(Debug)]
-pub struct Limit {
-    quota: Quota,
-    name: String,
-    /// The name and the quota, as `RateLimit-Policy` has them; they never change.
-    member: String,
-    policy: String,
-    gcra: RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>,
-}
-
-/// What is left after a request was let through, or how long to wait.
+/// What holds for every partner alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spent {
-    /// Let through; so many may follow at once.
-    Left(u32),
-    /// Not let through; the next may come after this time.
-    Wait(Duration),
+pub struct Terms {
+    /// What a request costs.
+    pub request_cost: NonZeroU32,
+    /// What each op of its patch costs beside that.
+    pub op_cost: u32,
+    /// Whether a request is counted that is malformed, so that it never comes before the policy.
+    pub counts_malformed: bool,
+    /// Whether one is counted that the policy refuses.
+    pub counts_refused: bool,
+    /// Whether the older `X-RateLimit-*` fields are sent as well.
+    pub older_fields: bool,
+    /// What becomes of requests that the API wants none of.
+    pub throttle: Throttle,
 }
 
-impl Limit {
-    /// A limit of which nothing is spent, called `name` in answers.
-    pub fn new(name: &str, quota: Quota) -> Self {
-        // INVARIANT: the time per request is at least a nanosecond; the configuration sees to it.
-        let period = (quota.per / quota.requests.get()).max(Duration::from_nanos(1));
-        let gcra = GcraQuota::with_period(period)
-            .unwrap_or_else(|| GcraQuota::per_second(quota.requests))
-            .allow_burst(quota.burst);
-        let gcra = RateLimiter::direct(gcra).with_middleware();
-        let member = structured_string(name);
-        let policy = format!("{member};q={};w={}", quota.requests, whole_seconds(quota.per));
-        Self { quota, name: name.to_owned(), member, policy, gcra }
-    }
-
-    /// What it allows.
-    pub fn quota(&self) -> &Quota {
-        &self.quota
-    }
-
-    /// What it is called.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The member of `RateLimit-Policy` that says what it allows: `"name";q=100;w=60`.
-    pub fn policy(&self) -> &str {
-        &self.policy
-    }
-
-    /// The member of `RateLimit` that says what is left: `"name";r=42;t=7`.
-    pub fn rest(&self, spent: Spent) -> String {
-        let (left, time) = match spent {
-            Spent::Left(left) => {
-                let gone = self.quota.burst.get().saturating_sub(left);
-                (left, (self.quota.per / self.quota.requests.get()) * gone)
-            }
-            Spent::Wait(wait) => (0, wait),
-        };
-        format!("{};r={left};t={}", self.member, whole_seconds(time))
-    }
-
-    /// Spends one request.
-    pub fn spend(&self) -> Spent {
-        match self.gcra.check() {
-            Ok(state) => Spent::Left(state.remaining_burst_capacity()),
-            Err(not_until) => Spent::Wait(not_until.wait_time_from(self.gcra.clock().now())),
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            request_cost: NonZeroU32::MIN,
+            op_cost: 0,
+            counts_malformed: false,
+            counts_refused: true,
+            older_fields: false,
+            throttle: Throttle::default(),
         }
     }
 }
 
-/// The time in seconds, never less than it is and never none.
-pub fn whole_seconds(time: Duration) -> u64 {
-    let seconds = time.as_nanos().div_ceil(1_000_000_000).clamp(1, u128::from(u32::MAX));
-    u64::try_from(seconds).unwrap_or(u64::from(u32::MAX))
+/// The limits of one load: one account for each partner, and one for all of them. There are as many
+/// accounts as the configuration names, however many strangers call.
+#[derive(Debug)]
+pub struct Limits {
+    /// What holds for every partner alike.
+    pub terms: Terms,
+    accounts: HashMap<String, Arc<Account>>,
+    total: Arc<Account>,
+    clock: Clock,
 }
 
-/// A string of RFC 9651.
-pub fn structured_string(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            ' '..='~' => quoted.push(c),
-            _ => quoted.push('?'),
-        }
+/// The limits that a configuration asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What the names of quotas begin with.
+    pub prefix: String,
+    /// What holds for every partner alike.
+    pub terms: Terms,
+    /// What each partner may send, by its key.
+    pub accounts: Vec<(String, Quotas)>,
+    /// What all together may send.
+    pub total: Quotas,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::by(Clock::default())
     }
-    quoted.push('"');
-    quoted
 }
-
-/// The limits of one load, by name.
-#[derive(Debug, Default)]
-pub struct Limits(HashMap<String, Arc<Limit>>);
 
 impl Limits {
-    /// The limits `wanted`; one that `old` has with the same quota keeps what is spent of it, so
+    /// No limits yet, by this clock.
+    pub fn by(clock: Clock) -> Self {
+        let total = Arc::new(Account::new("", Quotas::default()));
+        Self { terms: Terms::default(), accounts: HashMap::new(), total, clock }
+    }
+
+    /// The limits `wanted`. What is spent of `old` stays spent, also where a quota has changed, so
     /// that a reload is no refill.
-    pub fn carry_over(old: &Self, wanted: impl IntoIterator<Item = (String, Quota)>) -> Self {
-        let kept = |name: String, quota: Quota| {
-            let limit = match old.0.get(&name) {
-                Some(limit) if limit.quota == quota => Arc::clone(limit),
-                _ => Arc::new(Limit::new(&name, quota)),
-            };
-            (name, limit)
+    pub fn carry_over(old: &Self, wanted: Wanted) -> Self {
+        let now = old.clock.now();
+        let keep = |account: &Arc<Account>, prefix: &str, quotas: Quotas| {
+            if *account.quotas() == quotas && account.prefix() == prefix {
+                Arc::clone(account)
+            } else {
+                Arc::new(account.changed(prefix, quotas, now))
+            }
         };
-        Self(wanted.into_iter().map(|(name, quota)| kept(name, quota)).collect())
-    }
-
-    /// The limit called `name`.
-    pub fn get(&self, name: &str) -> Option<&Arc<Limit>> {
-        self.0.get(name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn quota(requests: u32) -> Quota {
-        let requests = NonZeroU32::new(requests).expect("not zero");
-        Quota { requests, per: Duration::from_secs(60), burst: requests }
-    }
-
-    #[test]
-    fn a_burst_is_let_through_and_the_next_has_to_wait() {
-        let limit = Limit::new("l", quota(3));
-        assert_eq!([limit.spend(), limit.spend(), limit.spend()], [2, 1, 0].map(Spent::Left));
-        let Spent::Wait(wait) = limit.spend() else { panic!("the quota is spent") };
-        assert!(wait > Duration::from_secs(19) && wait <= Duration::from_secs(20), "{wait:?}");
-    }
-
-    #[test]
-    fn a_reload_keeps_what_is_spent_unless_the_quota_changes() {
-        let old = Limits::carry_over(
-            &Limits::default(),
-            [("a".into(), quota(1)), ("b".into(), quota(1))],
-        );
-        for name in ["a", "b"] {
-            assert_eq!(old.get(name).map(|limit| limit.spend()), Some(Spent::Left(0)));
+        let mut accounts = HashMap::with_capacity(wanted.accounts.len());
+        for (key, quotas) in wanted.accounts {
+            let account = match old.accounts.get(&key) {
+                Some(account) => keep(account, &wanted.prefix, quotas),
+                None => Arc::new(Account::new(&wanted.prefix, quotas)),
+            };
+            accounts.insert(key, account);
         }
-        let new = Limits::carry_over(&old, [("a".into(), quota(1)), ("b".into(), quota(2))]);
-        assert!(matches!(new.get("a").map(|limit| limit.spend()), Some(Spent::Wait(_))));
-        assert_eq!(new.get("b").map(|limit| limit.spend()), Some(Spent::Left(1)));
+        let total = keep(&old.total, &format!("{}-total", wanted.prefix), wanted.total);
+        Self { terms: wanted.terms, accounts, total, clock: old.clock.clone() }
     }
 
-    #[test]
-    fn a_limit_name_cannot_break_out_of_its_string() {
-        assert_eq!(structured_string("a\"b\\c\u{e9}"), r#""a\"b\\c?""#);
+    /// The account of `key`.
+    pub fn get(&self, key: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(key)
     }
 
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+    /// What holds for all callers together.
+    pub fn total(&self) -> &Account {
+        &self.total
+    }
+
+    /// What a request with so many ops costs.
+    pub fn cost(&self, ops: usize) -> NonZeroU32 {
+        self.terms.request_cost.saturating_add(self.ops_cost(ops))
+    }
+
+    /// What so many ops cost.
+    pub fn ops_cost(&self, ops: usize) -> u32 {
+        self.terms.op_cost.saturating_mul(u32::try_from(ops).unwrap_or(u32::MAX))
+    }
+
+    /// Spends `cost` of every quota that holds for a request of `class`; of none, where one of them
+    /// has no room.
+    ///
+    /// This is the one decision. A store for several machines would answer here, by the account's
+    /// key and quotas.
+    pub fn decide(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
+        self.ask(account, class, cost, true)
+    }
+
+    /// The same, but nothing is spent.
+    pub fn look(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
+        self.ask(account, class, cost, false)
+    }
+
+    fn ask(&self, account: &Account, class: Class, cost: NonZeroU32, spends: bool) -> Decision {
+        let now = self.clock.now();
+        // INVARIANT: always in this order, so that two who ask never wait for each other.
+        let own = account.lock();
+        let total = (!self.total.is_empty(class)).then(|| self.total.lock());
+        let own = || account::of(&own, class);
+        let total = || total.iter().flat_map(|total| account::of(total, class));
+        let mut decision = Decision::begin(class);
+        own().for_each(|meter| decision.note(meter.ask(now, cost)));
+        let each = total().enumerate();
+        each.for_each(|(at, meter)| decision.note_total(at, meter.ask(now, cost)));
+        if spends && decision.is_admitted() {
+            own().chain(total()).for_each(meter::Meter::spend);
+            decision.renew(own().map(|meter| meter.standing(now)));
         }
+        decision
+    }
+
+    /// The names of what stood in the way.
+    pub fn violated(&self, account: &Account, decision: &Decision) -> Vec<String> {
+        if decision.is_crowded() {
+            return vec![account.crowd().to_owned()];
+        }
+        let own = decision.own().iter().map(|standing| standing.is_short);
+        let mut names = account.short(decision.class(), own);
+        names.extend(self.total.short(decision.class(), decision.total().iter().copied()));
+        names
+    }
+
+    /// Waits until the API takes the next request, where it has said that it does not and there is
+    /// a queue.
+    ///
+    /// Partners take turns, whoever of them came first; the requests of one partner go in the order
+    /// in which they came. Each goes when the one before it was answered.
+    ///
+    /// # Errors
+    ///
+    /// When it takes too long, or there is no place.
+    pub async fn turn(&self, account: &Account) -> Result<Turn, HeldBack> {
+        let throttle = self.terms.throttle;
+        let (hold, other) = match throttle.scope {
+            Scope::Nobody => return Ok(Turn::default()),
+            Scope::All => (&self.total.hold, Some(&account.hold)),
+            Scope::Partner => (&account.hold, None),
+        };
+        let held = hold.left(self.clock.now());
+        if throttle.queue == 0 || (held.is_none() && !hold.has_line()) {
+            return held.map_or_else(|| Ok(Turn::default()), Err);
+        }
+        // Those in line are waited for as well, and nobody knows for how long.
+        let busy = HeldBack { wait: Duration::from_secs(1), is_unavailable: false };
+        if let Some(held) = held.filter(|held| held.wait > throttle.patience) {
+            return Err(held);
+        }
+        let late = |_| hold.left(self.clock.now()).unwrap_or(busy);
+        let places = account.hold.enter(throttle.queue).zip(self.total.hold.enter(usize::MAX));
+        let Some(places) = places else { return Err(held.unwrap_or(busy)) };
+        let wait = async {
+            // Of each partner one at most stands in the line of all.
+            let first = other.unwrap_or(hold).turn().await?;
+            let second = if other.is_some() { hold.turn().await } else { None };
+            while let Some(held) = hold.left(self.clock.now()) {
+                tokio::time::sleep(held.wait).await;
+            }
+            Some((first, second))
+        };
+        let permits = tokio::time::timeout(throttle.patience, wait).await.map_err(late)?;
+        Ok(Turn { _places: Some(places), _permits: permits })
+    }
+
+    /// Notes that the API wants no more for `time`; what it may be at most is bounded. Gives what is
+    /// left, where anybody is held back.
+    pub fn hold(
+        &self,
+        account: &Account,
+        time: Duration,
+        is_unavailable: bool,
+    ) -> Option<HeldBack> {
+        let throttle = self.terms.throttle;
+        let now = self.clock.now();
+        let time = time.min(throttle.longest);
+        let hold = match throttle.scope {
+            Scope::All => &self.total.hold,
+            Scope::Nobody => return None,
+            Scope::Partner => &account.hold,
+        };
+        hold.extend(now.saturating_add(nanoseconds(time)), is_unavailable);
+        hold.left(now)
     }
 }

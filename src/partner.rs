@@ -1,6 +1,6 @@
 //! Who is calling.
 
-use crate::limits::Limit;
+use crate::limits::Account;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,10 @@ pub struct Partner {
     pub id: String,
     /// What it is, as far as the policy tells partners apart; from the configuration as well.
     pub roles: Vec<String>,
-    /// What it may spend.
-    pub limit: Arc<Limit>,
+    /// The name of the limits that it has, unless its own override them.
+    pub tier: String,
+    /// What it may send, and what is spent of that.
+    pub account: Arc<Account>,
 }
 
 /// The partners of one load, and how a request tells which of them is calling.

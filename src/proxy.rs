@@ -21,11 +21,11 @@ pub mod upstream;
 
 pub use stack::stack;
 
+use crate::limits::Capacity;
 use crate::live::Live;
 use crate::telemetry::AccessLog;
 
 use budget::{Budget, Pace};
-use middleware::in_flight::Capacity;
 use request::IdForm;
 
 use http::HeaderName;

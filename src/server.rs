@@ -15,9 +15,9 @@ use listen::bind_all;
 use connection::Http;
 use crowd::Crowd;
 
+use crate::limits::Capacity;
 use crate::live::Live;
 use crate::proxy::budget::Budget;
-use crate::proxy::middleware::in_flight::Capacity;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{self, Shared, stack};
 use crate::telemetry::AccessLog;

@@ -4,6 +4,7 @@ mod configuration;
 
 use patchgate::cli::Cli;
 use patchgate::config::{Source, check, load_policy, source};
+use patchgate::limits::HeldBack;
 use patchgate::proxy::problem::{error_type, kind};
 use patchgate::proxy::rejection::Rejection;
 use patchgate::proxy::trail::Sent;
@@ -193,6 +194,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Fault::Unusable(_) => {}
         }
     }
+    let held = |is_unavailable| HeldBack { wait: Duration::from_secs(1), is_unavailable };
     let violation = |code: &Code| Violations::from(Violation::new(*code, "it is at fault"));
     let mut every: Vec<_> = Code::ALL.iter().map(violation).map(Rejection::Refused).collect();
     every.extend(faults.map(Rejection::UpstreamFailed));
@@ -213,10 +215,12 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::MethodNotAllowed { allow: "GET".into() },
         Rejection::MethodUnsupported,
         Rejection::Overloaded,
-        Rejection::RateLimited { wait: Duration::from_secs(1), limit: "l".into() },
+        Rejection::RateLimited { wait: Duration::from_secs(1), violated: vec!["l".into()] },
         Rejection::TargetTooLong,
         Rejection::Unidentified,
         Rejection::Unrouted,
+        Rejection::UpstreamThrottled(held(false)),
+        Rejection::UpstreamThrottled(held(true)),
     ]);
     for rejection in &every {
         match rejection {
@@ -241,7 +245,8 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::TargetTooLong
             | Rejection::Unidentified
             | Rejection::Unrouted
-            | Rejection::UpstreamFailed(_) => {}
+            | Rejection::UpstreamFailed(_)
+            | Rejection::UpstreamThrottled(_) => {}
         }
     }
     every

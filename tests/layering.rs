@@ -22,7 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         "proxy",
         &["snapshot", "policy", "partner", "limits", "live", "violation", "telemetry", "tls"],
     ),
-    ("server", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
+    ("server", &["proxy", "config", "limits", "live", "snapshot", "telemetry", "tls"]),
     ("reload", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
     ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry"]),
     ("audit", &["proxy", "config", "live", "snapshot", "telemetry"]),

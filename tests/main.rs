@@ -22,6 +22,7 @@ mod docs;
 mod harness;
 // The shape of the code.
 mod layering;
+mod limiter;
 // A second, naive judge.
 mod oracle;
 // What the judge promises, on random input.

@@ -17,6 +17,7 @@ mod memory;
 mod origin;
 mod path;
 mod problem;
+mod quota;
 mod straight;
 mod tls;
 mod two;

@@ -3,6 +3,7 @@
 mod cases;
 mod egress;
 mod gateway;
+mod limits;
 mod lint;
 mod partners;
 mod policy;
@@ -58,7 +59,7 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
     reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy)).map(|(policy, _)| policy);
     let gateway = reading.gateway(&file);
-    let limits = partners::limits(&file.value, old);
+    let limits = reading.limits(&file, old);
     let partners = reading.partners(&file, &limits);
     let digest = reading.digest();
     match (policy, gateway, partners) {

@@ -1,10 +1,12 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
 mod fields;
+mod limits;
 mod tls;
 mod upstream;
 
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
+pub use limits::{Cost, Counts, Limits, Quotas, Scope, Throttle};
 pub use tls::{ClientAuth, Tls};
 pub use upstream::{Proxy, Remember, Upstream};
 
@@ -70,12 +72,9 @@ pub struct GatewayFile {
     /// What becomes of callers that are no known partner.
     #[serde(default)]
     pub unknown_partners: UnknownPartners,
-    /// What each partner may spend; a partner's own `limit` overrides it.
-    #[serde(default = "limit")]
-    pub limit: Limit,
-    /// What all unknown callers together may spend.
-    #[serde(default = "limit")]
-    pub unknown_limit: Limit,
+    /// What each partner may send, and what all together may.
+    #[serde(default)]
+    pub limits: Limits,
     /// What is written about requests and about the gateway itself.
     #[serde(default)]
     pub log: Log,
@@ -214,10 +213,12 @@ pub struct Partner {
     /// roles only.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What it may spend, if not what every partner may.
+    /// Which of the `limits.tiers` it has, if not `limits.tier`.
     #[serde(default)]
-    #[schemars(with = "Limit")]
-    pub limit: Option<Limit>,
+    pub tier: String,
+    /// What it may send; each key that is here overrides that of the tier.
+    #[serde(default)]
+    pub limits: Quotas,
 }
 
 /// What becomes of callers that are no known partner.
@@ -226,25 +227,9 @@ pub struct Partner {
 pub enum UnknownPartners {
     /// They are refused with 401.
     Refuse,
-    /// They are let in and share one limit.
+    /// They are let in, and are one partner together.
     #[default]
     Share,
-}
-
-/// So many requests in so long.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Limit {
-    /// Requests, at least 1.
-    #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub requests: u32,
-    /// In this time.
-    #[serde(default = "one_second")]
-    pub per: Time,
-    /// How many of them may come at once; all of them if it is left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 1_000_000_000), with = "u32")]
-    pub burst: Option<u32>,
 }
 
 /// What is written about requests and about the gateway itself.
@@ -296,10 +281,6 @@ fn stdout() -> String {
 
 fn info() -> String {
     "info".into()
-}
-
-fn limit() -> Limit {
-    Limit { requests: 100, per: one_second(), burst: None }
 }
 
 fn one_second() -> Time {

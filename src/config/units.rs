@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A time such as `250ms`, `10s`, `5m` or `1h`.
@@ -54,6 +55,31 @@ impl Size {
     }
 }
 
+/// A rate such as `100/1s`, or `100/1s burst 200`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Rate(
+    #[schemars(regex(
+        pattern = r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,8}(ms|s|m|h)( burst [1-9][0-9]{0,8})?$"
+    ))]
+    String,
+);
+
+impl Rate {
+    /// The rate written as `text`.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// So much, in this time, and so much at once.
+    pub fn parts(&self) -> (NonZeroU32, Duration, NonZeroU32) {
+        let (rate, burst) = self.0.split_once(" burst ").unwrap_or((&self.0, ""));
+        let (most, per) = rate.split_once('/').unwrap_or((rate, "1s"));
+        let most = most.parse().unwrap_or(NonZeroU32::MIN);
+        (most, Time::new(per).duration(), burst.parse().unwrap_or(most))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +90,11 @@ mod tests {
         assert_eq!(Time::new("5m").duration(), Duration::from_secs(300));
         assert_eq!(Size::new("64KiB").bytes(), 65_536);
         assert_eq!(Size::new("512B").bytes(), 512);
+        let parts = |text| {
+            let (most, per, burst) = Rate::new(text).parts();
+            (most.get(), per.as_millis(), burst.get())
+        };
+        assert_eq!(parts("100/250ms"), (100, 250, 100));
+        assert_eq!(parts("5/1m burst 200"), (5, 60_000, 200));
     }
 }

@@ -1,7 +1,7 @@
 //! The body of an answer: the gateway's own, or the upstream's as it comes.
 
-use super::middleware::in_flight::Slot;
 use super::upstream::Streamed;
+use crate::limits::Slot;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,11 +10,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The body of an answer, and the room that the request takes up until it has ended.
+/// The body of an answer, and the room that the request takes up until it has ended: among those of
+/// its partner, and among all.
 #[derive(Debug)]
 pub struct Content {
     source: Source,
-    _slot: Option<Slot>,
+    slots: [Option<Slot>; 2],
 }
 
 #[derive(Debug)]
@@ -26,26 +27,28 @@ enum Source {
 impl Content {
     /// Nothing.
     pub fn empty() -> Self {
-        Self { source: Source::Own(None), _slot: None }
+        Self { source: Source::Own(None), slots: [None, None] }
     }
 
     /// The same, with `slot` held until the body has ended or is dropped.
     #[must_use]
     pub fn holding(mut self, slot: Slot) -> Self {
-        self._slot = Some(slot);
+        let [inner, outer] = self.slots;
+        // INVARIANT: two gates give out slots, each one to a request.
+        self.slots = if inner.is_none() { [Some(slot), outer] } else { [inner, Some(slot)] };
         self
     }
 }
 
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Own(Some(bytes.into())), _slot: None }
+        Self { source: Source::Own(Some(bytes.into())), slots: [None, None] }
     }
 }
 
 impl From<Streamed> for Content {
     fn from(streamed: Streamed) -> Self {
-        Self { source: Source::Upstream(Box::new(streamed)), _slot: None }
+        Self { source: Source::Upstream(Box::new(streamed)), slots: [None, None] }
     }
 }
 

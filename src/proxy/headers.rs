@@ -19,6 +19,12 @@ pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const PATCHGATE_WARNING: HeaderName = HeaderName::from_static("patchgate-warning");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What came before those: what is allowed, what is left, in how many seconds all of it is.
+const OLDER: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+];
 
 /// A field that may be there once is there twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,15 +227,25 @@ pub fn is_host(host: &[u8]) -> bool {
     plain && !name.is_empty() && inner != Some(b"") && port.iter().all(u8::is_ascii_digit)
 }
 
-/// Adds what is left of the partner's quota, beside what the upstream says of its own.
+/// Adds how the partner's limits stand, beside what the upstream says of its own: that stays as it
+/// is, and of the older fields ours are only added where it has none.
 pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
-    let (Some(partner), Some(spent)) = (trail.partner.get(), trail.spent.get()) else { return };
-    let limit = &partner.limit;
-    if let Ok(value) = HeaderValue::from_str(limit.policy()) {
-        headers.append(RATE_LIMIT_POLICY, value);
+    let (Some(partner), Some(decision)) = (trail.partner.get(), trail.limits.get()) else { return };
+    let account = &partner.account;
+    if let Some(value) = account.policy(decision.class()) {
+        headers.append(RATE_LIMIT_POLICY, value.clone());
     }
-    if let Ok(value) = HeaderValue::try_from(limit.rest(spent)) {
+    if let Some(Ok(value)) = account.rest(&decision).map(HeaderValue::try_from) {
         headers.append(RATE_LIMIT, value);
+    }
+    let older_fields =
+        trail.snapshot.get().is_some_and(|snapshot| snapshot.limits.terms.older_fields);
+    if !older_fields || OLDER.iter().any(|name| headers.contains_key(name)) {
+        return;
+    }
+    if let Some((most, left, time)) = account.nearest(&decision) {
+        let values = [most.into(), left.into(), time.into()];
+        headers.extend(OLDER.into_iter().zip(values));
     }
 }
 

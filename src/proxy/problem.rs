@@ -16,7 +16,7 @@ use super::rejection::Rejection;
 use super::request::RequestId;
 use super::trail::{Decision, Trail};
 use super::upstream::Fault;
-use crate::limits::whole_seconds;
+use crate::limits::{HeldBack, whole_seconds};
 use crate::policy::{ErrorForm, Route};
 use crate::violation::{Class, Violation, Violations};
 
@@ -86,6 +86,10 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::Unrouted => (404, "unrouted", "There is nothing here"),
         Rejection::UpstreamFailed(fault) => {
             (fault_status(*fault), fault_slug(*fault), "The API did not answer properly")
+        }
+        Rejection::UpstreamThrottled(held) => {
+            let status = if held.is_unavailable { 503 } else { 429 };
+            (status, "upstream-throttled", "The API wants no requests at the moment")
         }
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -165,6 +169,10 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::TargetTooLong => "the path and the query are longer than any here".into(),
         Rejection::Unidentified => "no known partner is named by the request".into(),
         Rejection::Unrouted => "no route of the policy has this path".into(),
+        Rejection::UpstreamThrottled(_) => {
+            "the API has asked to wait; nothing was sent; try again after the time in `Retry-After`"
+                .into()
+        }
     }
 }
 
@@ -190,7 +198,8 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::UpstreamFailed(Fault::Saturated) => {
             headers.insert(header::RETRY_AFTER, retry(1));
         }
-        Rejection::RateLimited { wait, .. } => {
+        Rejection::RateLimited { wait, .. }
+        | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {
             headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
         }
         Rejection::Unidentified => {
@@ -231,8 +240,8 @@ struct Problem<'p> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
-    #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
-    violated: Option<[&'p str; 1]>,
+    #[serde(rename = "violated-policies", skip_serializing_if = "<[String]>::is_empty")]
+    violated: &'p [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Entry<'p>>,
     #[serde(skip_serializing_if = "is_none")]
@@ -321,6 +330,19 @@ pub fn answer(
     response
 }
 
+/// The name of a kind of problem: a registered one where there is one.
+fn type_uri(kind: Kind) -> Cow<'static, str> {
+    match (kind.status, kind.slug) {
+        (StatusCode::TOO_MANY_REQUESTS, _) => {
+            "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
+        }
+        (_, "overloaded" | "upstream-throttled") => {
+            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into()
+        }
+        (_, slug) => format!("https://patchgate.dev/problems/{slug}").into(),
+    }
+}
+
 fn write(
     kind: Kind,
     rejection: &Rejection,
@@ -328,15 +350,11 @@ fn write(
     id: &RequestId,
     trail: &Trail,
 ) -> Vec<u8> {
-    let (type_uri, violated) = if let Rejection::RateLimited { limit, .. } = rejection {
-        let uri = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-        (uri.into(), Some([limit.as_str()]))
-    } else {
-        (format!("https://patchgate.dev/problems/{}", kind.slug).into(), None)
-    };
+    let violated: &[String] =
+        if let Rejection::RateLimited { violated, .. } = rejection { violated } else { &[] };
     let outcome = trail.outcome().filter(|_| kind.status.is_server_error());
     let problem = Problem {
-        kind: type_uri,
+        kind: type_uri(kind),
         title: kind.title,
         status: kind.status.as_u16(),
         detail: detail(rejection),

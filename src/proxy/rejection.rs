@@ -1,6 +1,7 @@
 //! Why the gateway itself ended a request: one closed set, the same for every gate.
 
 use super::upstream::Fault;
+use crate::limits::HeldBack;
 use crate::policy::Route;
 use crate::violation::Violations;
 
@@ -54,12 +55,12 @@ pub enum Rejection {
     MethodUnsupported,
     /// Too many requests at once.
     Overloaded,
-    /// The partner has spent its quota.
+    /// A limit has no room for it.
     RateLimited {
         /// How long until the next request is let through.
         wait: Duration,
-        /// The quota's name.
-        limit: String,
+        /// The names of the limits that had none left.
+        violated: Vec<String>,
     },
     /// The policy says no.
     Refused(Violations),
@@ -71,6 +72,8 @@ pub enum Rejection {
     Unrouted,
     /// The upstream could not be reached, or gave no proper answer.
     UpstreamFailed(Fault),
+    /// The upstream has said that it wants nothing at the moment; nothing was sent.
+    UpstreamThrottled(HeldBack),
 }
 
 /// Why what a caller sent is no request. It travels as an extension of the request that stands in

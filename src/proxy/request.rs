@@ -1,7 +1,9 @@
 //! A request on its way: each gate it passes gives it another type, so that a gate that is left
 //! out or moved does not compile.
 
+use super::rejection::Rejection;
 use super::trail::Trail;
+use crate::limits::Decision;
 use crate::partner::Partner;
 use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
@@ -67,6 +69,16 @@ impl<B> fmt::Debug for Routed<B> {
 }
 
 impl<B> Routed<B> {
+    /// The rejection of it where a limit has no room; the trail learns of it too.
+    pub(super) fn over(&self, decision: &Decision) -> Rejection {
+        self.trail.limits.set(Some(*decision));
+        // Whatever the policy has said meanwhile, this is what it ends with.
+        self.trail.codes.take();
+        self.trail.warnings.take();
+        let violated = self.snapshot.limits.violated(&self.partner.account, decision);
+        Rejection::RateLimited { wait: decision.wait(), violated }
+    }
+
     /// The same with another body, and the body it had.
     pub fn replace_body<C>(self, body: C) -> (Routed<C>, B) {
         let Self { method, target, headers, body: old, .. } = self;

@@ -2,7 +2,7 @@
 //! the trail survives a future that is dropped.
 
 use super::origin::Origin;
-use crate::limits::Spent;
+use crate::limits::Decision as Limited;
 use crate::partner::Partner;
 use crate::policy::Route;
 use crate::snapshot::Snapshot;
@@ -31,8 +31,8 @@ pub struct Trail {
     pub partner: OnceCell<Arc<Partner>>,
     /// Where it leads.
     pub route: OnceCell<Arc<Route>>,
-    /// What is left of the partner's quota after it.
-    pub spent: Cell<Option<Spent>>,
+    /// What the partner's limits said of it.
+    pub limits: Cell<Option<Limited>>,
     /// How it was decided.
     pub decision: Cell<Option<Decision>>,
     /// The codes of the violations that it was refused for.
@@ -70,7 +70,7 @@ impl Trail {
             snapshot: OnceCell::new(),
             partner: OnceCell::new(),
             route: OnceCell::new(),
-            spent: Cell::new(None),
+            limits: Cell::new(None),
             decision: Cell::new(None),
             codes: RefCell::default(),
             warnings: RefCell::default(),

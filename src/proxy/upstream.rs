@@ -13,6 +13,7 @@ mod pool;
 mod race;
 mod shared;
 mod strict;
+mod throttle;
 
 pub use answer::Streamed;
 pub use ask::Ask;
@@ -48,6 +49,7 @@ use tower::Service;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -277,7 +279,9 @@ impl Upstream {
 
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
         let Permitted { routed, permit } = permitted;
-        let Routed { method, target, mut headers, id, trail, snapshot, .. } = routed;
+        let turn = throttle::turn(&routed).await?;
+        let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
+        let Routed { method, target, mut headers, id, trail, .. } = routed;
         clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
         self.sign(&mut headers, &id, &trail);
         if let Some(pin) = permit.pin() {
@@ -306,6 +310,8 @@ impl Upstream {
         let result = self.0.pool.exchange(request, |sent| trail.sent.set(sent)).await;
         drop(waiting);
         let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
+        throttle::heed(&snapshot.limits, &partner.account, &response);
+        drop(turn);
         let status = response.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
             // Nobody asked for it, and what follows is no HTTP.

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 
 use patchgate::config::{Source, load_policy, source};
-use patchgate::limits::{Limit, Limits, Quota};
+use patchgate::limits::{Account, Limits, Quotas};
 use patchgate::partner::{Partner, Partners};
 use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution, Verdict};
 use patchgate::proxy::budget::Budget;
@@ -31,7 +31,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -114,9 +113,8 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         panic!("no route")
     };
     let route = Arc::clone(route);
-    let requests = NonZeroU32::MIN;
-    let quota = Quota { requests, per: Duration::from_secs(1), burst: requests };
-    let limit = Arc::new(Limit::new("one", quota));
+    let (id, tier) = ("one".to_owned(), String::new());
+    let account = Arc::new(Account::new("gate", Quotas::default()));
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_MATCH, HeaderValue::from_static(TAG));
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-a-token"));
@@ -125,7 +123,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         target: PathAndQuery::from_static(PATH),
         headers,
         body: Bytes::from_static(body.as_bytes()),
-        partner: Arc::new(Partner { id: "one".to_owned(), roles: Vec::new(), limit }),
+        partner: Arc::new(Partner { id, roles: Vec::new(), tier, account }),
         route,
         snapshot: Arc::new(Snapshot {
             policy,

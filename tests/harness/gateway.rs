@@ -3,7 +3,7 @@
 use super::{Caller, Reply, Upstream};
 
 use patchgate::json;
-use patchgate::limits::{Limit, Limits, Quota};
+use patchgate::limits::{Account, Clock, Limits, Quota, Quotas, Wanted};
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
@@ -39,6 +39,9 @@ const TEMPLATE: &str = "/v1.0/engagements/referrals/{id}";
 pub struct Setup {
     pub settings: Settings,
     pub partners: Partners,
+    /// What holds for all partners.
+    pub limits: Wanted,
+    pub clock: Clock,
     pub errors: ErrorForm,
     pub gzip: bool,
     pub max_body: usize,
@@ -75,6 +78,8 @@ impl Gateway {
                 known: HashMap::new(),
                 unknown: Some(partner("everybody", 10_000)),
             },
+            limits: Wanted { prefix: "gate".to_owned(), ..Wanted::default() },
+            clock: Clock::default(),
             errors: ErrorForm::Problem,
             gzip: false,
             max_body: 4096,
@@ -182,15 +187,25 @@ fn settings(base: &str) -> Settings {
     }
 }
 
+/// So many in so many seconds, and all of them at once.
+pub fn quota(most: u32, seconds: u64) -> Quota {
+    let most = NonZeroU32::new(most).unwrap();
+    Quota { most, per: Duration::from_secs(seconds), burst: most }
+}
+
 /// A partner that may send so many requests a minute.
 pub fn partner(id: &str, requests: u32) -> Arc<Partner> {
-    let requests = NonZeroU32::new(requests).unwrap();
-    let quota = Quota { requests, per: Duration::from_secs(60), burst: requests };
+    partner_with(id, Quotas { requests: vec![quota(requests, 60)], ..Quotas::default() })
+}
+
+/// A partner with these limits.
+pub fn partner_with(id: &str, quotas: Quotas) -> Arc<Partner> {
     Arc::new(Partner {
         id: id.to_owned(),
         // A role for each, called like it.
         roles: vec![id.to_owned()],
-        limit: Arc::new(Limit::new(id, quota)),
+        tier: "standard".to_owned(),
+        account: Arc::new(Account::new("gate", quotas)),
     })
 }
 
@@ -226,7 +241,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
             known: setup.partners.known.clone(),
             unknown: setup.partners.unknown.clone(),
         },
-        limits: Limits::default(),
+        limits: Limits::carry_over(&Limits::by(setup.clock.clone()), setup.limits.clone()),
         digest: "0123456789abcdef".to_owned(),
     }
 }

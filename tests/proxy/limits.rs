@@ -8,12 +8,12 @@ use patchgate::partner::IdentitySource;
 fn a_spent_quota_is_told_before_the_body_is_read() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        setup.partners.unknown = Some(partner("small \"one\"", 2));
+        setup.partners.unknown = Some(partner("small", 2));
     });
     let reply = gateway.ask(patch(NOTES));
     assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("ratelimit-policy"), Some(r#""small \"one\"";q=2;w=60"#));
-    assert_eq!(reply.header("ratelimit"), Some(r#""small \"one\"";r=1;t=30"#));
+    assert_eq!(reply.header("ratelimit-policy"), Some(r#""gate-requests-60s";q=2;w=60"#));
+    assert_eq!(reply.header("ratelimit"), Some(r#""gate-requests-60s";r=1;t=30"#));
     let reply = gateway.ask(patch(REMOVE));
     assert_eq!((reply.status, reply.header("ratelimit").is_some()), (422, true));
     // The body is announced and never sent.
@@ -22,11 +22,11 @@ fn a_spent_quota_is_told_before_the_body_is_read() {
     assert_eq!((reply.status, reply.code()), (429, "rate-limited".to_owned()));
     let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=30).contains(&wait), "{wait}");
-    assert_eq!(reply.header("ratelimit"), Some(&*format!(r#""small \"one\"";r=0;t={wait}"#)));
+    assert_eq!(reply.header("ratelimit"), Some(&*format!(r#""gate-requests-60s";r=0;t={wait}"#)));
     let problem = reply.json();
     let kind = "https://iana.org/assignments/http-problem-types#quota-exceeded";
     assert_eq!(problem["type"], kind);
-    assert_eq!(problem["violated-policies"], serde_json::json!(["small \"one\""]));
+    assert_eq!(problem["violated-policies"], serde_json::json!(["gate-requests-60s"]));
     assert_eq!(upstream.requests().len(), 1);
 }
 

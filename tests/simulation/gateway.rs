@@ -4,11 +4,10 @@ use super::plan::Plan;
 use crate::harness::{origin, partner};
 
 use patchgate::config::{Source, load_policy};
-use patchgate::limits::Limits;
+use patchgate::limits::{Capacity, Limits};
 use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partners};
 use patchgate::proxy::budget::{Budget, Pace};
-use patchgate::proxy::middleware::in_flight::Capacity;
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
 use patchgate::proxy::{self, Shared, stack};

@@ -1,35 +1,18 @@
-//! Partners, how they are told apart, and what each may spend.
+//! Partners, and how they are told apart.
 
 use super::Reading;
 use crate::config::File;
-use crate::config::gateway::{GatewayFile, Limit, UnknownPartners};
-use crate::limits::{Limits, Quota};
+use crate::config::gateway::{GatewayFile, UnknownPartners};
+use crate::limits::Limits;
 use crate::partner::{IdentitySource, Partner, Partners};
 
 use http::HeaderName;
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What callers that are no known partner are called.
 pub(super) const UNKNOWN: &str = "unknown";
-
-/// The limits that `file` asks for; what is spent of `old` is kept.
-pub(super) fn limits(file: &GatewayFile, old: &Limits) -> Limits {
-    let known = file
-        .partners
-        .iter()
-        .map(|partner| (partner.id.clone(), quota(partner.limit.as_ref().unwrap_or(&file.limit))));
-    let unknown = (UNKNOWN.to_owned(), quota(&file.unknown_limit));
-    Limits::carry_over(old, known.chain([unknown]))
-}
-
-fn quota(limit: &Limit) -> Quota {
-    let requests = NonZeroU32::new(limit.requests).unwrap_or(NonZeroU32::MIN);
-    let burst = limit.burst.and_then(NonZeroU32::new).unwrap_or(requests);
-    Quota { requests, per: limit.per.duration(), burst }
-}
 
 impl Reading {
     pub(super) fn partners(
@@ -66,10 +49,10 @@ impl Reading {
                 self.errors.push(file.error(&format!("{at}/id"), message));
             }
             ids.push(&partner.id);
-            let Some(limit) = limits.get(&partner.id) else { continue };
-            let limit = Arc::clone(limit);
+            let Some(account) = limits.get(&partner.id) else { continue };
             let (id, roles) = (partner.id.clone(), partner.roles.clone());
-            let partner_value = Arc::new(Partner { id, roles, limit });
+            let tier = super::limits::tier(&value.limits, partner).to_owned();
+            let partner_value = Arc::new(Partner { id, roles, tier, account: Arc::clone(account) });
             for (position, identity) in partner.identities.iter().enumerate() {
                 if let Some(other) = known.insert(identity.clone(), Arc::clone(&partner_value)) {
                     let message =
@@ -86,8 +69,9 @@ impl Reading {
         let unknown = match value.unknown_partners {
             UnknownPartners::Refuse => None,
             UnknownPartners::Share => {
-                let limit = Arc::clone(limits.get(UNKNOWN)?);
-                Some(Arc::new(Partner { id: UNKNOWN.to_owned(), roles: Vec::new(), limit }))
+                let account = Arc::clone(limits.get(UNKNOWN)?);
+                let (id, tier) = (UNKNOWN.to_owned(), value.limits.unknown_tier.clone());
+                Some(Arc::new(Partner { id, roles: Vec::new(), tier, account }))
             }
         };
         Some(Partners { identity, known, unknown })

@@ -1,6 +1,6 @@
 //! Asks the judge, and reads the current state if, and only if, the judge asks for it.
 
-use super::Local;
+use super::{Local, rate_limit};
 
 use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
 use crate::proxy::body::Content;
@@ -8,6 +8,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
 use crate::proxy::trail::{Decision, Source};
 use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
+use crate::violation::Class;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
@@ -15,6 +16,7 @@ use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU32;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -57,7 +59,7 @@ async fn enforce(
 ) -> Result<Response<Content>, Rejection> {
     let lines = routed.headers.get_all(header::IF_MATCH);
     let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
-    let need = match judge(&routed, &if_match, None)? {
+    let need = match judge_and_count(&routed, &if_match)? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
             return upstream.call(Permitted { routed, permit }).await;
@@ -77,7 +79,8 @@ async fn enforce(
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
         let current = read(&routed, &seen)?;
-        let Ruling::Permit(permit) = judge(&routed, &if_match, Some(&current))? else {
+        let Ruling::Permit(permit) = judge(&routed, &facts(&routed, &if_match), Some(&current))?
+        else {
             return Err(undecided());
         };
         return send(&mut upstream, &routed, permit).await;
@@ -90,20 +93,19 @@ async fn enforce(
     // the document move, the upstream does not apply the patch.
     let mut since = Since::EVER;
     loop {
-        let seen = match upstream.current(&ask, &routed, since).await {
-            Ok(Fetched::Found(seen)) => seen,
-            Ok(Fetched::Answered(response)) => {
+        let seen = match upstream.current(&ask, &routed, since).await? {
+            Fetched::Found(seen) => seen,
+            Fetched::Answered(response) => {
                 routed.trail.decision.set(Some(Decision::Reject));
                 return Ok(response);
             }
-            Err(fault) => return Err(Rejection::CurrentUnavailable(fault)),
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
         let ruling = read(&routed, &seen).and_then(|current| {
             if let (false, Some(tag)) = (is_shared, current.tag()) {
                 upstream.remember(&ask, tag, &seen);
             }
-            judge(&routed, &if_match, Some(&current))
+            judge(&routed, &facts(&routed, &if_match), Some(&current))
         });
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
@@ -154,15 +156,51 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
     current.map_err(|_| Rejection::CurrentUnavailable(unusable))
 }
 
+/// Judges without the current state, and spends of the partner's limits what the request costs:
+/// here, where its ops are known and nothing was sent yet.
+fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling, Rejection> {
+    let facts = facts(routed, if_match);
+    let ruling = judge(routed, &facts, None);
+    let limits = &routed.snapshot.limits;
+    let terms = &limits.terms;
+    let counts = match &ruling {
+        Err(Rejection::Refused(violations)) => match violations.class() {
+            Class::Malformed | Class::TooLarge => terms.counts_malformed,
+            Class::Conflict
+            | Class::Forbidden
+            | Class::PreconditionFailed
+            | Class::PreconditionRequired => terms.counts_refused,
+        },
+        Ok(_) | Err(_) => true,
+    };
+    let ops = facts.ops().len();
+    // Where malformed requests count, the first gate has spent what a request costs.
+    let cost = match terms.counts_malformed {
+        true => NonZeroU32::new(limits.ops_cost(ops)),
+        false => Some(limits.cost(ops)),
+    };
+    if let (true, Some(cost)) = (counts, cost) {
+        let account = &routed.partner.account;
+        let decision = limits.decide(account, rate_limit::class(&routed.method), cost);
+        if !decision.is_admitted() {
+            return Err(routed.over(&decision));
+        }
+        routed.trail.limits.set(Some(decision));
+    }
+    ruling
+}
+
+fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {
+    let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
+    Facts::read(&routed.route, caller, if_match, &routed.body)
+}
+
 fn judge(
     routed: &Routed<Bytes>,
-    if_match: &IfMatch,
+    facts: &Facts<'_>,
     current: Option<&Current<'_>>,
 ) -> Result<Ruling, Rejection> {
-    let route = &routed.route;
-    let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
-    let facts = Facts::read(route, caller, if_match, &routed.body);
-    let judgement = routed.snapshot.policy.judge(&facts, current);
+    let judgement = routed.snapshot.policy.judge(facts, current);
     routed.trail.warnings.replace(judgement.warnings);
     match judgement.verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),

@@ -1,9 +1,10 @@
 //! Bounds how many requests are under way; sheds the rest at once, and never queues.
 
+use super::Step;
+
+use crate::limits::{Capacity, Slot};
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
-
-use super::Step;
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -12,49 +13,7 @@ use tower::{Layer, Service};
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-
-/// Room for so many requests at once, over all workers.
-#[derive(Clone, Debug)]
-pub struct Capacity(Arc<Room>);
-
-#[derive(Debug)]
-struct Room {
-    used: AtomicUsize,
-    most: usize,
-}
-
-impl Capacity {
-    /// Room for `most`.
-    pub fn new(most: usize) -> Self {
-        Self(Arc::new(Room { used: AtomicUsize::new(0), most }))
-    }
-
-    /// How many are under way.
-    pub fn used(&self) -> usize {
-        self.0.used.load(Ordering::Relaxed)
-    }
-
-    /// Takes room for one, if there is any.
-    pub fn take(&self) -> Option<Slot> {
-        let before = self.0.used.fetch_add(1, Ordering::Relaxed);
-        let slot = Slot(Arc::clone(&self.0));
-        // Dropping the slot takes the count back.
-        (before < self.0.most).then_some(slot)
-    }
-}
-
-/// Room for one, until this is dropped.
-#[derive(Debug)]
-pub struct Slot(Arc<Room>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.used.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Lets a request pass if there is room. The room is held until the answer's body has ended: a
 /// body that streams slowly is a request under way.
@@ -85,9 +44,7 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         match self.capacity.take() {
-            Some(slot) => {
-                Step::inward(Holding { inner: self.inner.call(request), slot: Some(slot) })
-            }
+            Some(slot) => Step::inward(Holding::new(self.inner.call(request), slot)),
             None => Step::end(Err(Rejection::Overloaded)),
         }
     }
@@ -100,6 +57,12 @@ pin_project! {
         #[pin]
         inner: F,
         slot: Option<Slot>,
+    }
+}
+
+impl<F> Holding<F> {
+    pub(super) fn new(inner: F, slot: Slot) -> Self {
+        Self { inner, slot: Some(slot) }
     }
 }
 
@@ -117,20 +80,5 @@ where
             Some(slot) => response.map(|content| content.holding(slot)),
             None => response,
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn room_is_given_back_when_its_slot_is_dropped() {
-        let capacity = Capacity::new(1);
-        let slot = capacity.take();
-        assert!(slot.is_some() && capacity.take().is_none());
-        drop(slot);
-        assert_eq!(capacity.used(), 0);
-        assert!(capacity.take().is_some());
     }
 }

@@ -1,51 +1,74 @@
-//! Holds each partner to its quota, before a byte of the body is read.
+//! Holds each partner to its limits, before a byte of the body is read.
 
 use super::Step;
+use super::in_flight::Holding;
 
-use crate::limits::Spent;
+use crate::limits::{Class, Decision, Slot};
+use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
+use http::{Method, Response};
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
 use std::task::{Context, Poll};
 
-/// Refuses a partner that has spent its quota. What is left goes into the trail, and from there
-/// into every answer.
+/// Refuses a partner that has too many requests under way, or has no room in its quotas. How they
+/// stand goes into the trail, and from there into every answer.
+///
+/// Here it is only seen whether there is room. It is spent by [`Enforce`](super::enforce::Enforce),
+/// once it is known what the request costs; unless malformed requests count too.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
 }
 
 impl<S> RateLimit<S> {
-    /// The quota comes with the partner.
+    /// The limits come with the partner.
     pub fn layer() -> impl Layer<S, Service = Self> + Clone {
         layer_fn(|inner| Self { inner })
     }
 }
 
+/// What a request counts as.
+pub(super) fn class(method: &Method) -> Class {
+    if method.is_safe() { Class::Read } else { Class::Write }
+}
+
+fn admit<B>(routed: &Routed<B>) -> Result<Slot, Rejection> {
+    let (limits, account) = (&routed.snapshot.limits, &*routed.partner.account);
+    let class = class(&routed.method);
+    let slot = account.room().take();
+    let slot = slot.ok_or_else(|| routed.over(&Decision::crowded(class)))?;
+    let cost = limits.cost(0);
+    let decision = match limits.terms.counts_malformed {
+        true => limits.decide(account, class, cost),
+        false => limits.look(account, class, cost),
+    };
+    if !decision.is_admitted() {
+        return Err(routed.over(&decision));
+    }
+    routed.trail.limits.set(Some(decision));
+    Ok(slot)
+}
+
 impl<S, B> Service<Routed<B>> for RateLimit<S>
 where
-    S: Service<Admitted<B>, Error = Rejection>,
+    S: Service<Admitted<B>, Response = Response<Content>, Error = Rejection>,
 {
-    type Response = S::Response;
+    type Response = Response<Content>;
     type Error = Rejection;
-    type Future = Step<S::Future, Result<S::Response, Rejection>>;
+    type Future = Step<Holding<S::Future>, Result<Response<Content>, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, routed: Routed<B>) -> Self::Future {
-        let spent = routed.partner.limit.spend();
-        routed.trail.spent.set(Some(spent));
-        match spent {
-            Spent::Left(_) => Step::inward(self.inner.call(Admitted(routed))),
-            Spent::Wait(wait) => {
-                let limit = routed.partner.limit.name().to_owned();
-                Step::end(Err(Rejection::RateLimited { wait, limit }))
-            }
+        match admit(&routed) {
+            Ok(slot) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
+            Err(rejection) => Step::end(Err(rejection)),
         }
     }
 }

@@ -36,6 +36,7 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         Rejection::Failed => "proxy_internal_error",
         Rejection::LoopDetected => "proxy_loop_detected",
         Rejection::UpstreamFailed(fault) => of_fault(*fault, sent),
+        Rejection::UpstreamThrottled(_) => "destination_unavailable",
     }
 }
 

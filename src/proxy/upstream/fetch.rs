@@ -2,11 +2,13 @@
 
 use super::ask::Ask;
 use super::shared::{Part, Shared, Since};
-use super::{Fault, Streamed, Upstream};
+use super::{Fault, Streamed, Upstream, throttle};
+use crate::limits::Class;
 use crate::policy::{EntityTag, Need};
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
 use crate::proxy::headers::sole;
+use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
 use crate::proxy::trail::Source;
 
@@ -16,6 +18,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tokio::time::timeout;
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 /// What came of asking for the current state.
@@ -52,18 +55,18 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// When it cannot be had, whole and in time.
+    /// When it cannot be had, whole and in time, or a limit has no room for another read.
     pub async fn current<B>(
         &self,
         ask: &Ask,
         routed: &Routed<B>,
         since: Since,
-    ) -> Result<Fetched, Fault> {
+    ) -> Result<Fetched, Rejection> {
         let _waiting = routed.trail.waiting();
         let time = self.0.settings.fetch_time;
         let lead = match timeout(time, self.0.under_way.join_or_lead(ask, since)).await {
-            Err(_) => return Err(Fault::TooSlow),
-            Ok(Part::Joined(Shared::Failed(fault))) => return Err(fault),
+            Err(_) => return Err(unavailable(Fault::TooSlow)),
+            Ok(Part::Joined(Shared::Failed(fault))) => return Err(unavailable(fault)),
             Ok(Part::Joined(Shared::Found(seen))) => {
                 routed.trail.source.set(Some(Source::Shared));
                 return Ok(Fetched::Found(seen));
@@ -71,15 +74,25 @@ impl Upstream {
             Ok(Part::Joined(Shared::Private)) => self.0.under_way.lead(ask),
             Ok(Part::Lead(lead)) => lead,
         };
+        // From here on the lead is dropped where it comes to nothing that is about others as well,
+        // or the caller leaves. Then one of those who joined reads.
+        let limits = &routed.snapshot.limits;
+        let decision = limits.decide(&routed.partner.account, Class::Prefetch, NonZeroU32::MIN);
+        if !decision.is_admitted() {
+            return Err(routed.over(&decision));
+        }
+        let turn = throttle::turn(routed).await?;
         routed.trail.source.set(Some(Source::Fetched));
         routed.trail.fetches.set(routed.trail.fetches.get() + 1);
-        // The lead is dropped when the caller leaves, and then one of those who joined reads.
-        let fetched = timeout(time, self.fetch(routed)).await.unwrap_or(Err(Fault::TooSlow));
-        lead.end(match &fetched {
-            Ok(Fetched::Answered(_)) => Shared::Private,
-            Ok(Fetched::Found(seen)) => Shared::Found(Rc::clone(seen)),
-            Err(fault) => Shared::Failed(*fault),
-        });
+        let late = Err(unavailable(Fault::TooSlow));
+        let fetched = timeout(time, self.fetch(routed)).await.unwrap_or(late);
+        drop(turn);
+        match &fetched {
+            Ok(Fetched::Answered(_)) => lead.end(Shared::Private),
+            Ok(Fetched::Found(seen)) => lead.end(Shared::Found(Rc::clone(seen))),
+            Err(Rejection::CurrentUnavailable(fault)) => lead.end(Shared::Failed(*fault)),
+            Err(_) => drop(lead),
+        }
         fetched
     }
 
@@ -101,7 +114,7 @@ impl Upstream {
         self.0.memory.keep(ask, tag, seen);
     }
 
-    async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Fault> {
+    async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Rejection> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -111,20 +124,30 @@ impl Upstream {
         self.sign(&mut headers, &routed.id, &routed.trail);
         let mut request = Request::new(Full::default());
         let unusable = Fault::Unusable("the resource has no URI upstream");
-        *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unusable)?;
+        *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unavailable(unusable))?;
         *request.headers_mut() = headers;
 
-        let answer = self.0.pool.exchange(request, |_| {}).await?;
+        let answer = self.0.pool.exchange(request, |_| {}).await.map_err(unavailable)?;
         let status = answer.0.status();
         routed.trail.upstream_status.set(Some(status));
+        let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
+        if let Some(held) = throttle::heed(limits, account, &answer.0) {
+            return Err(Rejection::UpstreamThrottled(held));
+        }
         let response = self.receive(answer, &routed.id, &routed.trail);
         match status {
-            StatusCode::OK => Ok(Fetched::Found(Rc::new(self.read(response).await?))),
+            StatusCode::OK => {
+                let seen = self.read(response).await.map_err(unavailable)?;
+                Ok(Fetched::Found(Rc::new(seen)))
+            }
             StatusCode::FORBIDDEN
             | StatusCode::GONE
             | StatusCode::NOT_FOUND
             | StatusCode::UNAUTHORIZED => Ok(Fetched::Answered(response.map(Content::from))),
-            _ => Err(Fault::Unusable("the API did not give the current state when it was asked")),
+            _ => {
+                let why = "the API did not give the current state when it was asked";
+                Err(unavailable(Fault::Unusable(why)))
+            }
         }
     }
 
@@ -143,6 +166,10 @@ impl Upstream {
         })?;
         Ok(Representation { tag: tag(&parts.headers), body: read })
     }
+}
+
+fn unavailable(fault: Fault) -> Rejection {
+    Rejection::CurrentUnavailable(fault)
 }
 
 /// The text of `ETag`. One that is no text, or is not the only one, is not taken for one that is not

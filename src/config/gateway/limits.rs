@@ -1,0 +1,169 @@
+//! Its section about limits.
+
+use super::{five_minutes, one_second};
+use crate::config::units::{Rate, Time};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use std::collections::BTreeMap;
+
+/// What each partner may send, and what all together may.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Sets of limits, by names that you choose.
+    #[serde(default = "tiers")]
+    pub tiers: BTreeMap<String, Quotas>,
+    /// The tier of partners that name none.
+    #[serde(default = "standard")]
+    pub tier: String,
+    /// The tier of all unknown callers together.
+    #[serde(default = "standard")]
+    pub unknown_tier: String,
+    /// What all callers together may send.
+    #[serde(default)]
+    pub total: Quotas,
+    /// What a request costs.
+    #[serde(default)]
+    pub cost: Cost,
+    /// Which requests are counted that are not sent on.
+    #[serde(default)]
+    pub counts: Counts,
+    /// Whether the older `X-RateLimit-*` fields are sent as well.
+    #[serde(default)]
+    pub older_fields: bool,
+    /// What becomes of requests that the API wants none of at the moment.
+    #[serde(default)]
+    pub throttle: Throttle,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            tiers: tiers(),
+            tier: standard(),
+            unknown_tier: standard(),
+            total: Quotas::default(),
+            cost: Cost::default(),
+            counts: Counts::default(),
+            older_fields: false,
+            throttle: Throttle::default(),
+        }
+    }
+}
+
+/// What may be sent. A request is let through if there is room in each rate that holds for it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    /// Reads and writes together.
+    #[serde(default)]
+    #[schemars(with = "Vec<Rate>", length(max = 4))]
+    pub requests: Option<Vec<Rate>>,
+    /// Requests with a safe method.
+    #[serde(default)]
+    #[schemars(with = "Vec<Rate>", length(max = 4))]
+    pub reads: Option<Vec<Rate>>,
+    /// Requests with any other method.
+    #[serde(default)]
+    #[schemars(with = "Vec<Rate>", length(max = 4))]
+    pub writes: Option<Vec<Rate>>,
+    /// The gateway's own reads of the current state.
+    #[serde(default)]
+    #[schemars(with = "Vec<Rate>", length(max = 4))]
+    pub prefetches: Option<Vec<Rate>>,
+    /// Requests under way at once; 0 means that it does not matter how many.
+    #[serde(default)]
+    #[schemars(with = "usize")]
+    pub concurrent: Option<usize>,
+}
+
+/// What a request costs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Each request.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub request: u32,
+    /// Each op of its patch, beside that.
+    #[serde(default)]
+    #[schemars(range(max = 1000))]
+    pub op: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { request: one(), op: 0 }
+    }
+}
+
+/// Which requests are counted that are not sent on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Those that are malformed or too large, so that the policy has nothing to say.
+    #[serde(default)]
+    pub malformed: bool,
+    /// Those that the policy refuses.
+    #[serde(default = "super::yes")]
+    pub refused: bool,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { malformed: false, refused: true }
+    }
+}
+
+/// What becomes of requests that the API wants none of at the moment: it has answered 429 or 503,
+/// with `Retry-After`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    /// Whom that holds back.
+    #[serde(default)]
+    pub scope: Scope,
+    /// How long at most, whatever the API says.
+    #[serde(default = "five_minutes")]
+    pub longest: Time,
+    /// How many requests of each partner may wait for its end; the rest are answered at once.
+    #[serde(default)]
+    pub queue: usize,
+    /// How long each of them may wait.
+    #[serde(default = "one_second")]
+    pub wait: Time,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { scope: Scope::default(), longest: five_minutes(), queue: 0, wait: one_second() }
+    }
+}
+
+/// Whom the API's throttle holds back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everybody.
+    All,
+    /// Nobody: requests are sent all the same.
+    Off,
+    /// The partner whose request was answered so.
+    #[default]
+    Partner,
+}
+
+fn tiers() -> BTreeMap<String, Quotas> {
+    let requests = Some(vec![Rate::new("100/1s")]);
+    BTreeMap::from([(standard(), Quotas { requests, ..Quotas::default() })])
+}
+
+fn standard() -> String {
+    "standard".into()
+}
+
+fn one() -> u32 {
+    1
+}

@@ -1,0 +1,149 @@
+//! One quota, and what is spent of it: GCRA, by `governor`.
+//!
+//! `governor` decides and does the arithmetic. Its clock and its store are ours: the clock stands
+//! still at the moment that is asked about, and the store holds back what a decision would write, so
+//! that a request which several quotas hold for spends of all of them or of none.
+
+use super::quota::Quota;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota as GcraQuota, RateLimiter};
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How far ahead of now a debt may reach.
+const DEBT_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
+
+/// A quota, and what is spent of it. Whoever asks holds the lock of the account.
+#[derive(Debug)]
+pub(super) struct Meter {
+    quota: Quota,
+    tally: Arc<Tally>,
+    gcra: RateLimiter<NotKeyed, HeldBack, Still, NoOpMiddleware<Nanos>>,
+}
+
+/// Moments in nanoseconds; atomic only because `governor` shares them with us.
+#[derive(Debug, Default)]
+struct Tally {
+    now: AtomicU64,
+    /// When all that was spent has come back: GCRA's theoretical arrival time.
+    arrival: AtomicU64,
+    /// The same, if what was asked for last is spent.
+    next: AtomicU64,
+}
+
+/// How a quota stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How much of it is left.
+    pub left: u32,
+    /// How long until all of it is left again; where it is too short, until there is room.
+    pub time: Duration,
+    /// Whether there was no room.
+    pub is_short: bool,
+}
+
+impl Meter {
+    pub(super) fn new(quota: Quota) -> Self {
+        let tally = Arc::new(Tally::default());
+        let one = Duration::from_nanos(quota.period());
+        let gcra = GcraQuota::with_period(one)
+            .unwrap_or_else(|| GcraQuota::per_second(quota.burst))
+            .allow_burst(quota.burst);
+        // The clock stands at 0 here, so that `governor` counts from there.
+        let gcra = RateLimiter::new(gcra, HeldBack(Arc::clone(&tally)), Still(Arc::clone(&tally)));
+        Self { quota, tally, gcra }
+    }
+
+    /// One of which as large a share is spent as of `old`: a change of the quota is no refill, and
+    /// to change it back is none either.
+    pub(super) fn carrying(quota: Quota, old: &Self, now: u64) -> Self {
+        let meter = Self::new(quota);
+        let spent = u128::from(old.tally.arrival.load(Relaxed).saturating_sub(now));
+        let share = spent * u128::from(quota.full());
+        let spent = share.div_ceil(u128::from(old.quota.full().max(1))).min(DEBT_MAX.into());
+        meter.tally.arrival.store(now + u64::try_from(spent).unwrap_or(DEBT_MAX), Relaxed);
+        meter
+    }
+
+    pub(super) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    /// How large a share of it is spent, in millionths.
+    pub(super) fn share(&self, now: u64) -> u128 {
+        let spent = self.tally.arrival.load(Relaxed).saturating_sub(now);
+        u128::from(spent) * 1_000_000 / u128::from(self.quota.full().max(1))
+    }
+
+    /// Whether there is room for `cost`; if so, [`spend`](Self::spend) spends it.
+    ///
+    /// What costs more than the burst has room when nothing is spent at all, and the rest is owed:
+    /// so it passes at times, and never more of it than the quota says.
+    pub(super) fn ask(&self, now: u64, cost: NonZeroU32) -> Standing {
+        self.tally.now.store(now, Relaxed);
+        let at_once = cost.min(self.quota.burst);
+        match self.gcra.check_n(at_once) {
+            Ok(Ok(())) => {
+                let owed = u64::from(cost.get() - at_once.get());
+                let owed = owed.saturating_mul(self.quota.period()).min(DEBT_MAX);
+                self.tally.next.store(self.tally.next.load(Relaxed).saturating_add(owed), Relaxed);
+                self.standing(now)
+            }
+            Ok(Err(not_until)) => {
+                let time = not_until.wait_time_from(Nanos::new(now));
+                Standing { time, is_short: true, ..self.standing(now) }
+            }
+            // No more than the burst was asked for.
+            Err(_) => Standing { is_short: true, ..self.standing(now) },
+        }
+    }
+
+    /// Spends what there was room for.
+    pub(super) fn spend(&self) {
+        self.tally.arrival.store(self.tally.next.load(Relaxed), Relaxed);
+    }
+
+    /// How it stands.
+    pub(super) fn standing(&self, now: u64) -> Standing {
+        let spent = self.tally.arrival.load(Relaxed).saturating_sub(now);
+        let left = self.quota.full().saturating_sub(spent) / self.quota.period();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        Standing { left, time: Duration::from_nanos(spent), is_short: false }
+    }
+}
+
+/// A clock that stands still while a decision is made.
+#[derive(Clone, Debug)]
+struct Still(Arc<Tally>);
+
+impl Clock for Still {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.now.load(Relaxed))
+    }
+}
+
+/// A store that writes down beside the state what is to become of it.
+#[derive(Debug)]
+struct HeldBack(Arc<Tally>);
+
+impl StateStore for HeldBack {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let (outcome, next) = decide(Some(Nanos::new(self.0.arrival.load(Relaxed))))?;
+        self.0.next.store(next.as_u64(), Relaxed);
+        Ok(outcome)
+    }
+}
