@@ -19,6 +19,7 @@ mod path;
 mod problem;
 mod quota;
 mod straight;
+mod throttle;
 mod tls;
 mod two;
 mod wire;
