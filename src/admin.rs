@@ -135,24 +135,26 @@ impl Desk {
             (&Method::GET, "/livez") => text(StatusCode::OK, "alive\n"),
             (&Method::GET, "/readyz") => self.readiness(),
             (&Method::GET, "/version") => text(StatusCode::OK, env!("CARGO_PKG_VERSION")),
-            (&Method::POST, "/reload") if is_foreign(request.headers()) => {
+            (&Method::POST, "/reload" | "/-/reload") if is_foreign(request.headers()) => {
                 text(StatusCode::FORBIDDEN, "another site's page cannot reload\n")
             }
-            (&Method::POST, "/reload") => self.reload().await,
+            (&Method::POST, "/reload" | "/-/reload") => self.reload().await,
             (_, "/livez" | "/readyz" | "/version") => not_allowed("GET"),
-            (_, "/reload") => not_allowed("POST"),
+            (_, "/reload" | "/-/reload") => not_allowed("POST"),
             _ => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         }
     }
 
     fn readiness(&self) -> Response<Full<Bytes>> {
-        let snapshot = self.live.load();
+        let (snapshot, loads) = (self.live.load(), self.live.loads());
         let ready = !self.draining.has_begun();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let state = serde_json::json!({
             "ready": ready,
             "policy": snapshot.policy.name,
             "digest": snapshot.digest,
+            // Not as new as the files: no reason to send callers elsewhere, but one to look.
+            "reloads": { "taken": loads.taken, "refused": loads.refused, "faults": loads.faults },
         });
         let mut response = text(status, format!("{state}\n"));
         let json = HeaderValue::from_static("application/json");

@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod compile;
 pub mod error;
+mod files;
 pub mod gateway;
 pub mod policy;
 pub mod source;
@@ -11,6 +12,7 @@ pub mod units;
 
 pub use compile::{Checked, Loaded, check, load, load_cases, load_policy, load_policy_file};
 pub use error::{ConfigError, ConfigErrors};
+pub use files::Files;
 pub use source::Source;
 
 use error::Place;

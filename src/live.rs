@@ -1,4 +1,4 @@
-//! The snapshot that is in force.
+//! The snapshot that is in force, and why a later one is not.
 
 use crate::snapshot::Snapshot;
 
@@ -8,21 +8,58 @@ use std::sync::Arc;
 
 /// The snapshot in force, replaced whole and at once.
 #[derive(Clone, Debug)]
-pub struct Live(Arc<ArcSwap<Snapshot>>);
+pub struct Live(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    loads: ArcSwap<Loads>,
+}
+
+/// What came of the loads since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loads {
+    /// How many took effect.
+    pub taken: u64,
+    /// How many did not, because of faults.
+    pub refused: u64,
+    /// The faults of the last one; none if it took effect.
+    pub faults: Vec<String>,
+}
 
 impl Live {
     /// Begins with `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(snapshot)))
+        let snapshot = ArcSwap::from_pointee(snapshot);
+        Self(Arc::new(Inner { snapshot, loads: ArcSwap::default() }))
     }
 
     /// The snapshot in force now; whoever holds it keeps it, whatever is loaded meanwhile.
     pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.0.snapshot.load_full()
+    }
+
+    /// What came of the loads so far.
+    pub fn loads(&self) -> Arc<Loads> {
+        self.0.loads.load_full()
     }
 
     /// Puts `snapshot` in force for every request that comes from now on.
     pub fn replace(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+        self.0.snapshot.store(Arc::new(snapshot));
+        self.0.loads.rcu(|loads| Loads {
+            taken: loads.taken + 1,
+            refused: loads.refused,
+            faults: Vec::new(),
+        });
+    }
+
+    /// Keeps the snapshot in force; what was to replace it has `faults`.
+    pub fn refuse(&self, faults: &[String]) {
+        self.0.loads.rcu(|loads| Loads {
+            taken: loads.taken,
+            refused: loads.refused + 1,
+            faults: faults.to_vec(),
+        });
     }
 }

@@ -4,14 +4,20 @@
 //! fault anywhere changes nothing. Listeners, the place of the upstream and the logs are fixed from
 //! start to stop: they need a restart.
 
-use crate::config::{self, Source};
+mod watch;
+
+pub use watch::Watch;
+
+use crate::config::compile::Fixed;
+use crate::config::{self, Files, Loaded, Source};
 use crate::live::Live;
 use crate::tls::Credentials;
 
 use rustls::{ClientConfig, ServerConfig};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the configuration came from, and what it is loaded into.
 #[derive(Clone, Debug)]
@@ -21,19 +27,37 @@ pub struct Reload {
     live: Live,
     to_callers: Option<Credentials<ServerConfig>>,
     to_upstream: Option<Credentials<ClientConfig>>,
+    fixed: Fixed,
+    /// Those of the last load, whatever came of it. Whoever loads holds them, so that one loads at
+    /// a time.
+    files: Arc<Mutex<Files>>,
+}
+
+/// Where a gateway was loaded from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The disk or the program.
+    pub source: Source,
+    /// The gateway file.
+    pub path: PathBuf,
+    /// All files that were read.
+    pub files: Files,
+    /// What a reload does not change.
+    pub fixed: Fixed,
 }
 
 impl Reload {
-    /// Loads the gateway file at `path` into `live`, and its certificates into what is shown
+    /// Loads what came from `origin` into `live`, and its certificates into what is shown
     /// `to_callers` and `to_upstream`.
     pub fn new(
-        source: Source,
-        path: PathBuf,
+        origin: Origin,
         live: Live,
         to_callers: Option<Credentials<ServerConfig>>,
         to_upstream: Option<Credentials<ClientConfig>>,
     ) -> Self {
-        Self { source, path, live, to_callers, to_upstream }
+        let Origin { source, path, files, fixed } = origin;
+        let files = Arc::new(Mutex::new(files));
+        Self { source, path, live, to_callers, to_upstream, fixed, files }
     }
 
     /// Loads everything again. What partners have spent of a limit that stays is kept.
@@ -42,26 +66,49 @@ impl Reload {
     ///
     /// Everything that is wrong in any of the files; what was in force stays in force.
     pub fn run(&self) -> Result<String, String> {
+        // They are whole at any moment, whoever panicked.
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.live.load();
-        match config::load(self.source, &self.path, &old.limits) {
-            Ok(loaded) => {
-                for warning in &loaded.warnings {
-                    tracing::warn!(%warning, "odd in the policy");
-                }
-                let digest = loaded.snapshot.digest.clone();
-                self.live.replace(loaded.snapshot);
-                replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");
-                replace(self.to_upstream.as_ref(), loaded.gateway.upstream.tls, "the upstream");
-                tracing::info!(%digest, before = %old.digest, "reloaded");
-                Ok(format!("reloaded; the digest is {digest}, and was {}\n", old.digest))
-            }
-            Err(errors) => {
-                for error in &errors.0 {
-                    tracing::error!(%error, "not reloaded");
-                }
-                Err(format!("{errors}\nnothing was changed; the digest is still {}\n", old.digest))
-            }
+        // A bug in what compiles must not end what serves.
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            config::load(self.source, &self.path, &old.limits, &mut files)
+        }));
+        let faults: Vec<String> = match loaded {
+            Ok(Ok(loaded)) => return Ok(self.take(loaded, &old.digest)),
+            Ok(Err(errors)) => errors.sorted().iter().map(ToString::to_string).collect(),
+            Err(_) => vec!["the reload panicked, which is a bug; see the log".to_owned()],
+        };
+        for error in &faults {
+            tracing::error!(%error, "not reloaded");
         }
+        self.live.refuse(&faults);
+        let faults = faults.join("\n");
+        Err(format!("{faults}\nnothing was changed; the digest is still {}\n", old.digest))
+    }
+
+    fn take(&self, loaded: Loaded, before: &str) -> String {
+        for warning in &loaded.warnings {
+            tracing::warn!(%warning, "odd in the policy");
+        }
+        let keys = self.fixed.differs(&loaded.fixed).join(", ");
+        if !keys.is_empty() {
+            tracing::warn!(%keys, "a restart is needed");
+        }
+        let digest = loaded.snapshot.digest.clone();
+        self.live.replace(loaded.snapshot);
+        replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");
+        replace(self.to_upstream.as_ref(), loaded.gateway.upstream.tls, "the upstream");
+        tracing::info!(%digest, %before, "reloaded");
+        let mut said = format!("reloaded; the digest is {digest}, and was {before}\n");
+        if !keys.is_empty() {
+            said.push_str(&format!("a restart is needed to take what changed under {keys}\n"));
+        }
+        said
+    }
+
+    /// The files of the last load, as it read them.
+    fn files(&self) -> Files {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

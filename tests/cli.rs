@@ -7,6 +7,7 @@ mod graph;
 mod lint;
 mod policy;
 mod process;
+mod reloading;
 mod serving;
 mod testing;
 

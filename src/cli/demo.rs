@@ -5,7 +5,7 @@ mod script;
 
 use super::launch::{Asked, Launched, Signals, launch};
 use super::print::print;
-use crate::config::{Source, load, source};
+use crate::config::{Files, Source, load, source};
 use crate::limits::Limits;
 
 use script::{Answer, Request};
@@ -68,7 +68,7 @@ impl Command {
             return Ok(if unexpected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         invite(address, &requests);
-        while signals.next() != Asked::Stop {}
+        while signals.next(None) != Asked::Stop {}
         gateway.server.shutdown();
         Ok(ExitCode::SUCCESS)
     }
@@ -77,13 +77,13 @@ impl Command {
 /// The shipped configuration on free ports, without an access log.
 fn start() -> io::Result<Launched> {
     let path = Path::new(source::GATEWAY);
-    let mut loaded = load(Source::Shipped, path, &Limits::default())
+    let mut loaded = load(Source::Shipped, path, &Limits::default(), &mut Files::default())
         .map_err(|errors| io::Error::other(errors.to_string()))?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     loaded.gateway.listen = any;
     loaded.gateway.admin = any;
     "off".clone_into(&mut loaded.gateway.access_log);
-    launch(loaded, Source::Shipped, path)
+    launch(loaded, Source::Shipped, path, Files::default())
 }
 
 fn show(request: &Request, answer: &Answer) {

@@ -2,13 +2,13 @@
 
 use crate::admin;
 use crate::config::compile::{Gateway, Target, Upstream};
-use crate::config::{Loaded, Source, gateway};
+use crate::config::{Files, Loaded, Source, gateway};
 use crate::live::Live;
 use crate::proxy::budget::Pace;
 use crate::proxy::forwarded::{self, Dialect, Network};
 use crate::proxy::request::IdForm;
 use crate::proxy::{self, origin, upstream};
-use crate::reload::Reload;
+use crate::reload::{Origin, Reload, Watch};
 use crate::sandbox::{self, Sandbox};
 use crate::server::{self, guard::Bounds};
 use crate::telemetry::{AccessLog, Destination};
@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A gateway with its admin listener, and the sandbox behind it if that is its upstream.
 #[derive(Debug)]
@@ -30,16 +31,23 @@ pub(super) struct Launched {
     pub(super) admin: admin::Running,
     pub(super) sandbox: Option<SandboxThread>,
     pub(super) reload: Reload,
+    pub(super) watch: Option<Watch>,
 }
 
-/// Starts all that `loaded`, which came from `path`, asks for.
-pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<Launched> {
-    let Loaded { gateway, snapshot, .. } = loaded;
+/// Starts all that `loaded`, which came from `files`, the first of them at `path`, asks for.
+pub(super) fn launch(
+    loaded: Loaded,
+    source: Source,
+    path: &Path,
+    files: Files,
+) -> io::Result<Launched> {
+    let Loaded { gateway, snapshot, fixed, .. } = loaded;
     let live = Live::new(snapshot);
     let to_callers = gateway.tls.clone().map(Credentials::new);
     let to_upstream = gateway.upstream.tls.clone().map(Credentials::new);
-    let reload =
-        Reload::new(source, path.to_owned(), live.clone(), to_callers.clone(), to_upstream.clone());
+    let origin = Origin { source, path: path.to_owned(), files, fixed };
+    let reload = Reload::new(origin, live.clone(), to_callers.clone(), to_upstream.clone());
+    let watch = gateway.watch_every.map(|every| Watch::new(reload.clone(), every));
     let sandbox = match gateway.upstream.target {
         Target::Sandbox => Some(SandboxThread::start()?),
         Target::Url(_) => None,
@@ -56,7 +64,7 @@ pub(super) fn launch(loaded: Loaded, source: Source, path: &Path) -> io::Result<
     let again: admin::Reload = Arc::new(move || again.run());
     let admin = admin::start(gateway.admin, live, server.draining(), again)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
-    Ok(Launched { server, admin, sandbox, reload })
+    Ok(Launched { server, admin, sandbox, reload, watch })
 }
 
 fn destination(access_log: &str) -> Destination {
@@ -210,9 +218,18 @@ impl Drop for SandboxThread {
     }
 }
 
+/// Waits so long, or for ever.
+async fn pause(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What was asked of a process by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
+    Nothing,
     Reload,
     Stop,
 }
@@ -238,14 +255,15 @@ impl Signals {
         Ok(Self { runtime, hangup, interrupt, terminate })
     }
 
-    /// Waits for the next one.
-    pub(super) fn next(&mut self) -> Asked {
+    /// Waits for the next one, `within` this time if there is one.
+    pub(super) fn next(&mut self, within: Option<Duration>) -> Asked {
         let Self { runtime, hangup, interrupt, terminate } = self;
         runtime.block_on(async {
             tokio::select! {
                 _ = hangup.recv() => Asked::Reload,
                 _ = interrupt.recv() => Asked::Stop,
                 _ = terminate.recv() => Asked::Stop,
+                () = pause(within) => Asked::Nothing,
             }
         })
     }
@@ -253,7 +271,7 @@ impl Signals {
     /// Ends the process at the next signal to stop, for as long as the gateway drains.
     pub(super) fn end_at_next(mut self) {
         let spawned = std::thread::Builder::new().name("signals".into()).spawn(move || {
-            while self.next() != Asked::Stop {}
+            while self.next(None) != Asked::Stop {}
             #[allow(clippy::exit, reason = "whoever asks twice wants it now")]
             std::process::exit(130);
         });

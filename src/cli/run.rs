@@ -2,8 +2,9 @@
 #![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 use super::launch::{Asked, Signals, launch};
-use crate::config::{Source, load, source};
+use crate::config::{Files, Source, load, source};
 use crate::limits::Limits;
+use crate::reload::Watch;
 use crate::telemetry;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ const EX_OSERR: u8 = 71;
 
 /// Run the gateway
 ///
-/// Reloads on SIGHUP; stops on SIGTERM or Ctrl-C once the requests under way are answered, and at
+/// Reloads when a file changes, and on SIGHUP; stops on SIGTERM or Ctrl-C once the requests under way are answered, and at
 /// once when asked twice. Exits with 78 when the configuration has faults, all of which it prints,
 /// and 71 when it cannot listen.
 #[derive(clap::Args, Debug)]
@@ -33,7 +34,8 @@ impl Command {
             Some(path) => (Source::Disk, path.as_path()),
             None => (Source::Shipped, Path::new(source::GATEWAY)),
         };
-        let loaded = match load(source, path, &Limits::default()) {
+        let mut files = Files::default();
+        let loaded = match load(source, path, &Limits::default(), &mut files) {
             Ok(loaded) => loaded,
             Err(errors) => {
                 eprintln!("{errors}");
@@ -48,9 +50,9 @@ impl Command {
             tracing::warn!(%warning, "odd in the policy");
         }
         let digest = loaded.snapshot.digest.clone();
-        let started =
-            Signals::listen().and_then(|signals| Ok((signals, launch(loaded, source, path)?)));
-        let (mut signals, gateway) = match started {
+        let started = Signals::listen()
+            .and_then(|signals| Ok((signals, launch(loaded, source, path, files)?)));
+        let (mut signals, mut gateway) = match started {
             Ok(started) => started,
             Err(error) => {
                 eprintln!("patchgate: {error}");
@@ -64,9 +66,14 @@ impl Command {
             %digest,
             "serving",
         );
-        while signals.next() == Asked::Reload {
-            // Whatever comes of it is logged, and what is in force stays in force.
-            drop(gateway.reload.run());
+        let mut look = gateway.watch.as_mut().map(Watch::look);
+        loop {
+            match signals.next(look) {
+                Asked::Nothing => look = gateway.watch.as_mut().map(Watch::look),
+                // Whatever comes of it is logged, and what is in force stays in force.
+                Asked::Reload => drop(gateway.reload.run()),
+                Asked::Stop => break,
+            }
         }
         tracing::info!(in_flight = gateway.server.in_flight(), "stopping");
         signals.end_at_next();

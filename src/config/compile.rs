@@ -2,6 +2,7 @@
 
 mod cases;
 mod egress;
+mod fixed;
 mod gateway;
 mod limits;
 mod lint;
@@ -11,12 +12,13 @@ mod upstream;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
 pub use egress::Egress;
+pub use fixed::Fixed;
 pub use gateway::Gateway;
 pub use upstream::{Target, Upstream};
 
 use super::gateway::GatewayFile;
 use super::policy::PolicyFile;
-use super::{ConfigError, ConfigErrors, File, Kind, Source, kind, read};
+use super::{ConfigError, ConfigErrors, File, Files, Kind, Source, kind, read};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -24,9 +26,10 @@ use crate::snapshot::Snapshot;
 use lint::Callers;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use serde::de::DeserializeOwned;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The JSON Schema of gateway files.
 pub const GATEWAY_SCHEMA: &str = include_str!("../../schemas/gateway.schema.json");
@@ -40,21 +43,46 @@ pub struct Loaded {
     pub gateway: Gateway,
     /// What a reload replaces.
     pub snapshot: Snapshot,
+    /// What is written where only a start takes it.
+    pub fixed: Fixed,
     /// What is odd in the policy without being wrong.
     pub warnings: Vec<ConfigError>,
-    /// Every file that was read.
-    pub files: Vec<PathBuf>,
 }
 
+/// How often files are read again that change while they are read.
+const TRIES: usize = 5;
+
 /// Reads the gateway file at `path` and everything it refers to. What is spent of `old` is kept.
+/// `files` become those that were read, whatever came of it.
 ///
 /// # Errors
 ///
 /// Everything that is wrong in any of the files.
-pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigErrors> {
-    let mut reading = Reading::of(source);
-    let file: Option<File<GatewayFile>> = read(source, path, GATEWAY_SCHEMA, &mut reading.errors);
-    let Some(file) = file else { return Err(ConfigErrors(reading.errors)) };
+pub fn load(
+    source: Source,
+    path: &Path,
+    old: &Limits,
+    files: &mut Files,
+) -> Result<Loaded, ConfigErrors> {
+    let mut changed = None;
+    for _ in 0..TRIES {
+        let mut reading = Reading::of(source);
+        let loaded = load_once(&mut reading, path, old);
+        *files = reading.files;
+        // All is of one moment, or it may be half of one configuration and half of another.
+        match files.differs(&files.again()) {
+            None => return loaded,
+            Some(path) => changed = Some(path.to_owned()),
+        }
+    }
+    let message = "changes while it is read; try again when it is written";
+    let file = changed.unwrap_or_else(|| path.to_owned());
+    Err(ConfigError { file, place: None, message: message.to_owned() }.into())
+}
+
+fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded, ConfigErrors> {
+    let file: Option<File<GatewayFile>> = reading.read(path, GATEWAY_SCHEMA);
+    let Some(file) = file else { return Err(reading.faults()) };
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy)).map(|(policy, _)| policy);
@@ -66,10 +94,10 @@ pub fn load(source: Source, path: &Path, old: &Limits) -> Result<Loaded, ConfigE
         (Some(policy), Some(gateway), Some(partners)) if reading.errors.is_empty() => Ok(Loaded {
             gateway,
             snapshot: Snapshot { policy, partners, limits, digest },
-            warnings: reading.warnings,
-            files: reading.files,
+            fixed: Fixed::of(&file.value),
+            warnings: std::mem::take(&mut reading.warnings),
         }),
-        _ => Err(ConfigErrors(reading.errors)),
+        _ => Err(reading.faults()),
     }
 }
 
@@ -124,7 +152,8 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
             Ok(Checked { found, warnings: ConfigErrors(cases.warnings) })
         }
         Kind::Gateway => {
-            let Loaded { snapshot, warnings, .. } = load(source, path, &Limits::default())?;
+            let Loaded { snapshot, warnings, .. } =
+                load(source, path, &Limits::default(), &mut Files::default())?;
             let policy = described(&snapshot.policy);
             let found = format!("gateway, {policy}, digest {}", snapshot.digest);
             Ok(Checked { found, warnings: ConfigErrors(warnings) })
@@ -140,7 +169,7 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
 /// What was found so far, and the files they were found in.
 struct Reading {
     source: Source,
-    files: Vec<PathBuf>,
+    files: Files,
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
     /// Who may call, if a gateway file says so.
@@ -152,7 +181,7 @@ impl Reading {
     fn of(source: Source) -> Self {
         Self {
             source,
-            files: Vec::new(),
+            files: Files::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
             callers: None,
@@ -160,17 +189,35 @@ impl Reading {
         }
     }
 
+    /// Counts the file at `path` among those of this load, and reads it.
+    fn read<T: DeserializeOwned>(&mut self, path: &Path, schema: &str) -> Option<File<T>> {
+        self.watch(path);
+        read(self.source, path, schema, &mut self.errors)
+    }
+
+    fn watch(&mut self, path: &Path) {
+        match self.source {
+            Source::Disk => self.files.push(path.to_owned()),
+            Source::Shipped => {}
+        }
+    }
+
     /// Reads the text of `path` and counts it among the files of this load.
     fn note(&mut self, path: &Path) -> Result<String, ConfigError> {
+        self.watch(path);
         let text = self.source.read(path).map_err(|error| ConfigError {
             file: path.to_owned(),
             place: None,
             message: format!("cannot be read: {error}"),
         })?;
-        self.files.push(path.to_owned());
         self.content.update(&text.len().to_be_bytes());
         self.content.update(text.as_bytes());
         Ok(text)
+    }
+
+    /// What is wrong.
+    fn faults(&mut self) -> ConfigErrors {
+        ConfigErrors(std::mem::take(&mut self.errors))
     }
 
     /// Keeps the error, if it is one.

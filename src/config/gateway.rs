@@ -2,11 +2,13 @@
 
 mod fields;
 mod limits;
+mod reload;
 mod tls;
 mod upstream;
 
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use limits::{Cost, Counts, Limits, Quotas, Scope, Throttle};
+pub use reload::Reload;
 pub use tls::{ClientAuth, Tls};
 pub use upstream::{Proxy, Remember, Upstream};
 
@@ -75,6 +77,9 @@ pub struct GatewayFile {
     /// What each partner may send, and what all together may.
     #[serde(default)]
     pub limits: Limits,
+    /// When files are read again.
+    #[serde(default)]
+    pub reload: Reload,
     /// What is written about requests and about the gateway itself.
     #[serde(default)]
     pub log: Log,

@@ -39,7 +39,7 @@ fn a_hangup_loads_a_changed_policy_and_a_broken_one_changes_nothing() {
     let policy = folder.path().join("policy.yaml");
     let write = |text: &str| fs::write(&policy, text).expect("a file");
     write(&open);
-    let keys = "policy: policy.yaml\nupstream: { url: sandbox }";
+    let keys = "policy: policy.yaml\nupstream: { url: sandbox }\nreload: { watch: false }";
     let gateway = Gateway::run(&gateway_file(&folder, keys));
     let patch = || ask(gateway.address, PATCH, &[], NOTE).status;
     assert_eq!(patch(), 204);

@@ -78,6 +78,8 @@ pub struct Gateway {
     pub sends_baggage: bool,
     /// What the gateway calls itself, if it does.
     pub pseudonym: Option<String>,
+    /// How often the files are looked at, if they are.
+    pub watch_every: Option<Duration>,
     /// Where the access log goes, as it is written in the file.
     pub access_log: String,
     /// Whether it tells of the address that a request came from.
@@ -137,6 +139,7 @@ impl Reading {
             sends_trace: value.trace.context == Passage::Pass,
             sends_baggage: value.trace.baggage == Passage::Pass,
             pseudonym: pseudonym?,
+            watch_every: value.reload.watch.then(|| value.reload.every.duration()),
             access_log: value.log.access.clone(),
             logs_client: value.log.client,
             log_level: value.log.level.clone(),

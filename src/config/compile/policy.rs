@@ -1,8 +1,8 @@
 //! The policy file: schemas, paths, state graphs and routes.
 
 use super::{POLICY_SCHEMA, Reading};
+use crate::config::File;
 use crate::config::policy::{self as file, Choice, PolicyFile};
-use crate::config::{File, read};
 use crate::json::Bounds;
 use crate::patch::{OpName, Pointer, UnknownMembers};
 use crate::policy::graph::{Draft, Edge, Graph, Part, Step, Takers};
@@ -32,7 +32,7 @@ struct Compiled {
 
 impl Reading {
     pub(super) fn policy(&mut self, path: &Path) -> Option<(Policy, Policies)> {
-        let file: Policies = read(self.source, path, POLICY_SCHEMA, &mut self.errors)?;
+        let file: Policies = self.read(path, POLICY_SCHEMA)?;
         let noted = self.note(path);
         self.keep(noted)?;
         let mut resources = BTreeMap::new();

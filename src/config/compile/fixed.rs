@@ -1,0 +1,45 @@
+//! What of a gateway file only a start takes, so that a reload can tell what it does not change.
+
+use crate::config::gateway::{GatewayFile, Upstream};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The keys that only a start takes, each with a digest of what stands there.
+#[derive(Clone, Debug)]
+pub struct Fixed(Vec<(&'static str, Vec<u8>)>);
+
+impl Fixed {
+    pub(super) fn of(file: &GatewayFile) -> Self {
+        let upstream = Upstream {
+            // These a reload takes.
+            ca_file: String::new(),
+            certificate: String::new(),
+            key: String::new(),
+            pins: Vec::new(),
+            ..file.upstream.clone()
+        };
+        let written: [(&str, &dyn std::fmt::Debug); 13] = [
+            ("admin", &file.admin),
+            ("bounds", &file.bounds),
+            ("forwarded", &file.forwarded),
+            ("h2c", &file.h2c),
+            ("listen", &file.listen),
+            ("log", &file.log),
+            ("reload", &file.reload),
+            ("request_id", &file.request_id),
+            ("timeouts", &file.timeouts),
+            ("trace", &file.trace),
+            ("upstream", &upstream),
+            ("via", &file.via),
+            ("workers", &file.workers),
+        ];
+        let digest = |text: String| digest(&SHA256, text.as_bytes()).as_ref().to_vec();
+        Self(written.into_iter().map(|(key, value)| (key, digest(format!("{value:?}")))).collect())
+    }
+
+    /// The keys under which `other` says something else.
+    pub fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.filter(|(ours, theirs)| ours != theirs).map(|((key, _), _)| *key).collect()
+    }
+}
