@@ -6,6 +6,8 @@ pub mod error;
 mod files;
 pub mod gateway;
 pub mod policy;
+mod references;
+mod secret;
 pub mod source;
 mod tree;
 pub mod units;
@@ -13,18 +15,20 @@ pub mod units;
 pub use compile::{Checked, Loaded, check, load, load_cases, load_policy, load_policy_file};
 pub use error::{ConfigError, ConfigErrors};
 pub use files::Files;
+pub use secret::Secret;
 pub use source::Source;
 
 use error::Place;
+use references::References;
 use tree::Tree;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use std::path::{Path, PathBuf};
 
 /// The version of the file formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 pub enum ApiVersion {
     /// The only one so far.
     #[serde(rename = "patchgate/v1")]
@@ -77,6 +81,16 @@ pub struct File<T> {
     /// What it holds.
     pub value: T,
     tree: Tree,
+    references: References,
+}
+
+impl<T: Serialize> File<T> {
+    /// The file with everything that it leaves out, and with references instead of what they lead to.
+    fn effective(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(&self.value).unwrap_or_default();
+        self.references.mask(&mut json);
+        json
+    }
 }
 
 impl<T> File<T> {
@@ -92,6 +106,11 @@ impl<T> File<T> {
     /// The place of the key that `pointer` leads to, or of what comes nearest.
     pub fn place(&self, pointer: &str) -> Option<Place> {
         self.tree.place(pointer)
+    }
+
+    /// Whether the value that `pointer` leads to was made from elsewhere.
+    pub fn is_referred(&self, pointer: &str) -> bool {
+        self.references.leads_to(pointer)
     }
 
     /// `path` as it is meant in this file: beside it, unless it is absolute.
@@ -127,17 +146,34 @@ fn read<T: DeserializeOwned>(
     schema: &str,
     errors: &mut Vec<ConfigError>,
 ) -> Option<File<T>> {
-    let fail = |place, message| ConfigError { file: path.to_owned(), place, message };
+    let tree = parse(source, path, errors)?;
+    let json = tree.to_json();
+    typed(path, tree, json, References::default(), schema, errors)
+}
+
+/// The file at `path` as a tree.
+fn parse(source: Source, path: &Path, errors: &mut Vec<ConfigError>) -> Option<Tree> {
     let parsed = source.read(path).map_err(|error| (None, format!("cannot be read: {error}")));
-    let tree = match parsed.and_then(|text| Tree::parse(&text)) {
-        Ok(tree) => tree,
-        Err((place, message)) => {
-            errors.push(fail(place, message));
-            return None;
-        }
-    };
-    let mut json = tree.to_json();
-    let faults = error::against_schema(&json, schema);
+    let tree = parsed.and_then(|text| Tree::parse(&text));
+    let fail =
+        |(place, message)| errors.push(ConfigError { file: path.to_owned(), place, message });
+    tree.map_err(fail).ok()
+}
+
+/// What `json` holds, which is what `tree` says with its `references` resolved.
+fn typed<T: DeserializeOwned>(
+    path: &Path,
+    tree: Tree,
+    mut json: serde_json::Value,
+    references: References,
+    schema: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Option<File<T>> {
+    let fail = |place, message| ConfigError { file: path.to_owned(), place, message };
+    let mut faults = error::against_schema(&json, schema);
+    if references.read_as_wanted(&mut json, faults.iter().map(|(at, _)| at)) {
+        faults = error::against_schema(&json, schema);
+    }
     errors.extend(faults.iter().map(|(at, message)| fail(tree.place(at), message.clone())));
     let mut left = faults.clone();
     // What is left may lack what is required of it, and is then left out as well.
@@ -151,7 +187,7 @@ fn read<T: DeserializeOwned>(
         left = error::against_schema(&json, schema);
     }
     match serde_json::from_value(json) {
-        Ok(value) => Some(File { path: path.to_owned(), value, tree }),
+        Ok(value) => Some(File { path: path.to_owned(), value, tree, references }),
         Err(_) if !faults.is_empty() => None,
         // The schema is made from the same types; what it cannot say is said here.
         Err(error) => {

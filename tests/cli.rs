@@ -8,6 +8,7 @@ mod lint;
 mod policy;
 mod process;
 mod reloading;
+mod secrets;
 mod serving;
 mod testing;
 

@@ -17,6 +17,10 @@ pub struct Command {
     /// Exit with 1 when there are warnings as well
     #[arg(long)]
     deny_warnings: bool,
+    /// Print gateway files with everything that they leave out, as JSON. References to files and
+    /// variables stay as they are written, and no secret is shown
+    #[arg(long)]
+    print_config: bool,
     /// Gateway, policy or case files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -28,11 +32,14 @@ impl Command {
         let mut worst = 0;
         for file in &self.files {
             match check(Source::Disk, file) {
-                Ok(Checked { found, warnings }) => {
+                Ok(Checked { found, warnings, effective }) => {
                     for warning in warnings.sorted() {
                         eprintln!("warning: {warning}");
                     }
-                    print(format_args!("{} is valid: {found}\n", file.display()));
+                    match effective.filter(|_| self.print_config) {
+                        Some(effective) => print(format_args!("{effective:#}\n")),
+                        None => print(format_args!("{} is valid: {found}\n", file.display())),
+                    }
                     worst = worst.max(u8::from(self.deny_warnings && !warnings.0.is_empty()));
                 }
                 Err(errors) => {

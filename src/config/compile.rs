@@ -18,7 +18,8 @@ pub use upstream::{Target, Upstream};
 
 use super::gateway::GatewayFile;
 use super::policy::PolicyFile;
-use super::{ConfigError, ConfigErrors, File, Files, Kind, Source, kind, read};
+use super::references::References;
+use super::{ConfigError, ConfigErrors, File, Files, Kind, Source, kind, parse, read, typed};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -43,6 +44,8 @@ pub struct Loaded {
     pub gateway: Gateway,
     /// What a reload replaces.
     pub snapshot: Snapshot,
+    /// The gateway file with everything that it leaves out, and without what is secret.
+    pub effective: serde_json::Value,
     /// What is written where only a start takes it.
     pub fixed: Fixed,
     /// What is odd in the policy without being wrong.
@@ -81,7 +84,7 @@ pub fn load(
 }
 
 fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded, ConfigErrors> {
-    let file: Option<File<GatewayFile>> = reading.read(path, GATEWAY_SCHEMA);
+    let file: Option<File<GatewayFile>> = reading.gateway_file(path);
     let Some(file) = file else { return Err(reading.faults()) };
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
@@ -91,9 +94,10 @@ fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded,
     let partners = reading.partners(&file, &limits);
     let digest = reading.digest();
     match (policy, gateway, partners) {
-        (Some(policy), Some(gateway), Some(partners)) if reading.errors.is_empty() => Ok(Loaded {
+        (Some(policy), Some(gateway), Some(partners)) if reading.is_sound() => Ok(Loaded {
             gateway,
             snapshot: Snapshot { policy, partners, limits, digest },
+            effective: file.effective(),
             fixed: Fixed::of(&file.value),
             warnings: std::mem::take(&mut reading.warnings),
         }),
@@ -133,6 +137,8 @@ pub struct Checked {
     pub found: String,
     /// What is odd in it without being wrong.
     pub warnings: ConfigErrors,
+    /// A gateway file with everything that it leaves out, and without what is secret.
+    pub effective: Option<serde_json::Value>,
 }
 
 /// Reads the file at `path`, whichever kind it says it is, and everything it refers to.
@@ -149,19 +155,20 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
         Kind::Cases => {
             let cases = load_cases(source, path, None)?;
             let found = format!("{} cases, {}", cases.cases.len(), described(&cases.policy));
-            Ok(Checked { found, warnings: ConfigErrors(cases.warnings) })
+            Ok(Checked { found, warnings: ConfigErrors(cases.warnings), effective: None })
         }
         Kind::Gateway => {
-            let Loaded { snapshot, warnings, .. } =
+            let Loaded { snapshot, warnings, effective, .. } =
                 load(source, path, &Limits::default(), &mut Files::default())?;
             let policy = described(&snapshot.policy);
             let found = format!("gateway, {policy}, digest {}", snapshot.digest);
-            Ok(Checked { found, warnings: ConfigErrors(warnings) })
+            Ok(Checked { found, warnings: ConfigErrors(warnings), effective: Some(effective) })
         }
         Kind::Policy => {
             // Its own cases are checked with it.
             let Cases { policy, warnings, .. } = load_cases(source, path, None)?;
-            Ok(Checked { found: described(&policy), warnings: ConfigErrors(warnings) })
+            let (found, warnings) = (described(&policy), ConfigErrors(warnings));
+            Ok(Checked { found, warnings, effective: None })
         }
     }
 }
@@ -174,6 +181,8 @@ struct Reading {
     warnings: Vec<ConfigError>,
     /// Who may call, if a gateway file says so.
     callers: Option<Callers>,
+    /// Where references lead nowhere: what else is said of those places is only a consequence.
+    unresolved: Vec<ConfigError>,
     content: Context,
 }
 
@@ -185,6 +194,7 @@ impl Reading {
             errors: Vec::new(),
             warnings: Vec::new(),
             callers: None,
+            unresolved: Vec::new(),
             content: Context::new(&SHA256),
         }
     }
@@ -193,6 +203,38 @@ impl Reading {
     fn read<T: DeserializeOwned>(&mut self, path: &Path, schema: &str) -> Option<File<T>> {
         self.watch(path);
         read(self.source, path, schema, &mut self.errors)
+    }
+
+    /// The same for a gateway file, which may refer to what stands elsewhere.
+    fn gateway_file(&mut self, path: &Path) -> Option<File<GatewayFile>> {
+        self.watch(path);
+        let tree = parse(self.source, path, &mut self.errors)?;
+        let mut json = tree.to_json();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let references = References::resolve(&mut json, folder, &mut self.files);
+        for (at, message) in &references.faults {
+            let (file, place, message) = (path.to_owned(), tree.place(at), message.clone());
+            self.unresolved.push(ConfigError { file, place, message });
+        }
+        let file = typed(path, tree, json, references, GATEWAY_SCHEMA, &mut self.errors);
+        let file: File<GatewayFile> = file?;
+        for (at, path) in &file.references.files {
+            self.guard(&file, at, path);
+        }
+        Some(file)
+    }
+
+    /// Warns of a file with a secret that everybody may read, named at the key `at`.
+    fn guard(&mut self, file: &File<GatewayFile>, at: &str, path: &Path) {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o7 != 0);
+        if open {
+            let path = path.display();
+            let message = format!(
+                "every user of this machine may read or change `{path}`, which holds a secret; `chmod o= {path}` ends that"
+            );
+            self.warnings.push(file.error(at, message));
+        }
     }
 
     fn watch(&mut self, path: &Path) {
@@ -215,9 +257,18 @@ impl Reading {
         Ok(text)
     }
 
+    fn is_sound(&self) -> bool {
+        self.errors.is_empty() && self.unresolved.is_empty()
+    }
+
     /// What is wrong.
     fn faults(&mut self) -> ConfigErrors {
-        ConfigErrors(std::mem::take(&mut self.errors))
+        let mut faults = std::mem::take(&mut self.unresolved);
+        let places: Vec<_> = faults.iter().map(|e| (e.file.clone(), e.place)).collect();
+        let mut errors = std::mem::take(&mut self.errors);
+        errors.retain(|error| !places.contains(&(error.file.clone(), error.place)));
+        faults.append(&mut errors);
+        ConfigErrors(faults)
     }
 
     /// Keeps the error, if it is one.

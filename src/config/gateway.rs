@@ -16,10 +16,10 @@ use super::ApiVersion;
 use super::units::{Size, Time};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A gateway: where it listens, where it sends to, who may call and how often.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "patchgate gateway file")]
 pub struct GatewayFile {
@@ -86,14 +86,14 @@ pub struct GatewayFile {
 }
 
 /// `Gateway`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 pub enum GatewayKind {
     /// A gateway file.
     Gateway,
 }
 
 /// The listener for probes and operators.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     /// The address; keep it on loopback or inside the pod.
@@ -108,7 +108,7 @@ impl Default for Admin {
 }
 
 /// How long things may take.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
     /// A TLS handshake with a caller.
@@ -149,7 +149,7 @@ impl Default for Timeouts {
 }
 
 /// How much there may be at once.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Connections from callers.
@@ -195,7 +195,7 @@ impl Default for Bounds {
 
 /// A place in a request that tells who is calling. Nothing of it is verified: use it where the
 /// network or the upstream has already admitted the caller. Give one of the two keys.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The value of this header. It is not sent on.
@@ -207,7 +207,7 @@ pub struct Identity {
 }
 
 /// A partner that is known by name.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partner {
     /// The name in logs and metrics.
@@ -227,7 +227,7 @@ pub struct Partner {
 }
 
 /// What becomes of callers that are no known partner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownPartners {
     /// They are refused with 401.
@@ -238,7 +238,7 @@ pub enum UnknownPartners {
 }
 
 /// What is written about requests and about the gateway itself.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// Where one JSON line for each request goes: `stdout`, `stderr`, `off`, or a file.

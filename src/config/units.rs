@@ -1,13 +1,13 @@
 //! Times and sizes as people write them.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A time such as `250ms`, `10s`, `5m` or `1h`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct Time(#[schemars(regex(pattern = r"^[1-9][0-9]{0,8}(ms|s|m|h)$"))] String);
 
@@ -32,7 +32,7 @@ impl Time {
 }
 
 /// A size such as `512B`, `64KiB` or `1MiB`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct Size(#[schemars(regex(pattern = r"^[1-9][0-9]{0,8}(B|KiB|MiB)$"))] String);
 
@@ -56,7 +56,7 @@ impl Size {
 }
 
 /// A rate such as `100/1s`, or `100/1s burst 200`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct Rate(
     #[schemars(regex(

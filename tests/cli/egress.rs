@@ -86,7 +86,7 @@ fn faults_of_the_proxy_are_told_at_their_keys() {
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     };
-    let (password, empty) = (write("password", "secret\n"), write("empty", ""));
+    let (password, empty) = (write("password", "secret\n"), write("empty", "\n"));
     let two = write("two", "a\nb\n");
     for (proxy, message) in [
         ("username: x".to_owned(), "`username` is there, and `url` is missing"),
@@ -95,17 +95,28 @@ fn faults_of_the_proxy_are_told_at_their_keys() {
         ("url: \"socks5://proxy:1080\"".to_owned(), "of a name and a port"),
         ("url: \"http://proxy:3128/x\"".to_owned(), "of a name and a port"),
         ("url: \"http://u:secret@proxy:3128\"".to_owned(), "may not name a user"),
-        ("url: \"http://proxy:1\", username: x".to_owned(), "`password_file` is missing"),
-        (format!("url: \"http://proxy:1\", password_file: {password}"), "`username` is missing"),
-        (format!("url: \"http://proxy:1\", username: x, password_file: {empty}"), "one line"),
-        (format!("url: \"http://proxy:1\", username: x, password_file: {two}"), "one line"),
+        ("url: \"http://proxy:1\", username: x".to_owned(), "`password` is missing"),
         (
-            format!("url: \"http://proxy:1\", username: \"x:y\", password_file: {password}"),
+            format!("url: \"http://proxy:1\", password: \"${{file:{password}}}\""),
+            "`username` is missing",
+        ),
+        (
+            format!("url: \"http://proxy:1\", username: x, password: \"${{file:{empty}}}\""),
+            "`password` is missing",
+        ),
+        (
+            format!("url: \"http://proxy:1\", username: x, password: \"${{file:{two}}}\""),
+            "one line",
+        ),
+        (
+            format!(
+                "url: \"http://proxy:1\", username: \"x:y\", password: \"${{file:{password}}}\""
+            ),
             "may not have a `:`",
         ),
         (
-            "url: \"http://proxy:1\", username: x, password_file: nowhere".to_owned(),
-            "`password_file` cannot be read",
+            "url: \"http://proxy:1\", username: x, password: \"${file:nowhere}\"".to_owned(),
+            "nowhere` cannot be read",
         ),
         (format!("url: \"http://proxy:1\", ca_file: {empty}"), "is for TLS"),
         (format!("url: \"https://proxy:1\", ca_file: {empty}"), "`ca_file` holds no certificate"),
@@ -131,7 +142,8 @@ fn the_upstream_is_reached_through_the_proxy_of_the_file_unless_it_is_exempt() {
         fs::write(folder.path().join("password"), password).expect("a file");
         let keys = format!(
             "upstream: {{ url: \"https://localhost:{port}\", ca_file: {}, proxy: {{ \
-             url: \"http://127.0.0.1:{}\", username: {USER}, password_file: password{more} }} }}",
+             url: \"http://127.0.0.1:{}\", username: {USER}, \
+             password: \"${{file:password}}\"{more} }} }}",
             authority.path().display(),
             proxy,
         );

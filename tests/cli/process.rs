@@ -165,7 +165,12 @@ pub struct Gateway {
 impl Gateway {
     /// Runs the gateway file `config`.
     pub fn run(config: &str) -> Self {
-        let process = Process::start(Command::new(PROGRAM).args(["run", "--config", config]));
+        Self::start(Command::new(PROGRAM).args(["run", "--config", config]))
+    }
+
+    /// Runs `command`, which leads to a gateway.
+    pub fn start(command: &mut Command) -> Self {
+        let process = Process::start(command);
         let serving = process.err.event("serving");
         let address = |key: &str| serving[key].as_str().expect("text").parse().expect("an address");
         Self { address: address("listen"), admin: address("admin"), process }

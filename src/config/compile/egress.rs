@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
+use zeroize::Zeroizing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ impl Reading {
         if value.url.is_empty() {
             for (key, is_there) in [
                 ("username", !value.username.is_empty()),
-                ("password_file", !value.password_file.is_empty()),
+                ("password", !value.password.is_empty()),
                 ("ca_file", !value.ca_file.is_empty()),
                 ("no_proxy", !value.no_proxy.is_empty()),
             ] {
@@ -101,16 +102,17 @@ impl Reading {
         let value = &file.value.upstream.proxy;
         let fault =
             |key: &str, message: String| file.error(&format!("/upstream/proxy/{key}"), message);
-        match (value.username.is_empty(), value.password_file.is_empty()) {
+        let password = value.password.reveal();
+        match (value.username.is_empty(), password.is_empty()) {
             (true, true) => return None,
             (false, true) => {
-                let message = "`password_file` is missing, and `username` is there".to_owned();
+                let message = "`password` is missing, and `username` is there".to_owned();
                 self.errors.push(fault("username", message));
                 return None;
             }
             (true, false) => {
-                let message = "`username` is missing, and `password_file` is there".to_owned();
-                self.errors.push(fault("password_file", message));
+                let message = "`username` is missing, and `password` is there".to_owned();
+                self.errors.push(fault("password", message));
                 return None;
             }
             (false, false) => {}
@@ -118,18 +120,17 @@ impl Reading {
         if value.username.contains(':') {
             self.errors.push(fault("username", "`username` may not have a `:`".to_owned()));
         }
-        let path = file.beside(&value.password_file);
-        // Not in the digest: it is a secret.
-        self.files.push(path.clone());
-        let read = std::fs::read_to_string(&path);
-        let read = read.map_err(|error| format!("`password_file` cannot be read: {error}"));
-        let read = read.and_then(|text| match text.lines().next() {
-            Some(line) if !line.is_empty() && text.lines().count() == 1 => Ok(line.to_owned()),
-            _ => Err("`password_file` has to hold one line, the password".to_owned()),
-        });
-        let password = self.keep(read.map_err(|message| fault("password_file", message)))?;
-        let basic = STANDARD.encode(format!("{}:{password}", value.username));
-        let mut authorization = HeaderValue::try_from(format!("Basic {basic}")).ok()?;
+        if password.contains(char::is_control) {
+            self.errors.push(fault("password", "`password` has to be one line".to_owned()));
+        }
+        if !file.is_referred("/upstream/proxy/password") {
+            let message =
+                "`password` stands in the open; keep it in a file, and write `${file:PATH}`";
+            self.warnings.push(fault("password", message.to_owned()));
+        }
+        let pair = Zeroizing::new(format!("{}:{password}", value.username));
+        let basic = Zeroizing::new(STANDARD.encode(&*pair));
+        let mut authorization = HeaderValue::try_from(format!("Basic {}", *basic)).ok()?;
         authorization.set_sensitive(true);
         Some(authorization)
     }
@@ -140,7 +141,7 @@ fn place(text: &str) -> Result<(String, u16, bool), &'static str> {
     let url = text.parse::<Uri>().ok();
     let authority = url.as_ref().and_then(Uri::authority);
     if authority.is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("`url` may not name a user; write `username` and `password_file`");
+        return Err("`url` may not name a user; write `username` and `password`");
     }
     let port = authority.and_then(|authority| authority.port_u16());
     let host = authority.map(|authority| bare(authority.host()).to_owned());

@@ -18,6 +18,9 @@ impl Fixed {
             pins: Vec::new(),
             ..file.upstream.clone()
         };
+        let digest = |text: &str| digest(&SHA256, text.as_bytes()).as_ref().to_vec();
+        // It is not shown by the section that it stands in.
+        let password = upstream.proxy.password.reveal();
         let written: [(&str, &dyn std::fmt::Debug); 13] = [
             ("admin", &file.admin),
             ("bounds", &file.bounds),
@@ -29,12 +32,11 @@ impl Fixed {
             ("request_id", &file.request_id),
             ("timeouts", &file.timeouts),
             ("trace", &file.trace),
-            ("upstream", &upstream),
+            ("upstream", &(&upstream, digest(password))),
             ("via", &file.via),
             ("workers", &file.workers),
         ];
-        let digest = |text: String| digest(&SHA256, text.as_bytes()).as_ref().to_vec();
-        Self(written.into_iter().map(|(key, value)| (key, digest(format!("{value:?}")))).collect())
+        Self(written.into_iter().map(|(key, value)| (key, digest(&format!("{value:?}")))).collect())
     }
 
     /// The keys under which `other` says something else.

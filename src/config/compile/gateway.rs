@@ -211,6 +211,7 @@ impl Reading {
         let client_ca = is_client_asked.then(|| file.beside(&tls.client_ca));
         // Not in the digest: they are replaced for reasons of their own.
         self.files.extend([certificate.clone(), key.clone()].into_iter().chain(client_ca.clone()));
+        self.guard(file, "/tls/key", &key);
         let made = tls::server(Files {
             certificate: &certificate,
             key: &key,

@@ -152,6 +152,9 @@ impl Reading {
         // Not in the digest: they are replaced for reasons of their own.
         self.files.extend(authorities.clone());
         self.files.extend(pair.clone().map(<[_; 2]>::from).into_iter().flatten());
+        if let Some((_, key)) = &pair {
+            self.guard(file, "/upstream/key", key);
+        }
         let made = tls::client(Client {
             authorities: authorities.as_deref(),
             pair: pair.as_ref().map(|(certificate, key)| (&**certificate, &**key)),

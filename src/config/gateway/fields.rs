@@ -2,10 +2,10 @@
 //! it came over, the trace that it belongs to.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The header that identifies a request.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestId {
     /// Its name.
@@ -23,7 +23,7 @@ impl Default for RequestId {
 }
 
 /// What a caller's id has to be, so that it is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IdForm {
     /// A GUID, as `01a2030c-fc67-70b1-8fef-0a0ad6421b6a`.
@@ -34,7 +34,7 @@ pub enum IdForm {
 }
 
 /// Who called before, by `Forwarded` or `X-Forwarded-*`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forwarded {
     /// The networks and addresses of hops that are believed, as `10.0.0.0/8`.
@@ -49,7 +49,7 @@ pub struct Forwarded {
 }
 
 /// The fields that tell of hops.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// `Forwarded` (RFC 7239).
@@ -60,7 +60,7 @@ pub enum Dialect {
 }
 
 /// What the upstream is told of who called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Told {
     /// `Forwarded` (RFC 7239).
@@ -73,7 +73,7 @@ pub enum Told {
 }
 
 /// The trace that a request belongs to (W3C Trace Context).
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
     /// Whether the upstream is told of it, by `traceparent` and `tracestate`.
@@ -91,7 +91,7 @@ impl Default for Trace {
 }
 
 /// What becomes of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Passage {
     /// It ends here.

@@ -4,12 +4,12 @@ use super::{five_minutes, one_second};
 use crate::config::units::{Rate, Time};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use std::collections::BTreeMap;
 
 /// What each partner may send, and what all together may.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Sets of limits, by names that you choose.
@@ -54,33 +54,33 @@ impl Default for Limits {
 }
 
 /// What may be sent. A request is let through if there is room in each rate that holds for it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
     /// Reads and writes together.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<Rate>", length(max = 4))]
     pub requests: Option<Vec<Rate>>,
     /// Requests with a safe method.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<Rate>", length(max = 4))]
     pub reads: Option<Vec<Rate>>,
     /// Requests with any other method.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<Rate>", length(max = 4))]
     pub writes: Option<Vec<Rate>>,
     /// The gateway's own reads of the current state.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<Rate>", length(max = 4))]
     pub prefetches: Option<Vec<Rate>>,
     /// Requests under way at once; 0 means that it does not matter how many.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "usize")]
     pub concurrent: Option<usize>,
 }
 
 /// What a request costs.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
     /// Each request.
@@ -100,7 +100,7 @@ impl Default for Cost {
 }
 
 /// Which requests are counted that are not sent on.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Those that are malformed or too large, so that the policy has nothing to say.
@@ -119,7 +119,7 @@ impl Default for Counts {
 
 /// What becomes of requests that the API wants none of at the moment: it has answered 429 or 503,
 /// with `Retry-After`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Throttle {
     /// Whom that holds back.
@@ -143,7 +143,7 @@ impl Default for Throttle {
 }
 
 /// Whom the API's throttle holds back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Everybody.

@@ -3,11 +3,11 @@
 use crate::config::units::Time;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// When this file, and every file that it leads to, are read again. SIGHUP and `POST /reload` have
 /// them read at once.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reload {
     /// Whether a change of any of them is looked for.

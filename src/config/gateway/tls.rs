@@ -1,11 +1,11 @@
 //! The section `tls` of the gateway file.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is shown to callers that speak TLS, in PEM files relative to this one. A reload reads them
 /// again.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificate, followed by those that lead to its authority.
@@ -23,7 +23,7 @@ pub struct Tls {
 }
 
 /// Whether callers show a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuth {
     /// They are not asked for one.

@@ -1,12 +1,13 @@
 //! The upstream, as it is written, and what is remembered of it.
 
+use crate::config::Secret;
 use crate::config::units::{Size, Time};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where requests are sent to.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// `sandbox` for the built-in stand-in, or an `http://` or `https://` URL without a query.
@@ -60,7 +61,7 @@ pub struct Upstream {
 }
 
 /// The company's proxy that the upstream is reached through, by CONNECT.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
     /// `http://` or `https://`, a name and a port; without it nothing goes through a proxy.
@@ -69,9 +70,9 @@ pub struct Proxy {
     /// Who we are to the proxy (Basic).
     #[serde(default)]
     pub username: String,
-    /// A file with the password, as its only line.
+    /// The password. Keep it elsewhere: `${file:PATH}`.
     #[serde(default)]
-    pub password_file: String,
+    pub password: Secret,
     /// A PEM file with the certificates to trust instead of the system's, for `https://`.
     #[serde(default)]
     pub ca_file: String,
@@ -82,7 +83,7 @@ pub struct Proxy {
 }
 
 /// What each worker remembers of current states.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
     /// The most of them; 0 remembers none.
