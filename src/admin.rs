@@ -4,7 +4,7 @@
 //! asked who they are here.
 
 use crate::live::Live;
-use crate::server::{Draining, bind};
+use crate::server::{Draining, Listen, bind};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -33,18 +33,18 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Loads the configuration anew; says what came of it, for people.
 pub type Reload = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
-/// Starts to listen on `address`.
+/// Starts to listen.
 ///
 /// # Errors
 ///
 /// When the address cannot be listened on, or the thread cannot start.
 pub fn start(
-    address: SocketAddr,
+    listen: &Listen,
     live: Live,
     draining: Draining,
     reload: Reload,
 ) -> io::Result<Running> {
-    let listener = bind(address)?;
+    let listener = bind(listen)?;
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let runtime = Builder::new_current_thread().enable_all().build()?;

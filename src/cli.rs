@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod bounds;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -10,6 +11,7 @@ mod print;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
+mod supervisor;
 pub mod test;
 
 use clap::{Parser, Subcommand};

@@ -88,7 +88,7 @@ impl Reload {
 
     fn take(&self, loaded: Loaded, before: &str) -> String {
         for warning in &loaded.warnings {
-            tracing::warn!(%warning, "odd in the policy");
+            tracing::warn!(%warning, "odd in the configuration");
         }
         let keys = self.fixed.differs(&loaded.fixed).join(", ");
         if !keys.is_empty() {

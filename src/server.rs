@@ -7,13 +7,19 @@ mod entrance;
 pub mod guard;
 mod listen;
 mod patient;
+mod phase;
+mod reception;
 mod two;
 
+pub use listen::Listen;
 pub(crate) use listen::bind;
 use listen::bind_all;
+pub use phase::Draining;
+use phase::Phase;
 
 use connection::Http;
 use crowd::Crowd;
+use reception::Reception;
 
 use crate::limits::Capacity;
 use crate::live::Live;
@@ -24,28 +30,24 @@ use crate::telemetry::AccessLog;
 use crate::tls::Credentials;
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::LocalSet;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// How long to wait before a failed accept is tried again: what failed, such as a lack of file
-/// descriptors, does not go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How callers are served.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where to listen; port 0 takes any.
-    pub listen: SocketAddr,
+    /// Where to listen.
+    pub listen: Listen,
     /// How many workers; at least one is started.
     pub workers: usize,
     /// The most connections of callers at once, over all workers.
@@ -87,22 +89,30 @@ pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Resul
     let capacity = Capacity::new(settings.proxy.in_flight);
     let connections = Capacity::new(settings.connections);
     let shared = Shared { live, capacity, budget, access_log };
-    let (stop, stopped) = watch::channel(false);
-    let mut local_addr = settings.listen;
-    let mut workers = Vec::new();
-    for listener in bind_all(settings.listen, settings.workers.max(1))? {
-        local_addr = listener.local_addr()?;
+    let (phase, phases) = watch::channel(Phase::Serve);
+    let (pulse, pulses) = watch::channel(0);
+    let draining = Draining::default();
+    let listeners = bind_all(&settings.listen, settings.workers.max(1))?;
+    let first = listeners.first().ok_or(io::ErrorKind::InvalidInput)?;
+    let local_addr = first.local_addr()?;
+    let (mut workers, mut beats) = (Vec::new(), Vec::new());
+    for listener in listeners {
+        let beat = Arc::new(AtomicU64::new(0));
+        beats.push(Arc::clone(&beat));
         workers.push(Worker {
             settings: Arc::clone(&settings),
             shared: shared.clone(),
             connections: connections.clone(),
             crowd: crowd.clone(),
             listener,
-            stopped: stopped.clone(),
+            phases: phases.clone(),
+            draining: draining.clone(),
+            pulses: pulses.clone(),
+            beat,
         });
     }
-    let mut running =
-        Running { local_addr, stop, draining: Draining::default(), shared, threads: Vec::new() };
+    let threads = Vec::new();
+    let mut running = Running { local_addr, phase, draining, shared, threads, pulse, beats };
     for (index, worker) in workers.into_iter().enumerate() {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
@@ -115,10 +125,12 @@ pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Resul
 #[derive(Debug)]
 pub struct Running {
     local_addr: SocketAddr,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     draining: Draining,
     shared: Shared,
     threads: Vec<JoinHandle<()>>,
+    pulse: watch::Sender<u64>,
+    beats: Vec<Arc<AtomicU64>>,
 }
 
 impl Running {
@@ -142,14 +154,35 @@ impl Running {
         self.shared.budget.used()
     }
 
+    /// Whether every worker has answered what this asked when it was last called; asks anew.
+    pub fn beats(&self) -> bool {
+        let asked = *self.pulse.borrow();
+        let answered = |beat: &Arc<AtomicU64>| beat.load(Ordering::Relaxed) == asked;
+        let all = self.beats.iter().all(answered);
+        self.pulse.send_replace(asked + 1);
+        all
+    }
+
+    /// Takes leave: everybody is served as before, and told to connect anew for the next request.
+    pub fn leave(&self) {
+        self.draining.begin();
+        self.phase.send_if_modified(|phase| {
+            let earlier = *phase < Phase::Leave;
+            if earlier {
+                *phase = Phase::Leave;
+            }
+            earlier
+        });
+    }
+
     /// Stops: no new connections, requests under way finish within the drain time.
     pub fn shutdown(mut self) {
         self.stop();
     }
 
     fn stop(&mut self) {
-        self.draining.begin();
-        self.stop.send_replace(true);
+        self.leave();
+        self.phase.send_replace(Phase::Stop);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a worker had panicked");
@@ -164,29 +197,16 @@ impl Drop for Running {
     }
 }
 
-/// Whether the gateway is about to stop.
-#[derive(Clone, Debug, Default)]
-pub struct Draining(Arc<AtomicBool>);
-
-impl Draining {
-    /// From now on it is. Load balancers need some time to see it.
-    pub fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it is.
-    pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 struct Worker {
     settings: Arc<Settings>,
     shared: Shared,
     connections: Capacity,
     crowd: Crowd,
     listener: std::net::TcpListener,
-    stopped: watch::Receiver<bool>,
+    phases: watch::Receiver<Phase>,
+    draining: Draining,
+    pulses: watch::Receiver<u64>,
+    beat: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -206,67 +226,30 @@ impl Worker {
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
         let stack = stack(proxy, &self.shared, log, upstream);
-        let http = Rc::new(Http::new(&self.settings));
-        let stopped = self.stopped.clone();
-        let serve = |tcp, from| Rc::clone(&http).serve(tcp, from, stack.clone(), stopped.clone());
+        let http = Rc::new(Http::new(&self.settings, self.draining));
+        let phases = self.phases.clone();
+        let serve = |tcp, from| Rc::clone(&http).serve(tcp, from, stack.clone(), phases.clone());
+        tokio::task::spawn_local(beat(self.pulses, self.beat));
 
-        let mut serving = JoinSet::new();
-        let accepting = accept_all(listener, &self.connections, &self.crowd, serve, &mut serving);
-        let mut stopped = self.stopped.clone();
+        let mut reception = Reception::new(self.connections, self.crowd, serve);
+        let mut phases = self.phases.clone();
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => {}
-            () = accepting => {}
+            _ = phases.wait_for(|phase| *phase == Phase::Stop) => {}
+            () = reception.receive(&listener) => {}
         }
-        let drained = async { while serving.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.settings.drain_time, drained).await.is_err() {
+        reception.receive_last(listener);
+        let drained = tokio::time::timeout(self.settings.drain_time, reception.finish()).await;
+        if drained.is_err() {
             tracing::warn!("requests were cut off at the end of the drain time");
         }
         Ok(())
     }
 }
 
-/// Accepts and serves connections, for ever.
-async fn accept_all<F: Future<Output = ()> + 'static>(
-    listener: TcpListener,
-    room: &Capacity,
-    crowd: &Crowd,
-    serve: impl Fn(TcpStream, IpAddr) -> F,
-    serving: &mut JoinSet<()>,
-) {
-    loop {
-        let (tcp, address) = accept(&listener).await;
-        // Nothing is said to those who are too many: to say it would take the room they may not have.
-        let Some(member) = crowd.admit(address) else {
-            tracing::debug!(%address, "an address has too many connections");
-            continue;
-        };
-        // With no room, this one waits here and the next ones in the backlog.
-        let slot = loop {
-            match room.take() {
-                Some(slot) => break slot,
-                None => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        };
-        // Those that have ended since.
-        while serving.try_join_next().is_some() {}
-        let connection = serve(tcp, address);
-        serving.spawn_local(async move {
-            connection.await;
-            drop((slot, member));
-        });
-    }
-}
-
-async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
-    loop {
-        match listener.accept().await {
-            Ok((tcp, peer)) => return (tcp, peer.ip()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+/// Answers each pulse, for as long as the worker does anything.
+async fn beat(mut pulses: watch::Receiver<u64>, beat: Arc<AtomicU64>) {
+    while pulses.changed().await.is_ok() {
+        beat.store(*pulses.borrow_and_update(), Ordering::Relaxed);
     }
 }

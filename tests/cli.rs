@@ -4,6 +4,7 @@ mod callers;
 mod documents;
 mod egress;
 mod graph;
+mod lifecycle;
 mod lint;
 mod policy;
 mod process;

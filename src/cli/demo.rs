@@ -5,6 +5,7 @@ mod script;
 
 use super::launch::{Asked, Launched, Signals, launch};
 use super::print::print;
+use super::supervisor::Sockets;
 use crate::config::{Files, Source, load, source};
 use crate::limits::Limits;
 
@@ -83,7 +84,7 @@ fn start() -> io::Result<Launched> {
     loaded.gateway.listen = any;
     loaded.gateway.admin = any;
     "off".clone_into(&mut loaded.gateway.access_log);
-    launch(loaded, Source::Shipped, path, Files::default())
+    launch(loaded, Source::Shipped, path, Files::default(), Sockets::default())
 }
 
 fn show(request: &Request, answer: &Answer) {

@@ -1,5 +1,6 @@
 //! From a loaded configuration to a gateway that runs.
 
+use super::supervisor::Sockets;
 use crate::admin;
 use crate::config::compile::{Gateway, Target, Upstream};
 use crate::config::{Files, Loaded, Source, gateway};
@@ -32,6 +33,7 @@ pub(super) struct Launched {
     pub(super) sandbox: Option<SandboxThread>,
     pub(super) reload: Reload,
     pub(super) watch: Option<Watch>,
+    pub(super) drain_delay: Duration,
 }
 
 /// Starts all that `loaded`, which came from `files`, the first of them at `path`, asks for.
@@ -40,6 +42,7 @@ pub(super) fn launch(
     source: Source,
     path: &Path,
     files: Files,
+    sockets: Sockets,
 ) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, fixed, .. } = loaded;
     let live = Live::new(snapshot);
@@ -56,15 +59,17 @@ pub(super) fn launch(
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
     let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
+    settings.listen = sockets.callers.unwrap_or(settings.listen);
     settings.tls = to_callers;
     settings.proxy.upstream.tls = to_upstream;
     let server = server::start(settings, live.clone(), access_log)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
     let again: admin::Reload = Arc::new(move || again.run());
-    let admin = admin::start(gateway.admin, live, server.draining(), again)
+    let listen = sockets.admin.unwrap_or(gateway.admin.into());
+    let admin = admin::start(&listen, live, server.draining(), again)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
-    Ok(Launched { server, admin, sandbox, reload, watch })
+    Ok(Launched { server, admin, sandbox, reload, watch, drain_delay: gateway.drain_delay })
 }
 
 fn destination(access_log: &str) -> Destination {
@@ -86,7 +91,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(server::Settings {
-        listen: gateway.listen,
+        listen: gateway.listen.into(),
         workers: if gateway.workers == 0 { cores } else { gateway.workers },
         connections: gateway.max_connections,
         connections_per_address: gateway.max_connections_per_address,

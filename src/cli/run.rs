@@ -1,14 +1,16 @@
 //! `patchgate run`: the gateway.
 #![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
-use super::launch::{Asked, Signals, launch};
+use super::bounds;
+use super::launch::{Asked, Launched, Signals, launch};
+use super::supervisor::{self, Sockets};
 use crate::config::{Files, Source, load, source};
 use crate::limits::Limits;
-use crate::reload::Watch;
 use crate::telemetry;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// The configuration cannot be used (`EX_CONFIG` of sysexits).
 const EX_CONFIG: u8 = 78;
@@ -34,6 +36,15 @@ impl Command {
             Some(path) => (Source::Disk, path.as_path()),
             None => (Source::Shipped, Path::new(source::GATEWAY)),
         };
+        // Before anything secret is read, and before there are threads.
+        let open_files = bounds::set();
+        let sockets = match Sockets::take() {
+            Ok(sockets) => sockets,
+            Err(error) => {
+                eprintln!("patchgate: {error}");
+                return ExitCode::from(EX_OSERR);
+            }
+        };
         let mut files = Files::default();
         let loaded = match load(source, path, &Limits::default(), &mut files) {
             Ok(loaded) => loaded,
@@ -47,11 +58,15 @@ impl Command {
             return ExitCode::from(EX_CONFIG);
         }
         for warning in &loaded.warnings {
-            tracing::warn!(%warning, "odd in the policy");
+            tracing::warn!(%warning, "odd in the configuration");
+        }
+        let connections = loaded.gateway.max_connections;
+        if let Some(limit) = open_files.filter(|limit| *limit < connections as u64) {
+            tracing::warn!(limit, connections, "fewer files may be open than connections");
         }
         let digest = loaded.snapshot.digest.clone();
         let started = Signals::listen()
-            .and_then(|signals| Ok((signals, launch(loaded, source, path, files)?)));
+            .and_then(|signals| Ok((signals, launch(loaded, source, path, files, sockets)?)));
         let (mut signals, mut gateway) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -66,19 +81,46 @@ impl Command {
             %digest,
             "serving",
         );
-        let mut look = gateway.watch.as_mut().map(Watch::look);
-        loop {
-            match signals.next(look) {
-                Asked::Nothing => look = gateway.watch.as_mut().map(Watch::look),
-                // Whatever comes of it is logged, and what is in force stays in force.
-                Asked::Reload => drop(gateway.reload.run()),
-                Asked::Stop => break,
-            }
-        }
+        supervisor::ready();
+        serve(&mut gateway, &mut signals);
         tracing::info!(in_flight = gateway.server.in_flight(), "stopping");
+        supervisor::stopping();
         signals.end_at_next();
+        gateway.server.leave();
+        std::thread::sleep(gateway.drain_delay);
         gateway.server.shutdown();
         tracing::info!("stopped");
         ExitCode::SUCCESS
+    }
+}
+
+/// Does what is asked and what is due, until it is asked to stop.
+fn serve(gateway: &mut Launched, signals: &mut Signals) {
+    let beat = supervisor::watchdog();
+    let mut next_beat = beat.map(|every| Instant::now() + every);
+    let mut next_look = gateway.watch.is_some().then(Instant::now);
+    loop {
+        let next = next_beat.into_iter().chain(next_look).min();
+        match signals.next(next.map(|next| next.saturating_duration_since(Instant::now()))) {
+            Asked::Nothing => {}
+            // Whatever comes of it is logged, and what is in force stays in force.
+            Asked::Reload => {
+                supervisor::reloading();
+                drop(gateway.reload.run());
+                supervisor::ready();
+            }
+            Asked::Stop => return,
+        }
+        let now = Instant::now();
+        if next_beat.is_some_and(|next| next <= now) {
+            // A worker that hangs is one that the manager ends, with all others.
+            if gateway.server.beats() {
+                supervisor::alive();
+            }
+            next_beat = beat.map(|every| now + every);
+        }
+        if next_look.is_some_and(|next| next <= now) {
+            next_look = gateway.watch.as_mut().map(|watch| Instant::now() + watch.look());
+        }
     }
 }

@@ -48,7 +48,7 @@ pub struct Loaded {
     pub effective: serde_json::Value,
     /// What is written where only a start takes it.
     pub fixed: Fixed,
-    /// What is odd in the policy without being wrong.
+    /// What is odd in the configuration without being wrong.
     pub warnings: Vec<ConfigError>,
 }
 

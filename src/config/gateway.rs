@@ -13,7 +13,7 @@ pub use tls::{ClientAuth, Tls};
 pub use upstream::{Proxy, Remember, Upstream};
 
 use super::ApiVersion;
-use super::units::{Size, Time};
+use super::units::{Delay, Size, Time};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,9 @@ pub struct Timeouts {
     /// A request in all, until the answer's head.
     #[serde(default = "thirty_seconds")]
     pub request: Time,
+    /// From the signal to stop until no more connections are taken, while `/readyz` says no already.
+    #[serde(default = "Delay::none")]
+    pub drain_delay: Delay,
     /// Requests in flight when the gateway stops.
     #[serde(default = "ten_seconds")]
     pub drain: Time,
@@ -143,6 +146,7 @@ impl Default for Timeouts {
             body: ten_seconds(),
             body_grace: five_seconds(),
             request: thirty_seconds(),
+            drain_delay: Delay::none(),
             drain: ten_seconds(),
         }
     }

@@ -31,6 +31,23 @@ impl Time {
     }
 }
 
+/// A time that may be none at all: `0s`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(transparent)]
+pub struct Delay(#[schemars(regex(pattern = r"^(0|[1-9][0-9]{0,8})(ms|s|m|h)$"))] String);
+
+impl Delay {
+    /// No time.
+    pub fn none() -> Self {
+        Self("0s".to_owned())
+    }
+
+    /// How long it is.
+    pub fn duration(&self) -> Duration {
+        Time::new(&self.0).duration()
+    }
+}
+
 /// A size such as `512B`, `64KiB` or `1MiB`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]

@@ -4,6 +4,7 @@ use super::Settings;
 use super::entrance::{Entrance, Tally};
 use super::guard::{Bounds, Guard, Times};
 use super::patient::Patient;
+use super::phase::{Draining, Phase};
 use super::two::{self, Here};
 use crate::proxy::request::Peer;
 use crate::proxy::stack::Answer;
@@ -36,6 +37,10 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait before half a preface is looked at again.
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
+/// How long a caller of HTTP/1 may need to learn that a connection is about to be closed: what it has
+/// sent meanwhile is answered.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// How HTTP is spoken with callers.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
@@ -47,6 +52,7 @@ pub(super) struct Http {
     handshake_time: Duration,
     credentials: Option<Credentials<ServerConfig>>,
     h2c: bool,
+    draining: Draining,
 }
 
 /// Whatever answers requests.
@@ -61,7 +67,7 @@ impl<S> Stack for S where
 }
 
 impl Http {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, draining: Draining) -> Self {
         let head = settings.head;
         let whole = head.line + head.header + 64;
         let mut one = http1::Builder::new();
@@ -76,31 +82,33 @@ impl Http {
             handshake_time: settings.handshake_time,
             credentials: settings.tls.clone(),
             h2c: settings.h2c,
+            draining,
         }
     }
 
-    /// Serves the connection until it ends; once `stopped`, until the requests under way have ended.
+    /// Serves the connection until it ends; once the gateway stops, until the requests under way
+    /// have ended.
     pub(super) async fn serve<S: Stack>(
         self: Rc<Self>,
         tcp: TcpStream,
         address: IpAddr,
         stack: S,
-        stopped: watch::Receiver<bool>,
+        phases: watch::Receiver<Phase>,
     ) {
         let peer = |is_tls| Peer { address, is_tls };
         let _ = tcp.set_nodelay(true);
         let ended = match &self.credentials {
             // What most connections do not need is not kept for each.
             Some(credentials) => {
-                Box::pin(self.serve_tls(credentials, tcp, peer(true), stack, stopped)).await
+                Box::pin(self.serve_tls(credentials, tcp, peer(true), stack, phases)).await
             }
             None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
                 let socket = Patient::new(tcp, self.stall_time);
-                Box::pin(self.serve_two(socket, stack, peer(false), stopped)).await
+                Box::pin(self.serve_two(socket, stack, peer(false), phases)).await
             }
             None => {
                 let socket = Patient::new(tcp, self.stall_time);
-                self.serve_one(socket, stack, peer(false), stopped).await
+                self.serve_one(socket, stack, peer(false), phases).await
             }
         };
         if let Err(error) = ended {
@@ -114,15 +122,15 @@ impl Http {
         tcp: TcpStream,
         peer: Peer,
         stack: S,
-        stopped: watch::Receiver<bool>,
+        phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
         let socket = Patient::new(tcp, self.stall_time);
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
         let tls = timeout(self.handshake_time, handshake).await??;
         let (_, session) = tls.get_ref();
         match session.alpn_protocol() == Some(b"h2") {
-            true => self.serve_two(tls, stack, peer, stopped).await,
-            false => self.serve_one(tls, stack, peer, stopped).await,
+            true => self.serve_two(tls, stack, peer, phases).await,
+            false => self.serve_one(tls, stack, peer, phases).await,
         }
     }
 
@@ -131,14 +139,19 @@ impl Http {
         socket: I,
         stack: S,
         peer: Peer,
-        stopped: watch::Receiver<bool>,
+        mut phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin();
+        let tally = Tally::begin(Some(self.draining.clone()));
         let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
         let entrance = Entrance::new(stack, tally, peer);
         let connection = self.one.serve_connection(TokioIo::new(guard), entrance);
+        // Answers tell that the gateway leaves. What was sent by then is answered as well.
+        let ending = async move {
+            let stopped = phases.wait_for(|phase| *phase == Phase::Stop).await.is_ok();
+            sleep(if stopped { LINGER } else { Duration::ZERO }).await;
+        };
         // The guard ends the silence of a caller.
-        self.run(connection, stopped, pending()).await
+        self.run(connection, ending, pending()).await
     }
 
     async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
@@ -146,27 +159,30 @@ impl Http {
         socket: I,
         stack: S,
         peer: Peer,
-        stopped: watch::Receiver<bool>,
+        mut phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin();
+        let tally = Tally::begin(None);
         let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
         let connection = self.two.serve_connection(TokioIo::new(socket), entrance);
-        self.run(connection, stopped, self.silence(&tally)).await
+        // Both sides agree on what was the last request. Whoever comes later stays until the end.
+        let begun = *phases.borrow();
+        let ending = async move { drop(phases.wait_for(|phase| *phase > begun).await) };
+        self.run(connection, ending, self.silence(&tally)).await
     }
 
-    /// Runs `connection` to its end. Once `stopped`, or after too long a `silence`, no further
-    /// request is taken.
+    /// Runs `connection` to its end. After `ending`, or too long a `silence`, no further request is
+    /// taken.
     async fn run<C: GracefulConnection<Error = hyper::Error>>(
         &self,
         connection: C,
-        mut stopped: watch::Receiver<bool>,
+        ending: impl Future<Output = ()>,
         silence: impl Future<Output = ()>,
     ) -> Result<(), Ended> {
         let mut connection = pin!(connection);
         tokio::select! {
             biased;
             served = connection.as_mut() => return Ok(served?),
-            _ = stopped.wait_for(|stopped| *stopped) => {
+            () = ending => {
                 connection.as_mut().graceful_shutdown();
                 return Ok(connection.await?);
             }

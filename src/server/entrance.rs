@@ -2,10 +2,12 @@
 //! again, and knows which request only stands in for one that was not sound.
 
 use super::guard::Times;
+use super::phase::Draining;
 use super::two::normalise;
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request::Peer;
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -26,16 +28,19 @@ pub(super) struct Tally {
     open: Cell<u64>,
     quiet_since: Cell<Instant>,
     unsound: Cell<Option<(u64, Unsound)>>,
+    draining: Option<Draining>,
 }
 
 impl Tally {
-    /// Of a connection that was just made.
-    pub(super) fn begin() -> Rc<Self> {
+    /// Of a connection that was just made. Where answers say whether they are the last, `draining`
+    /// tells it.
+    pub(super) fn begin(draining: Option<Draining>) -> Rc<Self> {
         Rc::new(Self {
             begun: Cell::new(0),
             open: Cell::new(0),
             quiet_since: Cell::new(Instant::now()),
             unsound: Cell::new(None),
+            draining,
         })
     }
 
@@ -54,6 +59,11 @@ impl Tally {
     /// Notes that the request after the first `sound` only stands in for one that is not.
     pub(super) fn refuse(&self, sound: u64, unsound: Unsound) {
         self.unsound.set(Some((sound + 1, unsound)));
+    }
+
+    /// Whether no further request is wanted.
+    fn is_leaving(&self) -> bool {
+        self.draining.as_ref().is_some_and(Draining::has_begun)
     }
 
     /// Counts a request that comes in. What is given is dropped when its answer has ended.
@@ -135,8 +145,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
+        let mut response = ready!(this.inner.poll(cx))?;
         let turn = this.turn.take();
+        if turn.as_ref().is_some_and(|turn| turn.0.is_leaving()) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Poll::Ready(Ok(response.map(|inner| Counted { inner, turn })))
     }
 }

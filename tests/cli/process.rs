@@ -84,6 +84,11 @@ impl Process {
         assert!(sent.success(), "{kill}");
     }
 
+    /// The number that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the end; gives the exit code.
     pub fn end(mut self) -> i32 {
         drop((self.out.rest(), self.err.rest()));

@@ -23,10 +23,15 @@ pub struct Reply {
 
 impl Caller {
     pub fn to(address: SocketAddr) -> Self {
-        let tcp = TcpStream::connect(address).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        tcp.set_nodelay(true).unwrap();
-        Self { tcp, read: Vec::new() }
+        Self::try_to(address).unwrap()
+    }
+
+    /// The same where perhaps nobody listens any more.
+    pub fn try_to(address: SocketAddr) -> std::io::Result<Self> {
+        let tcp = TcpStream::connect(address)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_nodelay(true)?;
+        Ok(Self { tcp, read: Vec::new() })
     }
 
     /// From another address of this machine.

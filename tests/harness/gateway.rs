@@ -143,7 +143,7 @@ pub fn origin() -> origin::Settings {
 fn settings(base: &str) -> Settings {
     let long = Duration::from_secs(8);
     Settings {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
         workers: 1,
         connections: 100,
         connections_per_address: 100,

@@ -5,6 +5,7 @@ use crate::harness::*;
 use patchgate::admin;
 use patchgate::server::Draining;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -57,7 +58,7 @@ fn several_workers_listen_on_one_port() {
 fn an_address_that_another_gateway_listens_on_is_not_shared_with_it() {
     let upstream = Upstream::start([]);
     let first = Gateway::before(&upstream);
-    let error = Gateway::try_with(&upstream, |setup| setup.settings.listen = first.address);
+    let error = Gateway::try_with(&upstream, |setup| setup.settings.listen = first.address.into());
     assert_eq!(error.err().map(|error| error.kind()), Some(std::io::ErrorKind::AddrInUse));
 }
 
@@ -119,8 +120,8 @@ fn the_operator_sees_readiness_and_can_reload() {
         }
     };
     let draining = Draining::default();
-    let address = ([127, 0, 0, 1], 0).into();
-    let admin = admin::start(address, gateway.live, draining.clone(), Arc::new(reload)).unwrap();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
+    let admin = admin::start(&listen, gateway.live, draining.clone(), Arc::new(reload)).unwrap();
     let ask = |line: &str, fields: &str| {
         let request = format!("{line} HTTP/1.1\r\nHost: admin\r\n{fields}\r\n");
         Caller::to(admin.local_addr()).ask(request)

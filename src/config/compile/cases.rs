@@ -27,7 +27,7 @@ pub struct Cases {
     pub written: PathBuf,
     /// The cases, in the order of the file; each row of a table is one.
     pub cases: Vec<Case>,
-    /// What is odd in the policy without being wrong.
+    /// What is odd in the configuration without being wrong.
     pub warnings: Vec<ConfigError>,
 }
 

@@ -46,6 +46,8 @@ pub struct Gateway {
     pub body_rate: usize,
     /// How long a request may take until the answer's head.
     pub request_timeout: Duration,
+    /// How long connections are taken once the gateway is to stop.
+    pub drain_delay: Duration,
     /// How long requests in flight may take when the gateway stops.
     pub drain: Duration,
     /// Connections from callers.
@@ -123,6 +125,7 @@ impl Reading {
             body_grace: timeouts.body_grace.duration(),
             body_rate: bounds.body_rate.bytes(),
             request_timeout: timeouts.request.duration(),
+            drain_delay: timeouts.drain_delay.duration(),
             drain: timeouts.drain.duration(),
             max_connections: bounds.connections.max(1),
             max_connections_per_address: bounds.connections_per_address.max(1),
