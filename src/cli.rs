@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 mod bounds;
+mod caller;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -13,6 +14,7 @@ pub mod sandbox;
 pub mod schema;
 mod supervisor;
 pub mod test;
+pub mod whoami;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +38,7 @@ enum Command {
     Sandbox(sandbox::Command),
     Schema(schema::Command),
     Test(test::Command),
+    Whoami(whoami::Command),
 }
 
 impl Cli {
@@ -50,6 +53,7 @@ impl Cli {
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),
             Command::Test(command) => command.run(),
+            Command::Whoami(command) => command.run(),
         }
     }
 }

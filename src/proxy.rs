@@ -8,7 +8,7 @@ pub mod budget;
 pub mod forwarded;
 pub mod gzip;
 pub mod headers;
-mod identity;
+pub mod identity;
 pub mod middleware;
 pub mod origin;
 pub mod problem;

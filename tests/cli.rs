@@ -12,6 +12,7 @@ mod reloading;
 mod secrets;
 mod serving;
 mod testing;
+mod whoami;
 
 use process::{Finished, PROGRAM, gateway_file, patchgate};
 

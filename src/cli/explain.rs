@@ -5,11 +5,14 @@
 mod origin;
 mod report;
 
+use super::caller::{self, Nobody};
 use super::print::print;
-use crate::config::{Source, load_policy_file, source};
+use crate::config::policy::PolicyFile;
+use crate::config::{File, Loaded, Source, load_policy_file, source};
 use crate::policy::{
     Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
+use crate::snapshot::Snapshot;
 use crate::violation::{Code, Violation, closest};
 
 use origin::Origin;
@@ -31,6 +34,12 @@ pub struct Command {
     /// The policy file; the shipped referrals policy if it is left out
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// The gateway file: its policy judges, and it tells who calls and the limits that hold
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["policy", "partner", "roles"])]
+    config: Option<PathBuf>,
+    /// A header field of the request, as `Name: value`; may be given more than once
+    #[arg(long = "header", short = 'H', value_name = "FIELD", requires = "config")]
+    headers: Vec<String>,
     /// The document that is stored now, as JSON
     #[arg(long, value_name = "FILE")]
     current: Option<PathBuf>,
@@ -80,11 +89,7 @@ impl Command {
     }
 
     fn explain(&self) -> Result<ExitCode, String> {
-        let loaded = match &self.policy {
-            Some(path) => load_policy_file(Source::Disk, path),
-            None => load_policy_file(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
-        };
-        let (policy, file) = loaded.map_err(|errors| errors.to_string())?;
+        let (policy, file, who) = self.load()?;
         let body = Bytes::from(self.read_body()?);
         let current = self.current.as_ref().map(|path| {
             std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -96,7 +101,10 @@ impl Command {
             Current::read(route, None, bytes)
                 .map_err(|error| format!("the current document: {error}"))
         });
-        let caller = Caller { partner: &self.partner, roles: &self.roles };
+        let caller = match &who {
+            Some(who) => Caller { partner: &who.partner.id, roles: &who.partner.roles },
+            None => Caller { partner: &self.partner, roles: &self.roles },
+        };
         let facts = Facts::read(route, caller, &if_match, &body);
         let judgement = policy.judge(&facts, current.transpose()?.as_ref());
         let origin = Origin::of(&file, route, judgement.step);
@@ -107,6 +115,7 @@ impl Command {
             facts: &facts,
             judgement: &judgement,
             origin: &origin,
+            caller: who.as_ref(),
         };
         match self.format {
             Format::Json => print(format_args!("{}\n", report.json())),
@@ -117,6 +126,28 @@ impl Command {
             Verdict::Refuse(_) => 1,
             Verdict::NeedsCurrent(_) => 2,
         }))
+    }
+
+    /// The policy, its file, and who calls if a gateway file tells.
+    fn load(&self) -> Result<(Policy, File<PolicyFile>, Option<caller::Caller>), String> {
+        let loaded = match (&self.config, &self.policy) {
+            (Some(path), _) => {
+                let Loaded { snapshot, policy: file, .. } = caller::loaded(path)?;
+                let Snapshot { policy, partners, limits, .. } = snapshot;
+                let who = caller::Caller::find(&partners, limits, &self.method, &self.headers);
+                let who = who.map_err(|nobody| match nobody {
+                    Nobody::Refused(why) => {
+                        format!("the gateway would refuse this request: {why}")
+                    }
+                    Nobody::Unsaid(why) => why,
+                });
+                return Ok((policy, file, Some(who?)));
+            }
+            (None, Some(path)) => load_policy_file(Source::Disk, path),
+            (None, None) => load_policy_file(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
+        };
+        let (policy, file) = loaded.map_err(|errors| errors.to_string())?;
+        Ok((policy, file, None))
     }
 
     fn read_body(&self) -> Result<Vec<u8>, String> {

@@ -44,6 +44,8 @@ pub struct Loaded {
     pub gateway: Gateway,
     /// What a reload replaces.
     pub snapshot: Snapshot,
+    /// The policy file as it is written.
+    pub policy: File<PolicyFile>,
     /// The gateway file with everything that it leaves out, and without what is secret.
     pub effective: serde_json::Value,
     /// What is written where only a start takes it.
@@ -88,19 +90,22 @@ fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded,
     let Some(file) = file else { return Err(reading.faults()) };
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
-    let policy = reading.policy(&file.beside(&file.value.policy)).map(|(policy, _)| policy);
+    let policy = reading.policy(&file.beside(&file.value.policy));
     let gateway = reading.gateway(&file);
     let limits = reading.limits(&file, old);
     let partners = reading.partners(&file, &limits);
     let digest = reading.digest();
     match (policy, gateway, partners) {
-        (Some(policy), Some(gateway), Some(partners)) if reading.is_sound() => Ok(Loaded {
-            gateway,
-            snapshot: Snapshot { policy, partners, limits, digest },
-            effective: file.effective(),
-            fixed: Fixed::of(&file.value),
-            warnings: std::mem::take(&mut reading.warnings),
-        }),
+        (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {
+            Ok(Loaded {
+                gateway,
+                snapshot: Snapshot { policy, partners, limits, digest },
+                policy: written,
+                effective: file.effective(),
+                fixed: Fixed::of(&file.value),
+                warnings: std::mem::take(&mut reading.warnings),
+            })
+        }
         _ => Err(reading.faults()),
     }
 }

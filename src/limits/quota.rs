@@ -2,6 +2,8 @@
 
 use super::clock::nanoseconds;
 
+use http::Method;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -56,6 +58,13 @@ pub enum Class {
     Write,
     /// It is the gateway's own, and reads the current state for somebody.
     Prefetch,
+}
+
+impl Class {
+    /// What a caller's request with this method is.
+    pub fn of(method: &Method) -> Self {
+        if method.is_safe() { Self::Read } else { Self::Write }
+    }
 }
 
 /// All that holds for one partner, or for all together.

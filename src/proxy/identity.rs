@@ -16,7 +16,11 @@ use std::sync::Arc;
 const PAYLOAD_MAX: usize = 8 << 10;
 
 /// The partner that `headers` name, by the first source that says anything.
-pub(super) fn find<'p>(
+///
+/// # Errors
+///
+/// When they name nobody who is let in, or the field that would name it is there twice.
+pub fn find<'p>(
     partners: &'p Partners,
     headers: &HeaderMap,
 ) -> Result<&'p Arc<Partner>, Rejection> {

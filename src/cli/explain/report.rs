@@ -2,6 +2,7 @@
 
 use super::origin::Origin;
 use super::told;
+use crate::cli::caller::Caller;
 use crate::cli::paint::Paint;
 use crate::policy::rule::Name;
 use crate::policy::{Answer, Facts, Judgement, Policy, Route, Verdict};
@@ -20,6 +21,8 @@ pub(super) struct Report<'r> {
     pub(super) facts: &'r Facts<'r>,
     pub(super) judgement: &'r Judgement,
     pub(super) origin: &'r Origin<'r>,
+    /// Who calls, where a gateway file tells.
+    pub(super) caller: Option<&'r Caller>,
 }
 
 impl Report<'_> {
@@ -29,6 +32,9 @@ impl Report<'_> {
         let mut text = String::new();
         let (template, id, name) = (&self.route.template, &self.route.id, &self.policy.name);
         let _ = writeln!(text, "{} {template}  (route {id}, policy {name})\n", self.method);
+        if let Some(caller) = self.caller {
+            let _ = writeln!(text, "{}", caller.text("  "));
+        }
         for (index, op) in self.facts.ops().iter().enumerate() {
             let from = op.from().map(|from| format!(" from {from}")).unwrap_or_default();
             let allowing = self.origin.allowing(op.name(), op.path());
@@ -130,6 +136,7 @@ impl Report<'_> {
         });
         let step = self.origin.step().map(|(from, to)| json!({ "from": from, "to": to }));
         add(&mut told, "step", step);
+        add(&mut told, "caller", self.caller.map(Caller::json));
         add(&mut told, "pin", pin.map(|tag| tag.as_str().into()));
         add(&mut told, "more", Some(violations.more()).filter(|more| *more > 0).map(Value::from));
         told

@@ -1,7 +1,8 @@
 //! Asks the judge, and reads the current state if, and only if, the judge asks for it.
 
-use super::{Local, rate_limit};
+use super::Local;
 
+use crate::limits;
 use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
@@ -161,8 +162,8 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
 fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling, Rejection> {
     let facts = facts(routed, if_match);
     let ruling = judge(routed, &facts, None);
-    let limits = &routed.snapshot.limits;
-    let terms = &limits.terms;
+    let all = &routed.snapshot.limits;
+    let terms = &all.terms;
     let counts = match &ruling {
         Err(Rejection::Refused(violations)) => match violations.class() {
             Class::Malformed | Class::TooLarge => terms.counts_malformed,
@@ -176,12 +177,12 @@ fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling,
     let ops = facts.ops().len();
     // Where malformed requests count, the first gate has spent what a request costs.
     let cost = match terms.counts_malformed {
-        true => NonZeroU32::new(limits.ops_cost(ops)),
-        false => Some(limits.cost(ops)),
+        true => NonZeroU32::new(all.ops_cost(ops)),
+        false => Some(all.cost(ops)),
     };
     if let (true, Some(cost)) = (counts, cost) {
         let account = &routed.partner.account;
-        let decision = limits.decide(account, rate_limit::class(&routed.method), cost);
+        let decision = all.decide(account, limits::Class::of(&routed.method), cost);
         if !decision.is_admitted() {
             return Err(routed.over(&decision));
         }

@@ -8,7 +8,7 @@ use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
-use http::{Method, Response};
+use http::Response;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -31,14 +31,9 @@ impl<S> RateLimit<S> {
     }
 }
 
-/// What a request counts as.
-pub(super) fn class(method: &Method) -> Class {
-    if method.is_safe() { Class::Read } else { Class::Write }
-}
-
 fn admit<B>(routed: &Routed<B>) -> Result<Slot, Rejection> {
     let (limits, account) = (&routed.snapshot.limits, &*routed.partner.account);
-    let class = class(&routed.method);
+    let class = Class::of(&routed.method);
     let slot = account.room().take();
     let slot = slot.ok_or_else(|| routed.over(&Decision::crowded(class)))?;
     let cost = limits.cost(0);

@@ -1,0 +1,173 @@
+//! Who calls, as the header fields of a request tell it, and the limits that hold for it: for
+//! `whoami`, and within `explain`.
+
+use crate::config::{Files, Loaded, Source, load};
+use crate::limits::{Account, Class, Limits, Quota};
+use crate::partner::{Partner, Partners};
+use crate::proxy::identity;
+use crate::proxy::problem::kind;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who calls, and what it may send.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) partner: Arc<Partner>,
+    class: Class,
+    limits: Limits,
+}
+
+/// Why nobody calls.
+#[derive(Debug)]
+pub(super) enum Nobody {
+    /// The gateway would refuse the request.
+    Refused(String),
+    /// It cannot be said.
+    Unsaid(String),
+}
+
+/// Everything that the gateway file at `path` says.
+pub(super) fn loaded(path: &Path) -> Result<Loaded, String> {
+    load(Source::Disk, path, &Limits::default(), &mut Files::default()).map_err(|errors| errors.to_string())
+}
+
+impl Caller {
+    /// Whoever sends these `fields`, each as `Name: value`, with a request of `method`.
+    pub(super) fn find(
+        partners: &Partners,
+        limits: Limits,
+        method: &str,
+        fields: &[String],
+    ) -> Result<Self, Nobody> {
+        let headers = fields.iter().map(|field| parse(field)).collect::<Result<Vec<_>, _>>();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers.map_err(Nobody::Unsaid)? {
+            map.append(name, value);
+        }
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Nobody::Unsaid(format!("`{method}` is no method")))?;
+        let found = identity::find(partners, &map).map_err(|rejection| {
+            let kind = kind(&rejection);
+            Nobody::Refused(format!("{} {}", kind.status.as_u16(), kind.slug))
+        });
+        let partner = Arc::clone(found?);
+        Ok(Self { partner, class: Class::of(&method), limits })
+    }
+
+    /// As text, each line after `indent`.
+    pub(super) fn text(&self, indent: &str) -> String {
+        let mut text = String::new();
+        let partner = &self.partner;
+        let roles = match partner.roles.as_slice() {
+            [] => "none".to_owned(),
+            roles => roles.join(", "),
+        };
+        let terms = &self.limits.terms;
+        let cost = format!(
+            "a {}, for {} and {} for each op",
+            self.word(),
+            terms.request_cost,
+            terms.op_cost
+        );
+        for (name, said) in [
+            ("partner", &partner.id),
+            ("tier", &partner.tier),
+            ("roles", &roles),
+            ("counts", &cost),
+        ] {
+            let _ = writeln!(text, "{indent}{name:<11} {said}");
+        }
+        let (own, total) = (&*partner.account, self.limits.total());
+        for (list, quota) in self.quotas(own) {
+            let _ = writeln!(text, "{indent}{list:<11} {}", written(quota));
+        }
+        if let Some(most) = own.quotas().concurrent {
+            let _ = writeln!(text, "{indent}{:<11} {most}", "concurrent");
+        }
+        for (list, quota) in self.quotas(total) {
+            let _ = writeln!(text, "{indent}{:<11} {list} {}", "of all", written(quota));
+        }
+        text
+    }
+
+    /// As JSON; `docs/testing-policies.md` describes it.
+    pub(super) fn json(&self) -> Value {
+        let (own, total) = (&*self.partner.account, self.limits.total());
+        let of = |account, whose: &'static str| {
+            self.quotas(account).map(move |(list, quota)| {
+                json!({
+                    "of": whose,
+                    "list": list,
+                    "most": quota.most,
+                    "ms": u64::try_from(quota.per.as_millis()).unwrap_or(u64::MAX),
+                    "burst": quota.burst,
+                })
+            })
+        };
+        let terms = &self.limits.terms;
+        json!({
+            "partner": self.partner.id,
+            "tier": self.partner.tier,
+            "roles": self.partner.roles,
+            "class": self.word(),
+            "cost": { "request": terms.request_cost, "op": terms.op_cost },
+            "limits": of(own, "partner").chain(of(total, "all")).collect::<Vec<_>>(),
+            "concurrent": own.quotas().concurrent,
+        })
+    }
+
+    fn word(&self) -> &'static str {
+        match self.class {
+            Class::Read | Class::Prefetch => "read",
+            Class::Write => "write",
+        }
+    }
+
+    /// The quotas that such a request is held to, and those for the state that it may need.
+    fn quotas<'a>(&self, account: &'a Account) -> impl Iterator<Item = (&'static str, &'a Quota)> {
+        let quotas = account.quotas();
+        let (reads, writes): (&[Quota], &[Quota]) = match self.class {
+            Class::Read | Class::Prefetch => (&quotas.reads, &[]),
+            Class::Write => (&[], &quotas.writes),
+        };
+        let lists = [
+            ("requests", &*quotas.requests),
+            ("reads", reads),
+            ("writes", writes),
+            ("prefetches", &*quotas.prefetches),
+        ];
+        lists.into_iter().flat_map(|(list, quotas)| quotas.iter().map(move |quota| (list, quota)))
+    }
+}
+
+/// A field as `Name: value`. What it holds is not repeated: it may be a secret.
+fn parse(field: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = "a header is written as `Name: value`";
+    let (name, value) = field.split_once(':').ok_or(wrong)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong)?;
+    Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| wrong)?))
+}
+
+/// A rate as the gateway file has it.
+fn written(quota: &Quota) -> String {
+    let burst = match quota.burst == quota.most {
+        true => String::new(),
+        false => format!(" burst {}", quota.burst),
+    };
+    format!("{}/{}{burst}", quota.most, time(quota.per))
+}
+
+fn time(time: Duration) -> String {
+    match (time.subsec_millis(), time.as_secs()) {
+        (0, seconds) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        (0, seconds) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (0, seconds) => format!("{seconds}s"),
+        _ => format!("{}ms", time.as_millis()),
+    }
+}
