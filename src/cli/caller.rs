@@ -34,7 +34,8 @@ pub(super) enum Nobody {
 
 /// Everything that the gateway file at `path` says.
 pub(super) fn loaded(path: &Path) -> Result<Loaded, String> {
-    load(Source::Disk, path, &Limits::default(), &mut Files::default()).map_err(|errors| errors.to_string())
+    load(Source::Disk, path, &Limits::default(), &mut Files::default())
+        .map_err(|errors| errors.to_string())
 }
 
 impl Caller {

@@ -78,7 +78,7 @@ fn gateway(keys: &str) -> String {
     format!(
         "apiVersion: patchgate/v1\nkind: Gateway\npolicy: policy.yaml\nlisten: 127.0.0.1:0\n\
          admin: {{ listen: \"127.0.0.1:0\" }}\nworkers: 1\nlog: {{ access: off }}\n\
-         unknown_limit: {{ requests: 1000000 }}\n{upstream}{reload}{keys}\n"
+         limits: {{ tiers: {{ standard: {{}} }} }}\n{upstream}{reload}{keys}\n"
     )
 }
 
