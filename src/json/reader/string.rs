@@ -5,6 +5,8 @@ use crate::json::Fault;
 
 use std::borrow::Cow;
 
+const ENDS: &str = "the text ends within a string";
+
 impl<'a> Reader<'a> {
     /// Reads a string; the cursor stands at its opening quote.
     #[inline]
@@ -44,14 +46,12 @@ impl<'a> Reader<'a> {
             Some(b'"' | b'\\') if self.at - start <= self.bounds.string => Ok(()),
             Some(b'"' | b'\\') => Err(self.fail(Fault::TooMuch)),
             Some(_) => Err(self.fail(Fault::Syntax("a control character in a string"))),
-            None => Err(self.fail(Fault::Syntax("the text ends within a string"))),
+            None => Err(self.fail(Fault::Syntax(ENDS))),
         }
     }
 
     fn escape(&mut self) -> Result<char, Failed> {
-        let escape = self.peek();
-        self.at += 1;
-        Ok(match escape {
+        let character = match self.peek() {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
             Some(b'/') => '/',
@@ -60,9 +60,15 @@ impl<'a> Reader<'a> {
             Some(b'n') => '\n',
             Some(b'r') => '\r',
             Some(b't') => '\t',
-            Some(b'u') => return self.code_point(),
-            _ => return Err(self.fail(Fault::Syntax("an unknown escape in a string"))),
-        })
+            Some(b'u') => {
+                self.at += 1;
+                return self.code_point();
+            }
+            Some(_) => return Err(self.fail(Fault::Syntax("an unknown escape in a string"))),
+            None => return Err(self.fail(Fault::Syntax(ENDS))),
+        };
+        self.at += 1;
+        Ok(character)
     }
 
     fn code_point(&mut self) -> Result<char, Failed> {
