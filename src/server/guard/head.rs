@@ -86,6 +86,8 @@ impl Head {
     /// What can be said of a line whose end has not come.
     fn look_at_part(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<(), Unsound> {
         let part = bytes.get(self.line_at..).unwrap_or_default();
+        // Half of a line end counts for nothing, as the whole of it would.
+        let counted = part.strip_suffix(b"\r").unwrap_or(part).len();
         // The last byte may be half of a line end; last time it was not looked at for the same reason.
         let new = bytes.get(self.searched.saturating_sub(1).max(self.line_at)..);
         if let Some((_, new)) = new.and_then(<[u8]>::split_last)
@@ -98,10 +100,10 @@ impl Head {
             if part.first().is_some_and(|byte| !is_token(&[*byte])) {
                 return Err(Unsound::Malformed(REQUEST_LINE));
             }
-            if part.len() > bounds.line {
+            if counted > bounds.line {
                 return Err(Unsound::TargetTooLong);
             }
-        } else if bytes.len() - self.fields_at > bounds.header {
+        } else if self.line_at - self.fields_at + counted > bounds.header {
             return Err(Unsound::HeadTooLarge);
         }
         self.searched = bytes.len();
