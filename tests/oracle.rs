@@ -5,7 +5,7 @@
 
 mod apply;
 mod merge;
-mod place;
+pub mod place;
 
 use crate::promises::world::{STATES, TAKERS, World};
 use place::Places;

@@ -1,26 +1,29 @@
 //! What the judge promises, held against random schemas, graphs, documents and patches. A second,
 //! naive judge says what is true.
 
+pub mod claims;
 pub mod document;
 pub mod judge;
-mod merge;
+pub mod merge;
 pub mod patch;
 pub mod route;
 pub mod schema;
-mod tally;
+pub mod tally;
 pub mod world;
 
-use crate::oracle::{Oracle, Wrong, pointers_of};
+use crate::oracle::{Oracle, pointers_of};
+use claims::Claims;
 use document::{Json, document};
-use judge::{Judged, judge};
+use judge::judge;
 use patch::patch;
-use route::{frozen, governing, keeping, route};
+use route::{frozen, governing, keeping};
 use tally::{Tally, promise};
 use world::world;
 
 use patchgate::json::Bounds;
 use patchgate::patch::{Patch, Pointer, UnknownMembers, apply};
 use patchgate::policy::Caller;
+use patchgate::policy::route::BodyForm;
 use patchgate::policy::schema::Schema;
 
 use proptest::prelude::*;
@@ -33,16 +36,10 @@ use std::sync::Arc;
 fn with_the_state_the_verdict_is_that_of_the_naive_judge() {
     let input = (world(), documents(), patches());
     let seen = promise(500, input, |(world, documents, patches), tally| {
-        let (route, oracle) = (route(world), Oracle::new(world));
+        let claims = Claims::of(world, BodyForm::JsonPatch);
         for (Json(patch), Json(document)) in pairs(patches, documents) {
-            let ours = judge(&route, world.caller(), patch, Some(document));
-            let theirs = oracle.judge(patch, document);
-            agree(&ours, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
-            let after = Oracle::apply(patch, document);
-            let ops = patch.as_array().map(Vec::as_slice).unwrap_or_default();
-            let step = after.and_then(|after| Oracle::step(ops, document, &after));
-            prop_assert_eq!(ours.step, step, "{} on {}", patch, document);
-            step.inspect(|_| tally.note("makes a step"));
+            let theirs = claims.theirs(patch, document);
+            claims.with_state(patch, document, &theirs, tally).map_err(TestCaseError::fail)?;
         }
         Ok(())
     });
@@ -54,19 +51,12 @@ fn with_the_state_the_verdict_is_that_of_the_naive_judge() {
 fn without_the_state_nothing_is_refused_or_permitted_that_the_state_would_turn() {
     let input = (world(), documents(), patches());
     let seen = promise(900, input, |(world, documents, patches), tally| {
-        let (route, oracle) = (route(world), Oracle::new(world));
+        let claims = Claims::of(world, BodyForm::JsonPatch);
         let fitting: Vec<Json> =
-            documents.iter().filter(|document| oracle.fits(&document.0)).cloned().collect();
+            documents.iter().filter(|document| claims.fits(&document.0)).cloned().collect();
         for (Json(patch), Json(document)) in pairs(patches, &fitting) {
-            let alone = judge(&route, world.caller(), patch, None);
-            let theirs = oracle.judge(patch, document);
-            stands(&alone, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
-            let Some(after) = Oracle::apply(patch, document) else { continue };
-            let Some(told) = alone.step else { continue };
-            tally.note("tells the step");
-            let ops = patch.as_array().map(Vec::as_slice).unwrap_or_default();
-            let step = Oracle::step(ops, document, &after);
-            prop_assert_eq!(Some(told), step, "{} on {}", patch, document);
+            let theirs = claims.theirs(patch, document);
+            claims.without_state(patch, document, &theirs, tally).map_err(TestCaseError::fail)?;
         }
         Ok(())
     });
@@ -120,7 +110,7 @@ fn nothing_governed_changes_without_its_rule_being_asked() {
                 for current in [None, Some(before)] {
                     let ours = judge(&route, Caller::default(), patch, current);
                     let past = format!("`{pointer}` is changed past {:?}", route.rules[0]);
-                    prop_assert_ne!(ours.permits, Some(true), "{}", of(patch, before, &past));
+                    prop_assert_ne!(ours.permits, Some(true), "{} on {}: {}", patch, before, past);
                     tally.note(match ours.permits {
                         None => "the rule asks for the state",
                         Some(_) => "the rule refuses",
@@ -179,36 +169,6 @@ fn half_a_state_freezes_nothing() {
     assert_eq!(judge(&frozen, Caller::default(), &ops, Some(&other)).permits, Some(true));
 }
 
-/// The two judges say the same, and find the same rules broken.
-fn agree(ours: &Judged, theirs: &Result<Value, Vec<Wrong>>, tally: &Tally) -> Result<(), String> {
-    let wrong = theirs.as_ref().err().map(Vec::as_slice).unwrap_or_default();
-    if ours.permits != Some(wrong.is_empty()) {
-        return Err(format!("{}; {wrong:?}", ours.why));
-    }
-    let mut rules: Vec<&str> = wrong.iter().map(|wrong| wrong.rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    tally.note(match (wrong, &rules[..]) {
-        ([], _) => "permitted",
-        ([first, ..], [_]) => first.decided(),
-        (_, _) => "several rules refuse",
-    });
-    if rules.contains(&"") {
-        // Whose patch does not apply is told of nothing else.
-        return Ok(());
-    }
-    tally.note("applies");
-    // What one rule has forbidden, the next need not blame once more.
-    let has = |rule: &str| rules.contains(&rule);
-    let compared = |rule: &&&str| match **rule {
-        "paths" => !has("operations"),
-        "schema" => !has("paths"),
-        _ => true,
-    };
-    let same = ours.violated.iter().filter(compared).eq(rules.iter().filter(compared));
-    if same { Ok(()) } else { Err(format!("{}; {wrong:?}", ours.why)) }
-}
-
 /// Of the rules, each is often the only one to refuse.
 fn every_rule_decides(seen: &Tally) {
     seen.at_least(10_000, &["applies"]);
@@ -219,34 +179,10 @@ fn every_rule_decides(seen: &Tally) {
     seen.at_least(20, &["only one field of the state", "only who takes it", "only what is frozen"]);
 }
 
-/// A verdict without the state is one that the state does not turn.
-fn stands(alone: &Judged, theirs: &Result<Value, Vec<Wrong>>, tally: &Tally) -> Result<(), String> {
-    let applies = theirs.as_ref().err().is_none_or(|wrong| wrong.iter().all(|w| w.kind != "patch"));
-    if applies {
-        tally.note("applies to what fits");
-    }
-    match (alone.permits, theirs) {
-        (Some(false), Ok(after)) => {
-            return Err(format!("a false refusal, it makes {after}: {}", alone.why));
-        }
-        (Some(true), Err(wrong)) if applies => return Err(format!("a false permit: {wrong:?}")),
-        (Some(false), Err(_)) if applies => tally.note("refused alone"),
-        (Some(true), Ok(_)) => tally.note("permitted alone"),
-        (None, Ok(_)) => tally.note("asks, and is permitted"),
-        (None, Err(_)) if applies => tally.note("asks, and is refused"),
-        (Some(_) | None, Err(_)) => tally.note("does not apply"),
-    }
-    Ok(())
-}
-
 fn the_state_is_asked_for_in_season(seen: &Tally) {
     seen.at_least(10_000, &["applies to what fits"]);
     seen.at_least(4_000, &["refused alone"]);
     seen.at_least(400, &["permitted alone", "asks, and is permitted", "asks, and is refused"]);
-}
-
-fn of(patch: &Value, document: &Value, differs: &str) -> TestCaseError {
-    TestCaseError::fail(format!("{patch} on {document}: {differs}"))
 }
 
 fn documents() -> impl Strategy<Value = Vec<Json>> {

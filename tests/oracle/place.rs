@@ -13,10 +13,13 @@ use std::collections::HashMap;
 /// The places of one schema.
 pub struct Places<'s> {
     schema: &'s Value,
-    validators: RefCell<HashMap<String, Validator>>,
+    engine: Engine<'s>,
     patterns: RefCell<HashMap<&'s str, Regex>>,
     said: RefCell<HashMap<Vec<String>, Said>>,
 }
+
+/// Says whether a value fits the sub-schema at a pointer into the schema, alone.
+type Engine<'s> = Box<dyn Fn(&str, &Value) -> bool + 's>;
 
 /// What is said of one place, and of a value there.
 #[derive(Clone, Copy)]
@@ -39,7 +42,18 @@ enum Step {
 
 impl<'s> Places<'s> {
     pub fn of(schema: &'s Value) -> Self {
-        Self { schema, validators: <_>::default(), patterns: <_>::default(), said: <_>::default() }
+        let validators = RefCell::new(HashMap::<String, Validator>::new());
+        Self::with(schema, move |at, value| {
+            let mut validators = validators.borrow_mut();
+            let known = validators.entry(at.to_owned());
+            known.or_insert_with(|| validator(schema, at)).is_valid(value)
+        })
+    }
+
+    /// The same, as another engine has it.
+    pub fn with(schema: &'s Value, engine: impl Fn(&str, &Value) -> bool + 's) -> Self {
+        let engine = Box::new(engine);
+        Self { schema, engine, patterns: <_>::default(), said: <_>::default() }
     }
 
     /// What is said of the place at `tokens`, were `value` to stand there.
@@ -66,7 +80,7 @@ impl<'s> Places<'s> {
                 read_only,
                 container: parts.iter().all(|part| self.takes(part, &["object", "array"])),
                 object: parts.iter().any(|part| self.keyword(part, "type") == "object"),
-                fits: value.is_none_or(|value| self.fits(at, value)),
+                fits: value.is_none_or(|value| (self.engine)(at, value)),
             };
         };
         let (described, forbidden, object) = (false, false, false);
@@ -158,8 +172,10 @@ impl<'s> Places<'s> {
                 sets.push((vec![format!("{at}/{keyword}")], true));
             }
         }
-        if let Some(members) = self.keyword(at, "dependentSchemas").as_object() {
-            let each = members.keys().map(|name| format!("{at}/dependentSchemas/{}", escape(name)));
+        for keyword in ["dependentSchemas", "dependencies"] {
+            let members = self.keyword(at, keyword).as_object().into_iter().flatten();
+            let schemas = members.filter(|(_, value)| !value.is_array());
+            let each = schemas.map(|(name, _)| format!("{at}/{keyword}/{}", escape(name)));
             sets.extend(each.map(|branch| (vec![branch], true)));
         }
         sets
@@ -219,11 +235,16 @@ impl<'s> Places<'s> {
     }
 
     fn element(&self, at: &str, token: &str) -> Step {
-        let prefix = self.keyword(at, "prefixItems").as_array().map_or(0, Vec::len);
+        // Before 2020-12, `items` lists the first elements, and `additionalItems` says of the rest.
+        let (listed, rest) = match self.keyword(at, "items").is_array() {
+            true => ("items", "additionalItems"),
+            false => ("prefixItems", "items"),
+        };
+        let prefix = self.keyword(at, listed).as_array().map_or(0, Vec::len);
         match index(token) {
-            Some(index) if index < prefix => Step::To(vec![format!("{at}/prefixItems/{index}")]),
+            Some(index) if index < prefix => Step::To(vec![format!("{at}/{listed}/{index}")]),
             None if prefix > 0 => Step::Open,
-            _ => self.rest(at, "items"),
+            _ => self.rest(at, rest),
         }
     }
 
@@ -234,24 +255,20 @@ impl<'s> Places<'s> {
             _ => Step::To(vec![format!("{at}/{keyword}")]),
         }
     }
+}
 
-    /// Whether `value` fits the sub-schema at `at` alone.
-    fn fits(&self, at: &str, value: &Value) -> bool {
-        let mut validators = self.validators.borrow_mut();
-        let validator = validators.entry(at.to_owned()).or_insert_with(|| {
-            let mut whole = self.schema.clone();
-            whole["$id"] = json!("urn:whole");
-            let reference = format!("urn:whole#{}", fragment(at));
-            let schema = json!({"$ref": reference, "$defs": {"whole": whole}});
-            let options = jsonschema::options().should_validate_formats(true);
-            options.build(&schema).expect("a schema")
-        });
-        validator.is_valid(value)
-    }
+/// Of the sub-schema at `at`, alone.
+fn validator(schema: &Value, at: &str) -> Validator {
+    let mut whole = schema.clone();
+    whole["$id"] = json!("urn:whole");
+    let reference = format!("urn:whole#{}", fragment(at));
+    let schema = json!({"$ref": reference, "$defs": {"whole": whole}});
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&schema).expect("a schema")
 }
 
 /// `pointer` as it stands in a reference: a pattern holds what no fragment may.
-fn fragment(pointer: &str) -> String {
+pub fn fragment(pointer: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~$/".contains(&byte);
     let written = |byte| match plain(byte) {
         true => char::from(byte).to_string(),

@@ -1,19 +1,16 @@
 //! The promises, for merge patches.
 
+use super::claims::Claims;
 use super::document::{Json, leaf, node, state, value};
-use super::judge::judge;
-use super::route::route;
 use super::tally::promise;
 use super::world::world;
-use super::{
-    agree, documents, every_rule_decides, of, pairs, stands, the_state_is_asked_for_in_season,
-};
-use crate::oracle::Oracle;
+use super::{documents, every_rule_decides, pairs, the_state_is_asked_for_in_season};
 
 use patchgate::policy::route::BodyForm;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 
 pub fn merge_patch() -> impl Strategy<Value = Json> {
@@ -46,18 +43,14 @@ pub fn merge_patch() -> impl Strategy<Value = Json> {
 fn a_merge_patch_is_judged_as_the_naive_judge_does() {
     let input = (world(), documents(), prop::collection::vec(merge_patch(), 10));
     let seen = promise(450, input, |(world, documents, patches), tally| {
-        let (mut route, oracle) = (route(world), Oracle::new(world));
-        route.body = BodyForm::MergePatch;
+        let claims = Claims::of(world, BodyForm::MergePatch);
         for (Json(patch), Json(document)) in pairs(patches, documents) {
-            let (theirs, step) = oracle.judge_merge(patch, document);
-            let ours = judge(&route, world.caller(), patch, Some(document));
-            agree(&ours, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
-            prop_assert_eq!(ours.step, step, "{} on {}", patch, document);
-            if oracle.fits(document) {
-                let alone = judge(&route, world.caller(), patch, None);
-                stands(&alone, &theirs, tally).map_err(|differs| of(patch, document, &differs))?;
-                let told = alone.step.is_none_or(|told| Some(told) == step);
-                prop_assert!(told, "{} on {}: {:?}", patch, document, alone.step);
+            let theirs = claims.theirs(patch, document);
+            claims.with_state(patch, document, &theirs, tally).map_err(TestCaseError::fail)?;
+            if claims.fits(document) {
+                claims
+                    .without_state(patch, document, &theirs, tally)
+                    .map_err(TestCaseError::fail)?;
             }
         }
         Ok(())

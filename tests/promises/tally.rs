@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// How often each kind of end was seen.
+#[derive(Default)]
 pub struct Tally {
     seen: RefCell<BTreeMap<&'static str, u32>>,
     /// How many inputs are usual, and how many there were.
