@@ -18,6 +18,8 @@ mod cli;
 mod conformance;
 // What the documents say.
 mod docs;
+// Whatever bytes come.
+mod fuzz;
 // Real sockets, a scripted upstream, and callers that misbehave.
 mod harness;
 // The shape of the code.

@@ -102,137 +102,20 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    use proptest::prelude::*;
-
-    const BOUNDS: Bounds = Bounds { line: 60, header: 120, fields: 5 };
-
-    /// Pieces of which many a request can be made, and more that is none.
-    const PIECES: [&[u8]; 34] = [
-        b"GET / HTTP/1.1\r\n",
-        b"PATCH /a?b HTTP/1.1\r\n",
-        b"GET / HTTP/1.0\r\n",
-        b"GET http://a/b HTTP/1.1\r\n",
-        b"GET ",
-        b" HTTP/1.1\r\n",
-        b"Host: a\r\n",
-        b"Content-Length: 3\r\n",
-        b"content-length:0\r\n",
-        b"Transfer-Encoding: chunked\r\n",
-        b"transfer-encoding:\tChunked \r\n",
-        b"X-Some: \xffthing\r\n",
-        b"X",
-        b":",
-        b";",
-        b"_",
-        b"-",
-        b"\r\n",
-        b"\r\n\r\n",
-        b"\r",
-        b"\n",
-        b" ",
-        b"\t",
-        b"\0",
-        b"abc",
-        b"0\r\n",
-        b"3\r\n",
-        b"3\r\nabc\r\n",
-        b"0\r\n\r\n",
-        b"a\r\n0123456789\r\n",
-        b"Content-Length",
-        b"7",
-        b"/",
-        b"{",
-    ];
-
-    fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let sound: &[u8] = b"PATCH /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let piece = prop_oneof![
-            20 => prop::sample::select(&PIECES[..]).prop_map(<[u8]>::to_vec),
-            1 => Just(sound.to_vec()),
-            1 => any::<u8>().prop_map(|byte| vec![byte]),
-        ];
-        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-    }
-
-    /// What passes of `bytes` when they come in pieces that end at `cuts`, as `Guard` reads them.
-    fn pass(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<Fault>, u64) {
-        let mut scanner = Scanner::new(BOUNDS);
-        let (mut passed, mut held) = (Vec::new(), Vec::new());
-        let mut at = 0;
-        for cut in cuts.iter().copied().chain([bytes.len()]) {
-            let cut = cut.clamp(at, bytes.len());
-            held.extend_from_slice(&bytes[at..cut]);
-            at = cut;
-            let scanned = scanner.scan(&held);
-            passed.extend(held.drain(..scanned.sound));
-            if scanned.fault.is_some() {
-                return (passed, scanned.fault, scanner.heads());
-            }
+    /// Found by fuzzing: half of a line end was counted where the whole is not.
+    #[test]
+    fn a_head_as_large_as_may_be_passes_however_it_is_cut() {
+        let head = b"GET /aa HTTP/1.1\r\nHost: a\r\nA: bc\r\n\r\n";
+        let bounds = Bounds { line: 16, header: 16, fields: 2 };
+        for cut in 0..head.len() {
+            let mut scanner = Scanner::new(bounds);
+            assert_eq!(scanner.scan(&head[..cut]), Scanned { sound: 0, fault: None }, "at {cut}");
+            let whole = Scanned { sound: head.len(), fault: None };
+            assert_eq!(scanner.scan(head), whole, "at {cut}");
         }
-        (passed, None, scanner.heads())
-    }
-
-    proptest! {
-        #[test]
-        fn it_does_not_matter_how_the_bytes_are_cut(
-            bytes in bytes(),
-            mut cuts in prop::collection::vec(0..300_usize, 0..40),
-        ) {
-            cuts.sort_unstable();
-            let whole = pass(&bytes, &[]);
-            let cut = pass(&bytes, &cuts);
-            prop_assert_eq!((&whole.0, whole.2), (&cut.0, cut.2));
-            // Which of several faults is told may depend on what was there to be seen.
-            prop_assert_eq!(whole.1.is_some(), cut.1.is_some());
+        for bounds in [Bounds { line: 15, ..bounds }, Bounds { header: 15, ..bounds }] {
+            assert!(Scanner::new(bounds).scan(head).fault.is_some(), "{bounds:?}");
         }
-
-        #[test]
-        fn whatever_passes_means_the_same_to_the_parser_behind(bytes in bytes()) {
-            let (passed, _, heads) = pass(&bytes, &[]);
-            let mut rest = &passed[..];
-            for index in 1..=heads {
-                let mut lines = [httparse::EMPTY_HEADER; 16];
-                let mut head = httparse::Request::new(&mut lines);
-                let parsed = head.parse(rest);
-                let Ok(httparse::Status::Complete(size)) = parsed else {
-                    return Err(TestCaseError::fail(format!("{parsed:?} at {index}: {bytes:?}")));
-                };
-                prop_assert!(http::Method::from_bytes(head.method.unwrap().as_bytes()).is_ok());
-                prop_assert!(http::Uri::try_from(head.path.unwrap()).is_ok());
-                let all = |name: &str| head.headers.iter().filter(|line| line.name.eq_ignore_ascii_case(name)).collect::<Vec<_>>();
-                let (lengths, codings) = (all("content-length"), all("transfer-encoding"));
-                prop_assert!(lengths.len() + codings.len() <= 1);
-                rest = &rest[size..];
-                if let [length] = lengths[..] {
-                    let length: usize = std::str::from_utf8(length.value).unwrap().parse().unwrap();
-                    rest = &rest[length.min(rest.len())..];
-                } else if codings.len() == 1 {
-                    prop_assert_eq!(head.version, Some(1));
-                    rest = after_chunks(rest);
-                }
-            }
-            prop_assert!(rest.is_empty(), "nothing passes that no head announced: {:?}", rest);
-        }
-    }
-
-    /// What is behind a body of chunks, as the parser behind would have it.
-    fn after_chunks(mut rest: &[u8]) -> &[u8] {
-        while let Ok(httparse::Status::Complete((size, left))) = httparse::parse_chunk_size(rest) {
-            rest = &rest[size..];
-            if left == 0 {
-                while let Some(end) = rest.windows(2).position(|end| end == b"\r\n") {
-                    rest = &rest[end + 2..];
-                    if end == 0 {
-                        return rest;
-                    }
-                }
-                return &[];
-            }
-            let left = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(2);
-            rest = rest.get(left..).unwrap_or_default();
-        }
-        // It has not ended.
-        &[]
     }
 
     #[test]
