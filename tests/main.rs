@@ -8,6 +8,8 @@
     reason = "a test may fail by panicking"
 )]
 
+// The schemas beside another engine.
+mod ajv;
 // How much memory the judge asks for.
 mod allocations;
 // Bodies other than a JSON Patch.
