@@ -194,7 +194,11 @@ impl Core {
             }
             child.described |= places.iter().any(|place| place.described && !place.forbidden);
             child.read_only |= !places.is_empty() && places.iter().all(|place| place.read_only);
-            child.either.push(places);
+            // What says nothing of the place says nothing beneath it either. Were it kept, places
+            // that recurse would never be the same.
+            if !places.iter().all(Self::says_nothing) {
+                child.either.push(places);
+            }
         }
         if child.branches() > BRANCHES {
             // Branches that recurse multiply with every token. Beyond this the whole document
@@ -206,6 +210,12 @@ impl Core {
             (child.described, child.read_only) = (true, true);
         }
         child.holding(&holds, shapes)
+    }
+
+    /// Whether anything may stand here and beneath, as far as this alone tells.
+    fn says_nothing(&self) -> bool {
+        let told = self.described || self.forbidden || self.read_only || self.lost;
+        !told && self.holds.is_empty() && self.either.is_empty()
     }
 
     /// How many places there are in its sets, and in theirs.
@@ -350,5 +360,28 @@ impl Rest {
             Self::Closed => Step::Forbidden,
             Self::Is(at) => Step::To(vec![*at]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use serde_json::json;
+
+    #[test]
+    fn places_recurse_in_branches_that_say_nothing_of_what_is_beneath() {
+        let node = json!({"type": "object", "oneOf": [{"required": ["next"]}, {"required": ["kids"]}],
+            "properties": {"next": {"$ref": "#/$defs/node"},
+                "kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}}});
+        let schema =
+            json!({"$defs": {"node": node}, "properties": {"r": {"$ref": "#/$defs/node"}}});
+        let schema = Schema::new(&schema).expect("a schema");
+        assert!(schema.spots.len() < 10, "there are {} places", schema.spots.len());
+        let deep = pointer::Pointer::parse("/r/next/kids/0/next").expect("a pointer");
+        assert!(
+            schema.place(&deep).is_described()
+                && schema.place(&deep.join("other")).fits(&Value::Null)
+        );
     }
 }
