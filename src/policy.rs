@@ -1,5 +1,6 @@
 //! The policy: routes, the rules each has, and the one judge that asks them.
 
+pub mod aftermath;
 pub mod facts;
 pub mod graph;
 mod names;
@@ -11,9 +12,10 @@ pub mod schema;
 pub mod tag;
 pub mod verdict;
 
+pub use aftermath::Aftermath;
 pub use facts::{Caller, Current, Facts};
 pub use resource::Resource;
-pub use route::{NormalPath, Resolution, Route, Routes, StateSource};
+pub use route::{LostAnswer, NormalPath, Resolution, Route, Routes, StateSource};
 pub use rule::Rule;
 pub use tag::{EntityTag, IfMatch};
 pub use verdict::{Answer, Judgement, Need, Permit, Step, Verdict};

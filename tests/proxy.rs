@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod memory;
 mod origin;
+mod outcome;
 mod path;
 mod problem;
 mod quota;

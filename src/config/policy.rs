@@ -187,6 +187,10 @@ pub struct Route {
     /// What to do where the current state carries no strong entity tag to pin it by.
     #[serde(default)]
     pub untagged: Choice,
+    /// What to do where the answer to a change is lost that was pinned to the version it was judged
+    /// by: tell that nobody knows what became of it, or read the document again to find out.
+    #[serde(default)]
+    pub lost_answer: LostAnswer,
     /// Whether the rules are enforced. `observe` refuses only what cannot be read: every violation
     /// becomes a warning, and the current state is not read.
     #[serde(default)]
@@ -252,6 +256,17 @@ pub enum State {
     Fetch,
     /// Never.
     Never,
+}
+
+/// What to do where the answer to a pinned change is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LostAnswer {
+    /// Tell that nobody knows what became of it.
+    #[default]
+    Report,
+    /// Read the document again, to find out.
+    Resolve,
 }
 
 /// Whether the rules of a route are enforced.

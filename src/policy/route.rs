@@ -37,6 +37,8 @@ pub struct Route {
     pub trailing_slashes: usize,
     /// What to do when a rule needs the current state.
     pub state: StateSource,
+    /// What to do when the answer to a pinned change is lost.
+    pub lost_answer: LostAnswer,
     /// What it changes.
     pub resource: Option<Arc<Resource>>,
     /// What it demands.
@@ -105,6 +107,15 @@ pub enum StateSource {
     Fetch { advisory: bool },
     /// Do without: permit, or refuse.
     Never { permit: bool },
+}
+
+/// What to do when the answer to a pinned change is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostAnswer {
+    /// Tell that nobody knows what became of the change.
+    Report,
+    /// Read the document again, to find out.
+    Resolve,
 }
 
 /// The routes of a policy.

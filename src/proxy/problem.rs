@@ -14,7 +14,7 @@ use super::body::Content;
 use super::headers::ACCEPT_PATCH;
 use super::rejection::Rejection;
 use super::request::RequestId;
-use super::trail::{Decision, Trail};
+use super::trail::{Decision, Outcome, Trail};
 use super::upstream::Fault;
 use crate::limits::{HeldBack, whole_seconds};
 use crate::policy::{ErrorForm, Route};
@@ -176,6 +176,18 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
     }
 }
 
+/// The same, and what a second look at the document told where the answer was lost.
+fn told(rejection: &Rejection, trail: &Trail) -> Cow<'static, str> {
+    let detail = detail(rejection);
+    let found = match trail.resolved.get() {
+        None => return detail,
+        Some(Outcome::Applied) => "the change is in effect",
+        Some(Outcome::NotApplied) => "the change is not in effect, and will not be",
+        Some(Outcome::Unknown) => "it does not tell whether the change was applied",
+    };
+    format!("{detail}; the document was read again: {found}").into()
+}
+
 /// Fields that go with the answer.
 fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
     let retry = |wait: u64| HeaderValue::from(wait);
@@ -314,7 +326,9 @@ pub fn answer(
     let Wanted { json: wants_json, problem: wants_problem } = manner.wanted;
     let (media_type, body) = match manner.form {
         ErrorForm::PartnerCenter if wants_problem > wants_json => (PROBLEM_JSON, problem()),
-        ErrorForm::PartnerCenter => (JSON, envelope::write(kind, &detail(rejection), violations)),
+        ErrorForm::PartnerCenter => {
+            (JSON, envelope::write(kind, &told(rejection, trail), violations))
+        }
         ErrorForm::Problem if wants_json > wants_problem => (JSON, problem()),
         ErrorForm::Problem => (PROBLEM_JSON, problem()),
     };
@@ -357,7 +371,7 @@ fn write(
         kind: type_uri(kind),
         title: kind.title,
         status: kind.status.as_u16(),
-        detail: detail(rejection),
+        detail: told(rejection, trail),
         instance: id.urn(),
         code: kind.slug,
         outcome: outcome.map(|outcome| outcome.as_str()),

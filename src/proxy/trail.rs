@@ -55,6 +55,10 @@ pub struct Trail {
     pub source: Cell<Option<Source>>,
     /// How often the current state was fetched for it.
     pub fetches: Cell<u32>,
+    /// What a second look at the document told of the change, where its answer was lost.
+    pub resolved: Cell<Option<Outcome>>,
+    /// When it has to be answered.
+    pub until: OnceCell<tokio::time::Instant>,
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
 }
@@ -82,6 +86,8 @@ impl Trail {
             upstream_time: Cell::default(),
             source: Cell::new(None),
             fetches: Cell::new(0),
+            resolved: Cell::new(None),
+            until: OnceCell::new(),
             bytes_in: Cell::new(0),
         }
     }
@@ -107,6 +113,9 @@ impl Trail {
     pub fn outcome(&self) -> Option<Outcome> {
         if self.method.is_safe() {
             return None;
+        }
+        if let Some(resolved) = self.resolved.get() {
+            return Some(resolved);
         }
         Some(match self.sent.get() {
             Sent::Nothing => Outcome::NotApplied,

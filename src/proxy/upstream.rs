@@ -80,6 +80,8 @@ pub struct Settings {
     pub fetch_time: Duration,
     /// See `fetch_time`.
     pub fetch_max: usize,
+    /// How long after the loss of its answer a change may still be applied, if that is known.
+    pub settled_after: Option<Duration>,
     /// What is remembered of current states.
     pub remember: Remember,
     /// The most connections at once.

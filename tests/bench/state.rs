@@ -94,6 +94,7 @@ fn upstream() -> Upstream {
         silence_time: time,
         fetch_time: time,
         fetch_max: 4 << 20,
+        settled_after: None,
         remember: Remember { entries: 1000, bytes: 4 << 20, time },
         connections: 10,
         idle: 10,

@@ -72,7 +72,7 @@ const ODD: &str = "    ops: [add, replace, test]
         - { in: [B], except: [/n, /y] }
 ";
 
-const WARNINGS: [(&str, &str); 10] = [
+const WARNINGS: [(&str, &str); 11] = [
     ("policy.yaml:7:5: ", "no entry of `paths` admits the op `test`"),
     ("policy.yaml:12:9: ", "`/l/**` already admits all that it does"),
     ("policy.yaml:13:9: ", "`/s` already admits all that it does"),
@@ -83,12 +83,16 @@ const WARNINGS: [(&str, &str); 10] = [
     ("policy.yaml:19:15: ", "`B` is under `final`, and leads to `A`"),
     ("policy.yaml:28:35: ", "`/y` matches nothing that the schema describes"),
     ("policy.yaml:37:14: ", "this route has no rule `together`"),
+    ("policy.yaml:39:5: ", "nothing is pinned here"),
 ];
 
 #[test]
 fn what_is_odd_is_told_with_its_place_and_is_no_fault_unless_asked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = policy(&folder, ODD, "    rules: { together: off, immutable: warn }");
+    let route = "    rules: { together: off, immutable: warn }
+    state: never
+    lost_answer: resolve";
+    let path = policy(&folder, ODD, route);
     let steps = [
         ("policy.yaml:21:11: ", "later lines override this one as a whole"),
         ("policy.yaml:23:11: ", "this line changes nothing"),

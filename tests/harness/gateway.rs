@@ -11,7 +11,9 @@ use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Precondition, Transition};
 use patchgate::policy::schema::Schema;
-use patchgate::policy::{ErrorForm, Policy, Resource, Route, Routes, Rule, StateSource};
+use patchgate::policy::{
+    ErrorForm, LostAnswer, Policy, Resource, Route, Routes, Rule, StateSource,
+};
 use patchgate::proxy::budget::Pace;
 use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::request::IdForm;
@@ -46,6 +48,7 @@ pub struct Setup {
     pub gzip: bool,
     pub max_body: usize,
     pub state: StateSource,
+    pub lost_answer: LostAnswer,
     /// Where documents carry their tag, if they do.
     pub tag: Option<&'static str>,
     pub observe: bool,
@@ -84,6 +87,7 @@ impl Gateway {
             gzip: false,
             max_body: 4096,
             state: StateSource::Fetch { advisory: false },
+            lost_answer: LostAnswer::Report,
             tag: None,
             observe: false,
             params: Vec::new(),
@@ -177,6 +181,7 @@ fn settings(base: &str) -> Settings {
                 total_time: Duration::from_secs(60),
                 fetch_time: long,
                 fetch_max: 4 << 20,
+                settled_after: None,
                 remember: upstream::Remember { entries: 10, bytes: 1 << 20, time: long },
                 connections: 100,
                 idle: 10,
@@ -295,6 +300,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         query: false,
         trailing_slashes: 1,
         state: setup.state,
+        lost_answer: setup.lost_answer,
         resource: setup.tag.map(resource),
         rules: Vec::new(),
         warn: Vec::new(),

@@ -13,7 +13,7 @@ use patchgate::policy::rule::{
     Transition,
 };
 use patchgate::policy::schema::Schema;
-use patchgate::policy::{Route, Rule, StateSource};
+use patchgate::policy::{LostAnswer, Route, Rule, StateSource};
 
 use serde_json::json;
 
@@ -126,6 +126,7 @@ fn with(rules: Vec<Rule>, resource: Resource) -> Route {
         query: false,
         trailing_slashes: 0,
         state: StateSource::Fetch { advisory: true },
+        lost_answer: LostAnswer::Report,
         resource: Some(Arc::new(resource)),
         rules,
         warn: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 24] = [
     "time",
     "request_id",
     "trace_id",
@@ -21,6 +21,7 @@ const FIELDS: [&str; 23] = [
     "attempts",
     "fetches",
     "outcome",
+    "resolved",
     "duration_us",
     "upstream_us",
     "bytes_in",

@@ -20,7 +20,13 @@ pub struct Plan {
     /// How many milliseconds it takes until somebody else changes a document, at most.
     pub rest: u64,
     pub trouble: Trouble,
+    /// What the gateway is told of how long a change is under way at most, once its answer is lost.
+    pub settled_after: Option<Duration>,
 }
+
+/// Longer than any change is under way once its answer is lost: what is held arrives 155 ms later,
+/// and nobody waits longer than 60 ms for an answer.
+const SETTLED: Duration = Duration::from_millis(130);
 
 /// Where a document carries its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +79,7 @@ impl Plan {
                 8 => Trouble::Held(period),
                 _ => Trouble::Crash(period),
             },
+            settled_after: dice.pick(&[None, Some(SETTLED)]),
         }
     }
 

@@ -67,7 +67,8 @@ impl Reading {
         }
     }
 
-    /// Modes of rules that the route does not have. `rules` are all that it has, whatever their
+    /// Modes of rules that the route does not have, and what is to be found out about changes that
+    /// it never pins. `rules` are all that it has, whatever their
     /// mode.
     pub(super) fn lint_modes(
         &mut self,
@@ -83,6 +84,13 @@ impl Reading {
                     format!("this route has no rule `{}`, so that its mode is moot", name.as_str());
                 self.warn(file, &format!("{at}/rules/{}", name.as_str()), message);
             }
+        }
+        let makes = route.methods.iter().all(|method| method == "POST");
+        let reads = route.state == file::State::Fetch && route.mode == file::Mode::Enforce;
+        let pins = reads && !makes && route.body != file::Body::None;
+        if route.lost_answer == file::LostAnswer::Resolve && !pins {
+            let message = "nothing is pinned here, so that no lost answer can be resolved";
+            self.warn(file, &format!("{at}/lost_answer"), message);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::policy::rule::{
     Transition,
 };
 use crate::policy::schema::Schema;
-use crate::policy::{ErrorForm, NormalPath, Policy, Route, Routes, Rule, StateSource};
+use crate::policy::{ErrorForm, LostAnswer, NormalPath, Policy, Route, Routes, Rule, StateSource};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -287,6 +287,10 @@ impl Reading {
                 file::State::Never => {
                     StateSource::Never { permit: wanted.undecided == Choice::Permit }
                 }
+            },
+            lost_answer: match wanted.lost_answer {
+                file::LostAnswer::Report => LostAnswer::Report,
+                file::LostAnswer::Resolve => LostAnswer::Resolve,
             },
             resource: compiled.map(|compiled| Arc::clone(&compiled.resource)),
             warn: warn.collect(),

@@ -4,6 +4,7 @@ use super::Reading;
 use super::egress::Egress;
 use crate::config::File;
 use crate::config::gateway::GatewayFile;
+use crate::config::units::Time;
 use crate::policy::NormalPath;
 use crate::tls::{self, Client, Part, Pin};
 
@@ -39,6 +40,8 @@ pub struct Upstream {
     pub max_age: Duration,
     /// Connections for each worker.
     pub max_connections: usize,
+    /// How long after the loss of its answer a change may still be applied, if that is known.
+    pub settled_after: Option<Duration>,
     /// How many current states each worker remembers, in how many bytes, and for how long.
     pub remember_entries: usize,
     /// See `remember_entries`.
@@ -85,6 +88,7 @@ impl Reading {
             idle_timeout: value.idle_timeout.duration(),
             max_age: value.max_age.duration(),
             max_connections: value.max_connections.max(1),
+            settled_after: value.settled_after.as_ref().map(Time::duration),
             remember_entries: value.remember.entries,
             remember_bytes: value.remember.bytes.bytes(),
             remember_time: value.remember.time.duration(),

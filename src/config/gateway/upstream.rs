@@ -54,6 +54,11 @@ pub struct Upstream {
     /// Connections for each worker.
     #[serde(default = "super::connections")]
     pub max_connections: usize,
+    /// How long after the loss of its answer a change may still be applied, on the way or by the
+    /// upstream; only with it is a lost change called `not-applied`. It matters for routes with
+    /// `lost_answer: resolve`.
+    #[serde(default)]
+    pub settled_after: Option<Time>,
     /// Current states that are remembered, so that a caller whose `If-Match` names one of them is
     /// judged without another read.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Logs every request once, when its answer has ended or nobody waits for it any more.
 
 use crate::proxy::request::{Arrived, RequestId};
-use crate::proxy::trail::{Decision, Source, Trail};
+use crate::proxy::trail::{Decision, Outcome, Source, Trail};
 use crate::telemetry::LogWriter;
 use crate::telemetry::line::Line;
 
@@ -162,6 +162,7 @@ impl Drop for Entry {
                 .number("attempts", trail.attempts.get().into())
                 .number("fetches", trail.fetches.get().into())
                 .optional("outcome", trail.outcome().map(|outcome| outcome.as_str()))
+                .optional("resolved", trail.resolved.get().map(Outcome::as_str))
                 .number("duration_us", micros(trail.began.elapsed()))
                 .number("upstream_us", micros(trail.upstream_time.get()))
                 .number("bytes_in", trail.bytes_in.get())

@@ -3,6 +3,7 @@
 //! The future inside is dropped when the time is over; what it had learned is in the trail.
 
 use crate::proxy::rejection::Rejection;
+use crate::proxy::request::Arrived;
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -28,9 +29,9 @@ impl<S> Deadline<S> {
     }
 }
 
-impl<S, R> Service<R> for Deadline<S>
+impl<S, B> Service<Arrived<B>> for Deadline<S>
 where
-    S: Service<R, Error = Rejection>,
+    S: Service<Arrived<B>, Error = Rejection>,
 {
     type Response = S::Response;
     type Error = Rejection;
@@ -40,9 +41,10 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let end = sleep_until(Instant::now() + self.time);
-        Bounded { inner: self.inner.call(request), end }
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        let until = Instant::now() + self.time;
+        let _it_comes_here_once = arrived.trail.until.set(until);
+        Bounded { inner: self.inner.call(arrived), end: sleep_until(until) }
     }
 }
 
@@ -75,20 +77,31 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::request::RequestId;
+    use crate::proxy::trail::Trail;
 
+    use http::{Method, Request};
     use tower::{ServiceExt, service_fn};
+
+    use std::rc::Rc;
+
+    fn arrived(body: bool) -> Arrived<bool> {
+        let trail = Rc::new(Trail::begin(Method::GET));
+        Arrived { request: Request::new(body), id: RequestId::make(), trail }
+    }
 
     #[tokio::test]
     async fn what_takes_too_long_is_ended() {
-        let inner = service_fn(|forever: bool| async move {
-            if forever {
+        let inner = service_fn(|arrived: Arrived<bool>| async move {
+            assert!(arrived.trail.until.get().is_some());
+            if *arrived.request.body() {
                 std::future::pending::<()>().await;
             }
             Ok::<_, Rejection>(())
         });
         let deadline = Deadline { inner, time: Duration::from_millis(20) };
-        assert!(deadline.clone().oneshot(false).await.is_ok());
-        let late = deadline.oneshot(true).await;
+        assert!(deadline.clone().oneshot(arrived(false)).await.is_ok());
+        let late = deadline.oneshot(arrived(true)).await;
         assert!(matches!(late, Err(Rejection::DeadlineExceeded)));
     }
 }

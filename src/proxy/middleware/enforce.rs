@@ -1,5 +1,7 @@
 //! Asks the judge, and reads the current state if, and only if, the judge asks for it.
 
+mod resolve;
+
 use super::Local;
 
 use crate::limits;
@@ -84,7 +86,11 @@ async fn enforce(
         else {
             return Err(undecided());
         };
-        return send(&mut upstream, &routed, permit).await;
+        let sent = send(&mut upstream, &routed, permit).await;
+        if sent.is_err() {
+            resolve::resolve(&upstream, &ask, &routed, &seen).await;
+        }
+        return sent;
     }
     // A list is narrowed to the tag that was judged, and that is our doing.
     let is_callers = if_match.sole().is_some();
@@ -116,7 +122,11 @@ async fn enforce(
         }
         let Ruling::Permit(permit) = ruling? else { return Err(undecided()) };
         let is_pinned = permit.pin().is_some();
-        let response = send(&mut upstream, &routed, permit).await?;
+        let sent = send(&mut upstream, &routed, permit).await;
+        if sent.is_err() && is_pinned {
+            resolve::resolve(&upstream, &ask, &routed, &seen).await;
+        }
+        let response = sent?;
         // Where the condition was ours, so is its failure: the document moved in between.
         let moved = is_pinned && response.status() == StatusCode::PRECONDITION_FAILED;
         if !moved || is_callers || rejudged == REJUDGED_MAX {

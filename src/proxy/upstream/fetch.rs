@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What came of asking for the current state.
 #[derive(Debug)]
@@ -94,6 +95,11 @@ impl Upstream {
             Err(_) => drop(lead),
         }
         fetched
+    }
+
+    /// How long after the loss of its answer a change may still be applied, if that is known.
+    pub fn settled_after(&self) -> Option<Duration> {
+        self.0.settings.settled_after
     }
 
     /// What was read for `routed` under `tag` not long ago.
