@@ -176,6 +176,7 @@ fn every_rejection() -> Vec<Rejection> {
     let route = Arc::clone(policy.routes.iter().next().expect("a route"));
     let faults = [
         Fault::Broken,
+        Fault::Paused(Duration::from_secs(1)),
         Fault::Proxy("it led to nobody"),
         Fault::Saturated,
         Fault::TooSlow,
@@ -186,6 +187,7 @@ fn every_rejection() -> Vec<Rejection> {
     for fault in faults {
         match fault {
             Fault::Broken
+            | Fault::Paused(_)
             | Fault::Proxy(_)
             | Fault::Saturated
             | Fault::TooSlow

@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+mod circuit;
 mod coding;
 mod current;
 mod egress;

@@ -32,7 +32,7 @@ fn in_every_world_each_change_is_judged_pinned_applied_once_and_told_as_it_is() 
     }
     println!("{worlds} worlds: {seen:?}");
     let Seen { applied, refused, stale, rejudged, given_up, unknown, lost, .. } = seen;
-    let found = [seen.found_made, seen.found_made_by_another, seen.found_unmade];
+    let found = [seen.paused, seen.found_made, seen.found_made_by_another, seen.found_unmade];
     assert!(found.iter().all(|count| *count > 0), "too little is found: {seen:?}");
     let Seen { shared, remembered, left, saved, unpinned, forbidden, .. } = seen;
     let kinds = [applied, refused, stale, rejudged, unknown, lost, shared, remembered, left];

@@ -171,6 +171,7 @@ fn upstream_settings(
         total_time: upstream.total_timeout,
         fetch_time: upstream.response_timeout,
         fetch_max: 4 << 20,
+        circuit: upstream::Circuit::new(upstream.circuit_failures, upstream.circuit_pause),
         settled_after: upstream.settled_after,
         remember: upstream::Remember {
             entries: upstream.remember_entries,

@@ -10,7 +10,7 @@ pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use limits::{Cost, Counts, Limits, Quotas, Scope, Throttle};
 pub use reload::Reload;
 pub use tls::{ClientAuth, Tls};
-pub use upstream::{Proxy, Remember, Upstream};
+pub use upstream::{Circuit, Proxy, Remember, Upstream};
 
 use super::ApiVersion;
 use super::units::{Delay, Size, Time};

@@ -103,7 +103,7 @@ fn fault_status(fault: Fault) -> u16 {
         | Fault::Unreachable
         | Fault::Unusable(_)
         | Fault::Untrusted => 502,
-        Fault::Saturated => 503,
+        Fault::Paused(_) | Fault::Saturated => 503,
         Fault::TooSlow => 504,
     }
 }
@@ -111,6 +111,7 @@ fn fault_status(fault: Fault) -> u16 {
 fn fault_slug(fault: Fault) -> &'static str {
     match fault {
         Fault::Broken => "upstream-broken",
+        Fault::Paused(_) => "upstream-paused",
         Fault::Proxy(_) => "proxy-failed",
         Fault::Saturated => "upstream-saturated",
         Fault::TooSlow => "upstream-too-slow",
@@ -123,6 +124,9 @@ fn fault_slug(fault: Fault) -> &'static str {
 fn fault_detail(fault: Fault) -> &'static str {
     match fault {
         Fault::Broken => "the API closed the connection or broke the protocol before it answered",
+        Fault::Paused(_) => {
+            "the API failed again and again, and is given a pause; nothing was sent"
+        }
         Fault::Saturated => "there is no connection or no memory to spare for the API",
         Fault::TooSlow => "the API did not answer in time",
         Fault::Unreachable => "the API could not be reached; nothing was sent",
@@ -210,7 +214,9 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::UpstreamFailed(Fault::Saturated) => {
             headers.insert(header::RETRY_AFTER, retry(1));
         }
-        Rejection::RateLimited { wait, .. }
+        Rejection::CurrentUnavailable(Fault::Paused(wait))
+        | Rejection::UpstreamFailed(Fault::Paused(wait))
+        | Rejection::RateLimited { wait, .. }
         | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {
             headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
         }

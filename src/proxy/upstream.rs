@@ -5,8 +5,10 @@
 
 mod answer;
 mod ask;
+mod circuit;
 mod connect;
 mod egress;
+mod exchange;
 mod fetch;
 mod memory;
 mod pool;
@@ -17,6 +19,7 @@ mod throttle;
 
 pub use answer::Streamed;
 pub use ask::Ask;
+pub use circuit::Circuit;
 pub use connect::{Dial, Duplex, Tcp, Transport};
 pub use egress::Egress;
 pub use fetch::{Fetched, Representation};
@@ -82,6 +85,8 @@ pub struct Settings {
     pub fetch_max: usize,
     /// How long after the loss of its answer a change may still be applied, if that is known.
     pub settled_after: Option<Duration>,
+    /// Whether it is asked at all. The workers share it.
+    pub circuit: Circuit,
     /// What is remembered of current states.
     pub remember: Remember,
     /// The most connections at once.
@@ -117,6 +122,8 @@ impl fmt::Debug for Settings {
 pub enum Fault {
     /// It closed the connection, or broke the protocol, after the request was begun.
     Broken,
+    /// It failed too often, and nothing is sent for so long.
+    Paused(Duration),
     /// The company's proxy led to nobody; why, and that nothing was sent.
     Proxy(&'static str),
     /// Every connection is in use.
@@ -309,7 +316,8 @@ impl Upstream {
 
         trail.attempts.set(trail.attempts.get() + 1);
         let waiting = trail.waiting();
-        let result = self.0.pool.exchange(request, |sent| trail.sent.set(sent)).await;
+        let until = trail.until.get().copied();
+        let result = self.exchange(request, until, |sent| trail.sent.set(sent)).await;
         drop(waiting);
         let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
         throttle::heed(&snapshot.limits, &partner.account, &response);

@@ -10,7 +10,9 @@ use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
 use patchgate::proxy::request::{RequestId, Routed};
 use patchgate::proxy::trail::{Source as Came, Trail};
-use patchgate::proxy::upstream::{Dial, Remember, Representation, Settings, Transport, Upstream};
+use patchgate::proxy::upstream::{
+    Circuit, Dial, Remember, Representation, Settings, Transport, Upstream,
+};
 use patchgate::snapshot::Snapshot;
 
 use bytes::Bytes;
@@ -94,6 +96,7 @@ fn upstream() -> Upstream {
         silence_time: time,
         fetch_time: time,
         fetch_max: 4 << 20,
+        circuit: Circuit::default(),
         settled_after: None,
         remember: Remember { entries: 1000, bytes: 4 << 20, time },
         connections: 10,

@@ -181,6 +181,7 @@ fn settings(base: &str) -> Settings {
                 total_time: Duration::from_secs(60),
                 fetch_time: long,
                 fetch_max: 4 << 20,
+                circuit: upstream::Circuit::default(),
                 settled_after: None,
                 remember: upstream::Remember { entries: 10, bytes: 1 << 20, time: long },
                 connections: 100,

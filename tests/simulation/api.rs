@@ -77,6 +77,8 @@ enum Mishap {
     LoseBefore,
     /// No answer, and it was done.
     LoseAfter,
+    /// No answer, and it is done some time after that.
+    Defer,
     /// It is done, and nobody ever hears of it.
     Silence,
     /// It is done so late that nobody waits any more.
@@ -135,6 +137,7 @@ impl Api {
             Mishap::LoseBefore,
             Mishap::LoseAfter,
             Mishap::LoseAfter,
+            Mishap::Defer,
             Mishap::Silence,
             Mishap::Late,
         ])
@@ -219,6 +222,13 @@ async fn answer(
     request: Request<Incoming>,
 ) -> io::Result<Response<Full<Bytes>>> {
     let lost = || io::Error::other("lost");
+    if request.method() == Method::HEAD {
+        // The gateway wants to know whether anybody is there; and nothing of a caller's comes with it.
+        assert!(
+            request.headers().keys().all(|name| ["host", "request-id"].contains(&name.as_str()))
+        );
+        return Ok(Response::new(Full::default()));
+    }
     let (mishap, before, after) = {
         let api = api.borrow();
         (api.mishap(), api.dice.millis(0, 5), api.dice.millis(0, 6))
@@ -228,6 +238,17 @@ async fn answer(
     sleep(before).await;
     if mishap == Mishap::Late {
         sleep(Duration::from_millis(100)).await;
+    }
+    if mishap == Mishap::Defer && parts.method != Method::GET {
+        let pause = api.borrow().dice.millis(5, 40);
+        spawn_local(async move {
+            sleep(pause).await;
+            let mut api = api.borrow_mut();
+            let mut late = arrival(&api, &parts.headers, &parts.method, parts.uri.path());
+            api.change(&mut late, &body);
+            api.arrivals.push(late);
+        });
+        return Err(lost());
     }
     let place = api.borrow().arrivals.len();
     let response = {
@@ -249,7 +270,7 @@ async fn answer(
     sleep(after).await;
     let (mut parts_of_answer, body) = response.into_parts();
     match mishap {
-        Mishap::LoseBefore | Mishap::LoseAfter => return Err(lost()),
+        Mishap::LoseBefore | Mishap::LoseAfter | Mishap::Defer => return Err(lost()),
         Mishap::Silence => std::future::pending::<()>().await,
         Mishap::FailBefore | Mishap::FailAfter => {
             parts_of_answer.status = http::StatusCode::INTERNAL_SERVER_ERROR;

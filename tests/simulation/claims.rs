@@ -40,6 +40,8 @@ pub struct Seen {
     /// have been made.
     pub saved: usize,
     pub unpinned: usize,
+    /// Not sent, because the API was given a pause.
+    pub paused: usize,
     /// The answer was lost, and the document read again: then the change is in effect, as this
     /// request made it or another that does the same; or it is not, for good.
     pub found_made: usize,
@@ -277,6 +279,11 @@ impl Case<'_> {
             return;
         };
         let applied = self.applied() == 1;
+        if line["rejection"] == "upstream-paused" {
+            let stale = self.sent.iter().all(|sent| sent.status == Some(412));
+            assert!(stale, "it was sent all the same: {}", self.whole());
+            seen.paused += 1;
+        }
         let outcome = line["outcome"].as_str().unwrap();
         self.what_was_found_out_is_so(applied, seen);
         match outcome {

@@ -2,6 +2,8 @@
 
 use super::dice::Dice;
 
+use patchgate::proxy::upstream::Circuit;
+
 use turmoil::Sim;
 
 use std::time::Duration;
@@ -22,11 +24,14 @@ pub struct Plan {
     pub trouble: Trouble,
     /// What the gateway is told of how long a change is under way at most, once its answer is lost.
     pub settled_after: Option<Duration>,
+    /// When the API is given a pause.
+    pub circuit: Circuit,
 }
 
-/// Longer than any change is under way once its answer is lost: what is held arrives 155 ms later,
-/// and nobody waits longer than 60 ms for an answer.
+/// Longer than a change is under way at most once its answer is lost: what is held arrives 155 ms
+/// later when nobody has waited longer than 60 ms, and what the API defers is done within 40 ms.
 const SETTLED: Duration = Duration::from_millis(130);
+const SETTLED_BY_API: Duration = Duration::from_millis(50);
 
 /// Where a document carries its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,22 +69,28 @@ impl Plan {
         let dice = Dice::of(seed, 0);
         let from = 5 + dice.below(100);
         let period = Period { from, to: from + 5 + dice.below(150) };
+        let trouble = match dice.below(10) {
+            0..4 => Trouble::Nothing,
+            4..7 => Trouble::Api,
+            7 => Trouble::Parted(period),
+            8 => Trouble::Held(period),
+            _ => Trouble::Crash(period),
+        };
+        let settled = if trouble == Trouble::Api { SETTLED_BY_API } else { SETTLED };
         Self {
             seed,
             callers: 3 + dice.below(5),
-            documents: dice.pick(&[1, 2, 2, 3]),
+            documents: dice.pick(&[1, 2, 3, 9]),
             connections: dice.pick(&[2, 4, 20, 20, 20]),
             latency: dice.millis(1, 8),
             tags: dice.pick(&[Tags::Head, Tags::Head, Tags::Body, Tags::Both, Tags::Weak]),
-            rest: dice.pick(&[4, 10, 60, 60]),
-            trouble: match dice.below(10) {
-                0..4 => Trouble::Nothing,
-                4..7 => Trouble::Api,
-                7 => Trouble::Parted(period),
-                8 => Trouble::Held(period),
-                _ => Trouble::Crash(period),
+            rest: dice.pick(&[4, 10, 60, 500]),
+            trouble,
+            settled_after: dice.pick(&[None, Some(settled), Some(settled)]),
+            circuit: match dice.below(3) {
+                0 => Circuit::new(2, dice.millis(10, 60)),
+                _ => Circuit::default(),
             },
-            settled_after: dice.pick(&[None, Some(SETTLED)]),
         }
     }
 

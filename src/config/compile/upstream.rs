@@ -40,6 +40,10 @@ pub struct Upstream {
     pub max_age: Duration,
     /// Connections for each worker.
     pub max_connections: usize,
+    /// After how many failures in a row it is given a pause; 0 for never.
+    pub circuit_failures: u32,
+    /// How long the pause is.
+    pub circuit_pause: Duration,
     /// How long after the loss of its answer a change may still be applied, if that is known.
     pub settled_after: Option<Duration>,
     /// How many current states each worker remembers, in how many bytes, and for how long.
@@ -88,6 +92,8 @@ impl Reading {
             idle_timeout: value.idle_timeout.duration(),
             max_age: value.max_age.duration(),
             max_connections: value.max_connections.max(1),
+            circuit_failures: value.circuit.failures,
+            circuit_pause: value.circuit.pause.duration(),
             settled_after: value.settled_after.as_ref().map(Time::duration),
             remember_entries: value.remember.entries,
             remember_bytes: value.remember.bytes.bytes(),

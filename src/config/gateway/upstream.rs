@@ -54,6 +54,9 @@ pub struct Upstream {
     /// Connections for each worker.
     #[serde(default = "super::connections")]
     pub max_connections: usize,
+    /// Whether an upstream that fails is given a pause.
+    #[serde(default)]
+    pub circuit: Circuit,
     /// How long after the loss of its answer a change may still be applied, on the way or by the
     /// upstream; only with it is a lost change called `not-applied`. It matters for routes with
     /// `lost_answer: resolve`.
@@ -85,6 +88,25 @@ pub struct Proxy {
     /// `10.0.0.0/8`, each with or without a port, or `*`.
     #[serde(default)]
     pub no_proxy: Vec<String>,
+}
+
+/// When an upstream that fails is given a pause.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Circuit {
+    /// After so many failures in a row, of all workers together, nothing is sent for a while; 0 never
+    /// pauses.
+    #[serde(default)]
+    pub failures: u32,
+    /// How long nothing is sent.
+    #[serde(default = "super::ten_seconds")]
+    pub pause: Time,
+}
+
+impl Default for Circuit {
+    fn default() -> Self {
+        Self { failures: 0, pause: super::ten_seconds() }
+    }
 }
 
 /// What each worker remembers of current states.

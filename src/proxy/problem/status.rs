@@ -46,7 +46,9 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
         (Fault::Saturated, _) => "connection_limit_reached",
         (Fault::TooSlow, Sent::Nothing) => "connection_timeout",
         (Fault::TooSlow, Sent::Answered(_) | Sent::Begun) => "http_response_timeout",
-        (Fault::Proxy(_) | Fault::Unreachable | Fault::Unusable(_), _) => "destination_unavailable",
+        (Fault::Paused(_) | Fault::Proxy(_) | Fault::Unreachable | Fault::Unusable(_), _) => {
+            "destination_unavailable"
+        }
         (Fault::Untrusted, _) => "tls_protocol_error",
     }
 }

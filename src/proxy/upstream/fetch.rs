@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -65,7 +65,8 @@ impl Upstream {
     ) -> Result<Fetched, Rejection> {
         let _waiting = routed.trail.waiting();
         let time = self.0.settings.fetch_time;
-        let lead = match timeout(time, self.0.under_way.join_or_lead(ask, since)).await {
+        let joining = self.0.under_way.join_or_lead(ask, since);
+        let lead = match timeout_at(Instant::now() + time, joining).await {
             Err(_) => return Err(unavailable(Fault::TooSlow)),
             Ok(Part::Joined(Shared::Failed(fault))) => return Err(unavailable(fault)),
             Ok(Part::Joined(Shared::Found(seen))) => {
@@ -86,7 +87,8 @@ impl Upstream {
         routed.trail.source.set(Some(Source::Fetched));
         routed.trail.fetches.set(routed.trail.fetches.get() + 1);
         let late = Err(unavailable(Fault::TooSlow));
-        let fetched = timeout(time, self.fetch(routed)).await.unwrap_or(late);
+        let until = Instant::now() + time;
+        let fetched = timeout_at(until, self.fetch(routed, until)).await.unwrap_or(late);
         drop(turn);
         match &fetched {
             Ok(Fetched::Answered(_)) => lead.end(Shared::Private),
@@ -120,7 +122,7 @@ impl Upstream {
         self.0.memory.keep(ask, tag, seen);
     }
 
-    async fn fetch<B>(&self, routed: &Routed<B>) -> Result<Fetched, Rejection> {
+    async fn fetch<B>(&self, routed: &Routed<B>, until: Instant) -> Result<Fetched, Rejection> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -133,7 +135,8 @@ impl Upstream {
         *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unavailable(unusable))?;
         *request.headers_mut() = headers;
 
-        let answer = self.0.pool.exchange(request, |_| {}).await.map_err(unavailable)?;
+        let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
+        let answer = self.exchange(request, Some(until), |_| {}).await.map_err(unavailable)?;
         let status = answer.0.status();
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);

@@ -1,0 +1,80 @@
+//! One exchange with the upstream, where its circuit lets it through.
+
+use super::circuit::{Entry, Pass};
+use super::pool::Lease;
+use super::{Fault, Upstream};
+use crate::proxy::request::RequestId;
+use crate::proxy::trail::Sent;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri, header};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+type Answered = Result<(Response<Incoming>, Lease), Fault>;
+
+impl Upstream {
+    /// Sends `request`, for whose answer somebody waits `until`; see [`Pool::exchange`].
+    ///
+    /// [`Pool::exchange`]: super::pool::Pool::exchange
+    pub(super) async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        until: Option<Instant>,
+        sent: impl Fn(Sent),
+    ) -> Answered {
+        let circuit = &self.0.settings.circuit;
+        let pass = match circuit.enter(until)? {
+            Entry::Pass(pass) => pass,
+            Entry::Try(pass) => {
+                let tried = self.0.pool.exchange(self.question(), |_| {}).await;
+                learn(pass, &tried);
+                let fault = tried.map(put_back).err();
+                match circuit.enter(until)? {
+                    Entry::Pass(pass) => pass,
+                    Entry::Try(_) => return Err(fault.unwrap_or(Fault::Saturated)),
+                }
+            }
+        };
+        let answered = self.0.pool.exchange(request, sent).await;
+        learn(pass, &answered);
+        answered
+    }
+
+    /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
+    /// that changes anything.
+    fn question(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = Method::HEAD;
+        *request.uri_mut() = self.0.base_path.parse().unwrap_or_else(|_| Uri::from_static("/"));
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, self.0.host.clone());
+        headers.insert(self.0.request_id.clone(), RequestId::make().value().clone());
+        request
+    }
+}
+
+/// An answer to HEAD has no body, and its connection is free.
+fn put_back((response, lease): (Response<Incoming>, Lease)) {
+    if response.body().is_end_stream() {
+        lease.put_back();
+    }
+}
+
+/// Tells the circuit how an exchange ended.
+fn learn(pass: Pass, answered: &Answered) {
+    match answered {
+        Ok((response, _)) => pass.end(!matches!(response.status().as_u16(), 502..=504)),
+        Err(
+            Fault::Broken
+            | Fault::Proxy(_)
+            | Fault::TooSlow
+            | Fault::Unreachable
+            | Fault::Untrusted,
+        ) => pass.end(false),
+        // Our own want of connections tells nothing.
+        Err(Fault::Paused(_) | Fault::Saturated | Fault::Unusable(_)) => pass.forget(),
+    }
+}
