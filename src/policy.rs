@@ -3,6 +3,7 @@
 pub mod aftermath;
 pub mod facts;
 pub mod graph;
+pub mod links;
 mod names;
 pub mod pattern;
 pub mod resource;

@@ -35,6 +35,8 @@ mod promises;
 mod proxy;
 // The strict reader beside another.
 mod reading;
+// Links in answers, on random input.
+mod links;
 // The shipped policy, through the judge alone.
 mod judge;
 // Whole worlds in simulated time.

@@ -13,6 +13,7 @@ mod hop;
 mod identity;
 mod life;
 mod limits;
+mod links;
 mod log;
 mod memory;
 mod origin;

@@ -123,7 +123,11 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
                 rate: gateway.body_rate,
             },
             memory: gateway.max_memory,
-            upstream: upstream_settings(&gateway.upstream, base, gateway.pseudonym.clone()),
+            upstream: upstream::Settings {
+                pseudonym: gateway.pseudonym.clone(),
+                public: gateway.public_url.clone(),
+                ..upstream_settings(&gateway.upstream, base)
+            },
         },
     })
 }
@@ -148,16 +152,13 @@ fn origin(gateway: &Gateway) -> origin::Settings {
     }
 }
 
-fn upstream_settings(
-    upstream: &Upstream,
-    base: Uri,
-    pseudonym: Option<String>,
-) -> upstream::Settings {
+fn upstream_settings(upstream: &Upstream, base: Uri) -> upstream::Settings {
     upstream::Settings {
         base,
         tls: None,
         server_name: upstream.server_name.clone(),
-        pseudonym,
+        pseudonym: None,
+        public: None,
         egress: upstream.egress.as_ref().map(|egress| upstream::Egress {
             host: egress.host.clone(),
             port: egress.port,

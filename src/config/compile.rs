@@ -5,6 +5,7 @@ mod egress;
 mod fixed;
 mod gateway;
 mod limits;
+mod links;
 mod lint;
 mod partners;
 mod policy;
@@ -91,7 +92,7 @@ fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded,
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy));
-    let gateway = reading.gateway(&file);
+    let gateway = reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy));
     let limits = reading.limits(&file, old);
     let partners = reading.partners(&file, &limits);
     let digest = reading.digest();

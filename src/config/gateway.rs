@@ -62,6 +62,10 @@ pub struct GatewayFile {
     /// The trace that a request belongs to.
     #[serde(default)]
     pub trace: Trace,
+    /// Where callers reach the gateway, as `https://gateway.example`: what links in answers are led to,
+    /// for routes with `links`.
+    #[serde(default)]
+    pub public_url: String,
     /// What the gateway calls itself in `Via`; `off` for no `Via` at all.
     #[serde(default = "via")]
     pub via: String,

@@ -191,6 +191,9 @@ pub struct Route {
     /// by: tell that nobody knows what became of it, or read the document again to find out.
     #[serde(default)]
     pub lost_answer: LostAnswer,
+    /// Patterns of places in answers that hold links to the API, which are led to the gateway instead.
+    #[serde(default)]
+    pub links: Vec<String>,
     /// Whether the rules are enforced. `observe` refuses only what cannot be read: every violation
     /// becomes a warning, and the current state is not read.
     #[serde(default)]

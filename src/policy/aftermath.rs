@@ -139,6 +139,7 @@ mod tests {
             trailing_slashes: 0,
             state: StateSource::Fetch { advisory: false },
             lost_answer: LostAnswer::Resolve,
+            links: Vec::new(),
             resource: Some(Arc::new(resource)),
             rules: Vec::new(),
             warn: Vec::new(),

@@ -1,5 +1,6 @@
 //! Which rules a request meets: methods and a path template, decided on one normal form.
 
+use super::pattern::Pattern;
 use super::resource::Resource;
 use super::rule::{Name, Rule};
 use crate::json::Bounds;
@@ -39,6 +40,8 @@ pub struct Route {
     pub state: StateSource,
     /// What to do when the answer to a pinned change is lost.
     pub lost_answer: LostAnswer,
+    /// The places in answers with links that are to lead to the gateway.
+    pub links: Vec<Pattern>,
     /// What it changes.
     pub resource: Option<Arc<Resource>>,
     /// What it demands.

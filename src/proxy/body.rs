@@ -1,6 +1,6 @@
 //! The body of an answer: the gateway's own, or the upstream's as it comes.
 
-use super::upstream::Streamed;
+use super::upstream::{Led, Streamed};
 use crate::limits::Slot;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ pub struct Content {
 #[derive(Debug)]
 enum Source {
     Own(Option<Bytes>),
+    Led(Box<Led>),
     Upstream(Box<Streamed>),
 }
 
@@ -52,6 +53,12 @@ impl From<Streamed> for Content {
     }
 }
 
+impl From<Led> for Content {
+    fn from(led: Led) -> Self {
+        Self { source: Source::Led(Box::new(led)), slots: [None, None] }
+    }
+}
+
 impl Body for Content {
     type Data = Bytes;
     type Error = Broken;
@@ -62,6 +69,7 @@ impl Body for Content {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Led(led) => Pin::new(&mut **led).poll_frame(cx),
             Source::Upstream(streamed) => Pin::new(&mut **streamed).poll_frame(cx),
         }
     }
@@ -69,6 +77,7 @@ impl Body for Content {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_none(),
+            Source::Led(led) => led.is_end_stream(),
             Source::Upstream(streamed) => streamed.is_end_stream(),
         }
     }
@@ -78,6 +87,7 @@ impl Body for Content {
             Source::Own(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Source::Led(led) => led.size_hint(),
             Source::Upstream(streamed) => streamed.size_hint(),
         }
     }

@@ -10,6 +10,7 @@ mod connect;
 mod egress;
 mod exchange;
 mod fetch;
+mod links;
 mod memory;
 mod pool;
 mod race;
@@ -23,6 +24,7 @@ pub use circuit::Circuit;
 pub use connect::{Dial, Duplex, Tcp, Transport};
 pub use egress::Egress;
 pub use fetch::{Fetched, Representation};
+pub use links::Led;
 pub use shared::Since;
 
 use super::body::Content;
@@ -33,6 +35,7 @@ use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
 use super::trail::{Outcome, Sent, Trail};
 use crate::policy::NormalPath;
+use crate::policy::links::Addresses;
 use crate::tls::Credentials;
 
 use ask::{Asks, Document};
@@ -85,6 +88,8 @@ pub struct Settings {
     pub fetch_max: usize,
     /// How long after the loss of its answer a change may still be applied, if that is known.
     pub settled_after: Option<Duration>,
+    /// Where callers reach the gateway, without a slash at the end, for links in answers.
+    pub public: Option<String>,
     /// Whether it is asked at all. The workers share it.
     pub circuit: Circuit,
     /// What is remembered of current states.
@@ -150,6 +155,8 @@ struct Inner {
     base_path: String,
     host: HeaderValue,
     via: Option<Via>,
+    /// Where links lead, and where they are to lead; nothing where nobody knows.
+    addresses: Option<Arc<Addresses>>,
     pool: Pool,
     budget: Budget,
     asks: Asks,
@@ -205,6 +212,8 @@ impl Upstream {
                 path.as_str().to_owned()
             }
         };
+        let own = settings.public.as_deref();
+        let addresses = own.map(|own| Arc::new(links::addresses(&settings.base, &base_path, own)));
         let connector = Connector::new(&settings, Box::new(network)).map_err(invalid)?;
         let pool = Pool::new(&settings, connector);
         let memory = Memory::new(settings.remember);
@@ -214,6 +223,7 @@ impl Upstream {
             base_path,
             host,
             via,
+            addresses,
             pool,
             budget,
             asks: Asks::new()?,
@@ -290,9 +300,16 @@ impl Upstream {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
-        let Routed { method, target, mut headers, id, trail, .. } = routed;
+        let Routed { method, target, mut headers, id, trail, route, .. } = routed;
+        // To HTTP/1.0 a body without a length could break off and look whole.
+        let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
+        let leads = chunks && !route.links.is_empty();
+        let addresses = self.0.addresses.as_ref().filter(|_| leads);
         clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
         self.sign(&mut headers, &id, &trail);
+        if addresses.is_some() {
+            links::ask_for_all(&mut headers);
+        }
         if let Some(pin) = permit.pin() {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
             let value = HeaderValue::from_str(pin.as_str());
@@ -310,7 +327,7 @@ impl Upstream {
             trail: &trail,
         });
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
+        *request.method_mut() = method.clone();
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
 
@@ -329,7 +346,11 @@ impl Upstream {
         }
         trail.sent.set(Sent::Answered(status));
         trail.upstream_status.set(Some(status));
-        Ok(self.receive((response, lease), &id, &trail).map(Content::from))
+        let response = self.receive((response, lease), &id, &trail);
+        Ok(match addresses {
+            Some(addresses) => links::lead(response, &method, &route, addresses).map(Content::from),
+            None => response.map(Content::from),
+        })
     }
 }
 

@@ -96,6 +96,7 @@ fn upstream() -> Upstream {
         silence_time: time,
         fetch_time: time,
         fetch_max: 4 << 20,
+        public: None,
         circuit: Circuit::default(),
         settled_after: None,
         remember: Remember { entries: 1000, bytes: 4 << 20, time },

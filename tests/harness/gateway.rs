@@ -8,6 +8,7 @@ use patchgate::live::Live;
 use patchgate::partner::{IdentitySource, Partner, Partners};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
+use patchgate::policy::pattern::Pattern;
 use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Precondition, Transition};
 use patchgate::policy::schema::Schema;
@@ -49,6 +50,8 @@ pub struct Setup {
     pub max_body: usize,
     pub state: StateSource,
     pub lost_answer: LostAnswer,
+    /// The places with links that are led to the gateway.
+    pub links: Vec<&'static str>,
     /// Where documents carry their tag, if they do.
     pub tag: Option<&'static str>,
     pub observe: bool,
@@ -88,6 +91,7 @@ impl Gateway {
             max_body: 4096,
             state: StateSource::Fetch { advisory: false },
             lost_answer: LostAnswer::Report,
+            links: Vec::new(),
             tag: None,
             observe: false,
             params: Vec::new(),
@@ -181,6 +185,7 @@ fn settings(base: &str) -> Settings {
                 total_time: Duration::from_secs(60),
                 fetch_time: long,
                 fetch_max: 4 << 20,
+                public: None,
                 circuit: upstream::Circuit::default(),
                 settled_after: None,
                 remember: upstream::Remember { entries: 10, bytes: 1 << 20, time: long },
@@ -302,6 +307,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         trailing_slashes: 1,
         state: setup.state,
         lost_answer: setup.lost_answer,
+        links: setup.links.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
         resource: setup.tag.map(resource),
         rules: Vec::new(),
         warn: Vec::new(),

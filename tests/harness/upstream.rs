@@ -134,6 +134,11 @@ impl Upstream {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// Adds to the script.
+    pub fn then(&self, act: Act) {
+        self.shared.script.lock().unwrap().push_back(act);
+    }
+
     /// The one request that was received.
     pub fn only_request(&self) -> Request {
         let mut requests = self.requests();

@@ -127,6 +127,7 @@ fn with(rules: Vec<Rule>, resource: Resource) -> Route {
         trailing_slashes: 0,
         state: StateSource::Fetch { advisory: true },
         lost_answer: LostAnswer::Report,
+        links: Vec::new(),
         resource: Some(Arc::new(resource)),
         rules,
         warn: Vec::new(),

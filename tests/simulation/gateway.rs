@@ -87,6 +87,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
             silence_time: time,
             fetch_time: time,
             fetch_max: 4096,
+            public: None,
             circuit: plan.circuit.clone(),
             settled_after: plan.settled_after,
             remember: upstream::Remember {

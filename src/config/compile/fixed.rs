@@ -21,13 +21,14 @@ impl Fixed {
         let digest = |text: &str| digest(&SHA256, text.as_bytes()).as_ref().to_vec();
         // It is not shown by the section that it stands in.
         let password = upstream.proxy.password.reveal();
-        let written: [(&str, &dyn std::fmt::Debug); 13] = [
+        let written: [(&str, &dyn std::fmt::Debug); 14] = [
             ("admin", &file.admin),
             ("bounds", &file.bounds),
             ("forwarded", &file.forwarded),
             ("h2c", &file.h2c),
             ("listen", &file.listen),
             ("log", &file.log),
+            ("public_url", &file.public_url),
             ("reload", &file.reload),
             ("request_id", &file.request_id),
             ("timeouts", &file.timeouts),

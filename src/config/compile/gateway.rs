@@ -4,6 +4,7 @@ use super::Reading;
 use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
+use crate::policy::Policy;
 use crate::tls::{self, Files, Part};
 
 use http::HeaderName;
@@ -82,6 +83,8 @@ pub struct Gateway {
     pub pseudonym: Option<String>,
     /// How often the files are looked at, if they are.
     pub watch_every: Option<Duration>,
+    /// Where callers reach it, without a slash at the end.
+    pub public_url: Option<String>,
     /// Where the access log goes, as it is written in the file.
     pub access_log: String,
     /// Whether it tells of the address that a request came from.
@@ -91,7 +94,11 @@ pub struct Gateway {
 }
 
 impl Reading {
-    pub(super) fn gateway(&mut self, file: &File<GatewayFile>) -> Option<Gateway> {
+    pub(super) fn gateway(
+        &mut self,
+        file: &File<GatewayFile>,
+        policy: Option<&Policy>,
+    ) -> Option<Gateway> {
         let value = &file.value;
         let listen = self.address(file, "/listen", &value.listen);
         let admin = self.address(file, "/admin/listen", &value.admin.listen);
@@ -106,6 +113,7 @@ impl Reading {
         }));
         let trusted_hops = self.networks(file);
         let pseudonym = self.pseudonym(file);
+        let public_url = self.public_url(file, policy);
         if EnvFilter::try_new(&value.log.level).is_err() {
             let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
             self.errors.push(file.error("/log/level", message));
@@ -143,6 +151,7 @@ impl Reading {
             sends_baggage: value.trace.baggage == Passage::Pass,
             pseudonym: pseudonym?,
             watch_every: value.reload.watch.then(|| value.reload.every.duration()),
+            public_url: public_url?,
             access_log: value.log.access.clone(),
             logs_client: value.log.client,
             log_level: value.log.level.clone(),

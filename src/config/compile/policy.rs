@@ -292,6 +292,7 @@ impl Reading {
                 file::LostAnswer::Report => LostAnswer::Report,
                 file::LostAnswer::Resolve => LostAnswer::Resolve,
             },
+            links: self.links(file, at, &wanted.links),
             resource: compiled.map(|compiled| Arc::clone(&compiled.resource)),
             warn: warn.collect(),
             observe: wanted.mode == file::Mode::Observe,
@@ -299,7 +300,7 @@ impl Reading {
         })
     }
 
-    fn pattern(&mut self, file: &Policies, at: &str, text: &str) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, file: &Policies, at: &str, text: &str) -> Option<Pattern> {
         let pattern = Pattern::parse(text);
         self.keep(
             pattern.map_err(|error| file.error(at, format!("`{text}` is no pattern: {error}"))),

@@ -60,7 +60,7 @@ pub struct Upstream {
     /// How long after the loss of its answer a change may still be applied, on the way or by the
     /// upstream; only with it is a lost change called `not-applied`. It matters for routes with
     /// `lost_answer: resolve`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_after: Option<Time>,
     /// Current states that are remembered, so that a caller whose `If-Match` names one of them is
     /// judged without another read.
@@ -91,7 +91,7 @@ pub struct Proxy {
 }
 
 /// When an upstream that fails is given a pause.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Circuit {
     /// After so many failures in a row, of all workers together, nothing is sent for a while; 0 never
