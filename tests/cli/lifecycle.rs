@@ -29,7 +29,7 @@ fn patch() -> String {
 fn before(upstream: &Upstream, timeouts: &str, folder: &tempfile::TempDir) -> Gateway {
     let keys = format!(
         "upstream: {{ url: \"http://{}\" }}\ntimeouts: {{ {timeouts} }}\n\
-         unknown_limit: {{ requests: 1000000 }}",
+         limits: {{ tiers: {{ standard: {{}} }} }}",
         upstream.address
     );
     Gateway::run(&gateway_file(folder, &keys))

@@ -78,7 +78,7 @@ fn gateway(keys: &str) -> String {
     format!(
         "apiVersion: patchgate/v1\nkind: Gateway\npolicy: policy.yaml\nlisten: 127.0.0.1:0\n\
          admin: {{ listen: \"127.0.0.1:0\" }}\nworkers: 1\nlog: {{ access: off }}\n\
-         limits: {{ tiers: {{ standard: {{}} }} }}\n{upstream}{reload}{keys}\n"
+         limits: {{ tiers: {{ standard: {{ requests: [1000000/1s] }} }} }}\n{upstream}{reload}{keys}\n"
     )
 }
 
@@ -261,8 +261,8 @@ fn a_change_that_only_a_start_takes_is_named() {
 
 /// Row 135.
 #[test]
-fn what_is_spent_stays_spent_unless_the_quota_changes() {
-    let quota = |requests: u32| gateway("").replace("1000000", &format!("{requests}, per: 1h"));
+fn what_is_spent_stays_spent_also_where_the_quota_changes() {
+    let quota = |most: u32| gateway("").replace("1000000/1s", &format!("{most}/1h"));
     let set = Set::new("");
     set.write("gateway.yaml", &quota(3));
     let gateway = set.run();
@@ -272,7 +272,7 @@ fn what_is_spent_stays_spent_unless_the_quota_changes() {
     assert_eq!([status(&gateway), status(&gateway)], [404, 429], "a reload is no refill");
     set.write("gateway.yaml", &quota(4));
     gateway.process.err.event("reloaded");
-    assert_eq!(status(&gateway), 404, "another quota begins anew");
+    assert_eq!(status(&gateway), 429, "another quota is none either");
 }
 
 /// Row 176.

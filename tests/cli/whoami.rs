@@ -125,7 +125,7 @@ fn a_rate_that_cannot_be_counted_and_a_tier_that_is_not_there_are_faults_in_thei
         ("12:", "744h at most"),
         ("13:", "another rate for this time"),
         ("15:", "more than a year"),
-        ("16:", "`reads/0`"),
+        ("16:", "is not written right"),
         ("17:", "`bounds.in_flight`"),
     ] {
         let found = err.lines().find(|line| line.contains(message));
