@@ -1,6 +1,12 @@
 //! Who is calling.
 
+mod network;
+
+pub use network::Network;
+
 use crate::limits::Account;
+
+use http::HeaderName;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,12 +37,17 @@ pub struct Partners {
 
 /// A place in a request that tells who is calling.
 ///
-/// None of these is verified: whoever can write the header or the token can be anybody. They tell
+/// Neither of these is verified: whoever can write the header or the token can be anybody. They tell
 /// partners apart that the network or the upstream has already admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentitySource {
-    /// The value of this header field, lower-case name.
-    Header(String),
+    /// The value of a header field.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// The peers that are believed; from others it says nothing. Everybody is, if there are none.
+        from: Vec<Network>,
+    },
     /// The first of these claims that the bearer token has.
     TokenClaims(Vec<String>),
 }

@@ -8,7 +8,7 @@ mod tls;
 mod upstream;
 
 pub use caller::{Caller, Reply, patch, patch_with};
-pub use gateway::{Gateway, PATH, Setup, origin, partner, partner_with, quota};
+pub use gateway::{Gateway, PATH, Setup, by_header, origin, partner, partner_with, quota};
 pub use proxies::{Daemon, USER, scripted};
 pub use tls::Authority;
 pub use upstream::{Act, Upstream, answer};

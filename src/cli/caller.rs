@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,22 +39,34 @@ pub(super) fn loaded(path: &Path) -> Result<Loaded, String> {
         .map_err(|errors| errors.to_string())
 }
 
+/// What a request shows of who calls.
+#[derive(clap::Args, Debug)]
+pub(super) struct Shown {
+    /// A header field of the request, as `Name: value`; may be given more than once
+    #[arg(long = "header", short = 'H', value_name = "FIELD", requires = "config")]
+    headers: Vec<String>,
+    /// The address of the peer that sends it; without it no header is believed that some peers alone may
+    /// send
+    #[arg(long, value_name = "ADDRESS", requires = "config")]
+    peer: Option<IpAddr>,
+}
+
 impl Caller {
-    /// Whoever sends these `fields`, each as `Name: value`, with a request of `method`.
+    /// Whoever shows this with a request of `method`.
     pub(super) fn find(
         partners: &Partners,
         limits: Limits,
         method: &str,
-        fields: &[String],
+        shown: &Shown,
     ) -> Result<Self, Nobody> {
-        let headers = fields.iter().map(|field| parse(field)).collect::<Result<Vec<_>, _>>();
+        let headers = shown.headers.iter().map(|field| parse(field)).collect::<Result<Vec<_>, _>>();
         let mut map = HeaderMap::new();
         for (name, value) in headers.map_err(Nobody::Unsaid)? {
             map.append(name, value);
         }
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Nobody::Unsaid(format!("`{method}` is no method")))?;
-        let found = identity::find(partners, &map).map_err(|rejection| {
+        let found = identity::find(partners, &map, shown.peer).map_err(|rejection| {
             let kind = kind(&rejection);
             Nobody::Refused(format!("{} {}", kind.status.as_u16(), kind.slug))
         });

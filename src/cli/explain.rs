@@ -5,7 +5,7 @@
 mod origin;
 mod report;
 
-use super::caller::{self, Nobody};
+use super::caller::{self, Nobody, Shown};
 use super::print::print;
 use crate::config::policy::PolicyFile;
 use crate::config::{File, Loaded, Source, load_policy_file, source};
@@ -37,9 +37,8 @@ pub struct Command {
     /// The gateway file: its policy judges, and it tells who calls and the limits that hold
     #[arg(long, short, value_name = "FILE", conflicts_with_all = ["policy", "partner", "roles"])]
     config: Option<PathBuf>,
-    /// A header field of the request, as `Name: value`; may be given more than once
-    #[arg(long = "header", short = 'H', value_name = "FIELD", requires = "config")]
-    headers: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
     /// The document that is stored now, as JSON
     #[arg(long, value_name = "FILE")]
     current: Option<PathBuf>,
@@ -134,7 +133,7 @@ impl Command {
             (Some(path), _) => {
                 let Loaded { snapshot, policy: file, .. } = caller::loaded(path)?;
                 let Snapshot { policy, partners, limits, .. } = snapshot;
-                let who = caller::Caller::find(&partners, limits, &self.method, &self.headers);
+                let who = caller::Caller::find(&partners, limits, &self.method, &self.shown);
                 let who = who.map_err(|nobody| match nobody {
                     Nobody::Refused(why) => {
                         format!("the gateway would refuse this request: {why}")

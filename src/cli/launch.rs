@@ -6,7 +6,7 @@ use crate::config::compile::{Gateway, Target, Upstream};
 use crate::config::{Files, Loaded, Source, gateway};
 use crate::live::Live;
 use crate::proxy::budget::Pace;
-use crate::proxy::forwarded::{self, Dialect, Network};
+use crate::proxy::forwarded::{self, Dialect};
 use crate::proxy::request::IdForm;
 use crate::proxy::{self, origin, upstream};
 use crate::reload::{Origin, Reload, Watch};
@@ -133,10 +133,9 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
 }
 
 fn origin(gateway: &Gateway) -> origin::Settings {
-    let networks = gateway.trusted_hops.iter();
     origin::Settings {
         forwarded: forwarded::Settings {
-            trusted: networks.map(|&(address, prefix)| Network { address, prefix }).collect(),
+            trusted: gateway.trusted_hops.clone(),
             read: match gateway.hops_read {
                 gateway::Dialect::Forwarded => Dialect::Forwarded,
                 gateway::Dialect::XForwarded => Dialect::XForwarded,

@@ -1,7 +1,7 @@
 //! `patchgate whoami`: which partner a request comes from, and what it may send.
 #![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
-use super::caller::{Caller, Nobody, loaded};
+use super::caller::{Caller, Nobody, Shown, loaded};
 use super::print::print;
 use crate::snapshot::Snapshot;
 
@@ -18,9 +18,8 @@ pub struct Command {
     /// The gateway file
     #[arg(long, short, value_name = "FILE", env = "PATCHGATE_CONFIG")]
     config: PathBuf,
-    /// A header field of the request, as `Name: value`; may be given more than once
-    #[arg(long = "header", short = 'H', value_name = "FIELD")]
-    headers: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
     /// The method of the request
     #[arg(long, default_value = "PATCH")]
     method: String,
@@ -40,7 +39,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         let found = loaded(&self.config).map_err(Nobody::Unsaid).and_then(|loaded| {
             let Snapshot { partners, limits, .. } = loaded.snapshot;
-            Caller::find(&partners, limits, &self.method, &self.headers)
+            Caller::find(&partners, limits, &self.method, &self.shown)
         });
         match (found, self.format) {
             (Ok(caller), Format::Json) => print(format_args!("{}\n", caller.json())),

@@ -209,6 +209,10 @@ pub struct Identity {
     /// The value of this header. It is not sent on.
     #[serde(default)]
     pub header: String,
+    /// With `header`: the networks and addresses of the peers that are believed, as `10.0.0.0/8`; from
+    /// others the header says nothing. Everybody is believed if it is left out.
+    #[serde(default)]
+    pub from: Vec<String>,
     /// The first of these claims that the bearer token has, read without verification.
     #[serde(default)]
     pub token_claims: Vec<String>,

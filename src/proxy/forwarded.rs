@@ -4,6 +4,7 @@
 mod read;
 
 use super::headers::{is_host, sole};
+use crate::partner::Network;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use read::{Hop, Node, X_FORWARDED_FOR, is_proto, is_token};
@@ -35,30 +36,6 @@ pub enum Dialect {
     Forwarded,
     /// `X-Forwarded-For`, `-Proto` and `-Host`.
     XForwarded,
-}
-
-/// Addresses that begin with the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// One of them.
-    pub address: IpAddr,
-    /// How many bits.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// Whether `address` is one of them.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let (own, other, width) = match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (u128::from(own.to_bits()), u128::from(other.to_bits()), 32)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits(), other.to_bits(), 128),
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
-        };
-        let differ = own ^ other;
-        differ.checked_shr(u32::from(width - self.prefix.min(width))).unwrap_or(0) == 0
-    }
 }
 
 /// The hops of a request, the last one first.

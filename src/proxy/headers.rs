@@ -130,7 +130,7 @@ pub fn clean_request(
 ) {
     let identifies = |name: &str| {
         let reads = |source: &IdentitySource| match source {
-            IdentitySource::Header(known) => known == name,
+            IdentitySource::Header { name: known, .. } => known == name,
             IdentitySource::TokenClaims(_) => false,
         };
         name != "authorization" && identity.iter().any(reads)
@@ -308,7 +308,8 @@ mod tests {
             ("x-partner-id", "acme"),
             ("if-match", "\"b\""),
         ]);
-        let identity = [IdentitySource::Header("x-partner-id".into())];
+        let name = HeaderName::from_static("x-partner-id");
+        let identity = [IdentitySource::Header { name, from: Vec::new() }];
         clean_request(&mut headers, &identity, &HeaderName::from_static("request-id"));
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();

@@ -2,20 +2,22 @@
 
 use super::headers::sole;
 use super::rejection::Rejection;
-use crate::partner::{IdentitySource, Partner, Partners};
+use crate::partner::{IdentitySource, Network, Partner, Partners};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The longest payload of a token that is looked into, as base64.
 const PAYLOAD_MAX: usize = 8 << 10;
 
-/// The partner that `headers` name, by the first source that says anything.
+/// The partner that `headers` name, by the first source that says anything. They come from the peer
+/// at `address`, if that is known.
 ///
 /// # Errors
 ///
@@ -23,12 +25,13 @@ const PAYLOAD_MAX: usize = 8 << 10;
 pub fn find<'p>(
     partners: &'p Partners,
     headers: &HeaderMap,
+    address: Option<IpAddr>,
 ) -> Result<&'p Arc<Partner>, Rejection> {
     for source in &partners.identity {
         let found = match source {
-            IdentitySource::Header(name) => {
-                let name = HeaderName::from_bytes(name.as_bytes());
-                let line = name.map(|name| sole(headers, &name)).unwrap_or(Ok(None));
+            IdentitySource::Header { from, .. } if !is_believed(from, address) => None,
+            IdentitySource::Header { name, .. } => {
+                let line = sole(headers, name);
                 let twice = "the field that names the partner is there twice";
                 let line = line.map_err(|_twice| Rejection::HeadMalformed(twice))?;
                 line.and_then(|value| value.to_str().ok()).and_then(|identity| {
@@ -45,6 +48,12 @@ pub fn find<'p>(
         }
     }
     partners.find(None).ok_or(Rejection::Unidentified)
+}
+
+/// Whether a peer at `address` is believed where those `from` some networks are.
+fn is_believed(from: &[Network], address: Option<IpAddr>) -> bool {
+    let is_in = |address| from.iter().any(|network| network.contains(address));
+    from.is_empty() || address.is_some_and(is_in)
 }
 
 /// The first of the claims `names` that the bearer token in `value` has as a string.

@@ -64,6 +64,28 @@ fn whoami_tells_partner_tier_and_the_limits_that_would_hold() {
 }
 
 #[test]
+fn whoami_believes_a_header_from_the_peers_alone_that_the_gateway_believes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = KEYS.replace("{ header: X-Partner-Id }", "{ header: X-P, from: [10.0.0.0/8] }");
+    let config = gateway_file(&folder, &keys);
+    for (more, partner) in [
+        (&[][..], "unknown"),
+        (&["--peer", "11.0.0.1"], "unknown"),
+        (&["--peer", "10.1.2.3"], "plain"),
+        (&["--peer", "::ffff:10.1.2.3"], "plain"),
+    ] {
+        let asked = ["whoami", "--config", &config, "-H", "X-P: plain"];
+        let Finished { out, err, .. } = patchgate(&[&asked[..], more].concat());
+        assert!(out.starts_with(&format!("partner     {partner}\n")), "{more:?}: {out}{err}");
+    }
+    let keys =
+        KEYS.replace("{ header: X-Partner-Id }", "{ token_claims: [a], from: [10.0.0.1/8] }");
+    let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, &keys)]);
+    assert_eq!(code, 1);
+    assert!(err.contains("this is no network") && err.contains("there is no `header`"), "{err}");
+}
+
+#[test]
 fn whoami_says_where_a_request_would_be_refused_and_where_it_cannot_be_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = gateway_file(&folder, &format!("{KEYS}unknown_partners: refuse\n"));

@@ -198,6 +198,11 @@ fn settings(base: &str) -> Settings {
     }
 }
 
+/// The header `name`, whoever sends it.
+pub fn by_header(name: &'static str) -> IdentitySource {
+    IdentitySource::Header { name: HeaderName::from_static(name), from: Vec::new() }
+}
+
 /// So many in so many seconds, and all of them at once.
 pub fn quota(most: u32, seconds: u64) -> Quota {
     let most = NonZeroU32::new(most).unwrap();

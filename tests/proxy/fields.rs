@@ -271,7 +271,7 @@ fn every_time_a_request_is_sent_is_counted_under_one_id() {
 fn row_167_twins_with_an_underscore_are_dropped() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        setup.only(IdentitySource::Header("x-partner-id".into()), &[partner("acme", 100)]);
+        setup.only(by_header("x-partner-id"), &[partner("acme", 100)]);
     });
     let names = [
         "If_Match",

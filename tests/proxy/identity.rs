@@ -4,7 +4,8 @@ use crate::harness::*;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use patchgate::partner::IdentitySource;
+use http::HeaderName;
+use patchgate::partner::{IdentitySource, Network};
 
 fn bearer(claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -15,7 +16,7 @@ fn bearer(claims: &str) -> String {
 fn a_header_names_the_partner_and_does_not_go_upstream() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        setup.only(IdentitySource::Header("x-partner-id".into()), &[partner("acme", 10)]);
+        setup.only(by_header("x-partner-id"), &[partner("acme", 10)]);
     });
     assert_eq!(gateway.ask(patch_with("X-Partner-Id: acme\r\n", NOTES)).status, 200);
     assert_eq!(upstream.only_request().header("x-partner-id"), None);
@@ -28,6 +29,47 @@ fn a_header_names_the_partner_and_does_not_go_upstream() {
     assert_eq!(gateway.ask(patch_with(twice, NOTES)).status, 400);
     assert_eq!(upstream.requests().len(), 1);
     assert_eq!(gateway.log()[0]["partner"], "acme");
+}
+
+/// The connection alone tells whether the header is believed. The test comes from 127.0.0.2, which is
+/// not, and pretends to be 127.0.0.1 in every way that there is.
+#[test]
+fn rows_129_and_130_a_header_from_elsewhere_than_a_trusted_hop_says_nothing() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        let name = HeaderName::from_static("x-partner-id");
+        let from = vec![Network::parse("127.0.0.1").unwrap()];
+        setup.only(IdentitySource::Header { name, from }, &[partner("acme", 100)]);
+        let forwarded = &mut setup.settings.proxy.origin.forwarded;
+        forwarded.trusted = vec![Network::parse("127.0.0.0/8").unwrap()];
+        setup.partners.unknown = Some(partner("everybody", 100));
+    });
+    let spoofs = [
+        "",
+        "X-Forwarded-For: 127.0.0.1\r\n",
+        "Forwarded: for=127.0.0.1\r\n",
+        "X-Real-IP: 127.0.0.1\r\n",
+        "X-Partner-Id: other\r\n",
+        "X_Partner_Id: acme\r\n",
+        "Cookie: X-Partner-Id=acme\r\n",
+    ];
+    for spoof in spoofs {
+        let mut caller = Caller::from([127, 0, 0, 2], gateway.address);
+        let lines = format!("X-Partner-Id: acme\r\n{spoof}");
+        assert_eq!(caller.ask(patch_with(&lines, NOTES)).status, 200, "{spoof}");
+    }
+    let query = format!("{PATH}?X-Partner-Id=acme");
+    let read = format!("GET {query} HTTP/1.1\r\nHost: gateway\r\n\r\n");
+    assert_eq!(gateway.ask(read).status, 200);
+    // The same from the hop that is believed.
+    assert_eq!(gateway.ask(patch_with("X-Partner-Id: acme\r\n", NOTES)).status, 200);
+    for sent in upstream.requests() {
+        assert!(!sent.head.to_lowercase().replace('_', "-").contains("\nx-partner-id"));
+    }
+    let who: Vec<_> = gateway.log().iter().map(|line| line["partner"].clone()).collect();
+    let mut expected = vec!["everybody"; spoofs.len() + 1];
+    expected.push("acme");
+    assert_eq!(who, expected);
 }
 
 #[test]
@@ -57,7 +99,7 @@ fn a_step_that_is_for_others_is_refused_at_once_without_saying_for_whom() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
         let known = [partner("signer", 10), partner("acme", 10)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     let sign = r#"[{"op":"replace","path":"/status","value":"Signed"}]"#;
     let reply = gateway.ask(patch_with("X-Partner-Id: acme\r\n", sign));

@@ -2,8 +2,6 @@
 
 use crate::harness::*;
 
-use patchgate::partner::IdentitySource;
-
 #[test]
 fn a_spent_quota_is_told_before_the_body_is_read() {
     let upstream = Upstream::start([]);
@@ -35,7 +33,7 @@ fn one_partners_flood_is_not_anothers() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
         let known = [partner("loud", 1), partner("calm", 1)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     let ask = |name| gateway.ask(patch_with(&format!("X-Partner-Id: {name}\r\n"), NOTES)).status;
     assert_eq!([ask("loud"), ask("loud"), ask("loud"), ask("calm")], [200, 429, 429, 200]);

@@ -3,7 +3,8 @@
 
 use crate::harness::*;
 
-use patchgate::proxy::forwarded::{self, Dialect, Hops, Network};
+use patchgate::partner::Network;
+use patchgate::proxy::forwarded::{self, Dialect, Hops};
 use patchgate::tls::Credentials;
 
 use http::HeaderMap;

@@ -3,7 +3,6 @@
 use crate::harness::*;
 
 use patchgate::limits::{Clock, Quota, Quotas, Terms};
-use patchgate::partner::IdentitySource;
 
 use governor::clock::FakeRelativeClock;
 use serde_json::json;
@@ -159,7 +158,7 @@ fn a_partners_requests_at_once_are_bounded_until_their_answers_have_ended() {
     let gateway = Gateway::with(&upstream, |setup| {
         let quotas = Quotas { concurrent: Some(1), ..Quotas::default() };
         let known = [partner_with("loud", quotas), partner("calm", 9)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     let named = |name: &str| patch_with(&format!("X-Partner-Id: {name}\r\n"), NOTES);
     let mut first = gateway.caller();
@@ -234,7 +233,7 @@ fn nothing_that_is_no_source_of_identity_changes_who_pays() {
 fn strangers_share_what_is_theirs_and_take_nothing_of_a_partner() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        setup.only(IdentitySource::Header("x-partner-id".into()), &[partner("acme", 5)]);
+        setup.only(by_header("x-partner-id"), &[partner("acme", 5)]);
         setup.partners.unknown = Some(partner("unknown", 20));
     });
     let mut caller = gateway.caller();
@@ -297,7 +296,7 @@ fn a_flood_of_one_partner_leaves_another_served() {
     let gateway = Gateway::with(&upstream, |setup| {
         setup.settings.workers = 2;
         let known = [partner("loud", 10), partner("calm", 100_000)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     let named = |name: &str| patch_with(&format!("X-Partner-Id: {name}\r\n"), NOTES);
     let calm = named("calm");

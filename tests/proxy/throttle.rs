@@ -3,7 +3,6 @@
 use crate::harness::*;
 
 use patchgate::limits::{Clock, Scope, Throttle};
-use patchgate::partner::IdentitySource;
 
 use governor::clock::FakeRelativeClock;
 
@@ -20,7 +19,7 @@ fn gateway(upstream: &Upstream, throttle: Throttle) -> (Gateway, FakeRelativeClo
         setup.clock = Clock::set_by(hand.clone());
         setup.limits.terms.throttle = throttle;
         let known = [partner("a", 1_000), partner("b", 1_000)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     (gateway, hand)
 }
@@ -120,7 +119,7 @@ fn those_who_wait_go_one_by_one_and_partners_in_turn() {
     let gateway = Gateway::with(&upstream, |setup| {
         setup.limits.terms.throttle = throttle;
         let known = [partner("a", 1_000), partner("b", 1_000)];
-        setup.only(IdentitySource::Header("x-partner-id".into()), &known);
+        setup.only(by_header("x-partner-id"), &known);
     });
     let numbered =
         |number: usize| format!(r#"[{{"op":"replace","path":"/details","value":{number}}}]"#);

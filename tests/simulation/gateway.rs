@@ -1,12 +1,12 @@
 //! The gateway: the whole stack as it is, over the simulated network.
 
 use super::plan::Plan;
-use crate::harness::{origin, partner};
+use crate::harness::{by_header, origin, partner};
 
 use patchgate::config::{Source, load_policy};
 use patchgate::limits::{Capacity, Limits};
 use patchgate::live::Live;
-use patchgate::partner::{IdentitySource, Partners};
+use patchgate::partner::Partners;
 use patchgate::proxy::budget::{Budget, Pace};
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
@@ -54,7 +54,7 @@ pub fn live() -> Live {
     Live::new(Snapshot {
         policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
         partners: Partners {
-            identity: vec![IdentitySource::Header("x-partner".into())],
+            identity: vec![by_header("x-partner")],
             known: known.into(),
             unknown: None,
         },

@@ -4,6 +4,7 @@ use super::Reading;
 use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
+use crate::partner::Network;
 use crate::policy::Policy;
 use crate::tls::{self, Files, Part};
 
@@ -11,7 +12,7 @@ use http::HeaderName;
 use rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,8 +70,8 @@ pub struct Gateway {
     pub request_id: HeaderName,
     /// What its value has to be, so that it is kept.
     pub id_form: IdForm,
-    /// The hops that are believed: an address, and how many of its bits count.
-    pub trusted_hops: Vec<(IpAddr, u8)>,
+    /// The hops that are believed.
+    pub trusted_hops: Vec<Network>,
     /// The fields that those write.
     pub hops_read: Dialect,
     /// The fields that the upstream is told by.
@@ -111,7 +112,8 @@ impl Reading {
                 "`header` is not a header name; write it as `Request-ID`",
             )
         }));
-        let trusted_hops = self.networks(file);
+        let trusted = &value.forwarded.trusted;
+        let trusted_hops = self.networks(file, "/forwarded/trusted", trusted);
         let pseudonym = self.pseudonym(file);
         let public_url = self.public_url(file, policy);
         if EnvFilter::try_new(&value.log.level).is_err() {
@@ -165,13 +167,18 @@ impl Reading {
         self.keep(address)
     }
 
-    /// The hops that are believed.
-    fn networks(&mut self, file: &File<GatewayFile>) -> Vec<(IpAddr, u8)> {
+    /// The networks in the list `written` at the key `at`.
+    pub(super) fn networks(
+        &mut self,
+        file: &File<GatewayFile>,
+        at: &str,
+        written: &[String],
+    ) -> Vec<Network> {
         let mut found = Vec::new();
-        for (index, text) in file.value.forwarded.trusted.iter().enumerate() {
-            let read = network(text).ok_or_else(|| {
+        for (index, text) in written.iter().enumerate() {
+            let read = Network::parse(text).ok_or_else(|| {
                 let message = "this is no network; write it as `10.0.0.0/8`, with no bits beyond the prefix, or as one address";
-                file.error(&format!("/forwarded/trusted/{index}"), message)
+                file.error(&format!("{at}/{index}"), message)
             });
             found.extend(self.keep(read));
         }
@@ -239,58 +246,5 @@ impl Reading {
             file.error(&format!("/tls/{name}"), format!("`{name}` {fault}"))
         });
         self.keep(made).map(Some)
-    }
-}
-
-/// An address, and how many of its bits count.
-fn network(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let (bits, width) = match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let prefix = match prefix {
-        Some(prefix) => {
-            Some(prefix).filter(plain)?.parse().ok().filter(|prefix| *prefix <= width)?
-        }
-        None => width,
-    };
-    (bits.checked_shl(prefix.into()).unwrap_or(0) == 0).then_some((address, prefix))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_has_no_bits_beyond_its_prefix() {
-        for (text, prefix) in [
-            ("10.0.0.0/8", 8),
-            ("0.0.0.0/0", 0),
-            ("10.1.2.3", 32),
-            ("::/0", 0),
-            ("fd00::/8", 8),
-            ("::1", 128),
-        ] {
-            assert_eq!(network(text).map(|(_, prefix)| prefix), Some(prefix), "{text}");
-        }
-        for text in [
-            "",
-            "10.0.0.1/8",
-            "10.0.0.0/33",
-            "::/129",
-            "a",
-            "10.0.0.0/",
-            "10.0.0.0/+8",
-            "fd00::1/64",
-            "10.0.0/8",
-        ] {
-            assert_eq!(network(text), None, "{text}");
-        }
     }
 }

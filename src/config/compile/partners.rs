@@ -24,13 +24,18 @@ impl Reading {
         let mut identity = Vec::new();
         for (index, source) in value.identity.iter().enumerate() {
             let at = format!("/identity/{index}");
+            let from = self.networks(file, &format!("{at}/from"), &source.from);
+            if source.header.is_empty() && !source.from.is_empty() {
+                let message = "`from` says whose `header` is believed, and there is no `header`";
+                self.errors.push(file.error(&format!("{at}/from"), message));
+            }
             let source = match (source.header.as_str(), source.token_claims.as_slice()) {
                 ("", claims @ [_, ..]) => Ok(IdentitySource::TokenClaims(claims.to_vec())),
                 ("", []) | (_, [_, ..]) => {
                     Err(file.error(&at, "give one of `header` and `token_claims`"))
                 }
                 (header, []) => HeaderName::from_bytes(header.as_bytes())
-                    .map(|name| IdentitySource::Header(name.as_str().to_owned()))
+                    .map(|name| IdentitySource::Header { name, from })
                     .map_err(|_| {
                         file.error(&format!("{at}/header"), "`header` is not a header name")
                     }),

@@ -10,7 +10,7 @@ use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, is_host, nominated, s
 use crate::proxy::identity;
 use crate::proxy::problem::add_internal;
 use crate::proxy::rejection::{Rejection, Unsound};
-use crate::proxy::request::{Arrived, Routed};
+use crate::proxy::request::{Arrived, Peer, Routed};
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -72,7 +72,9 @@ impl<S> Resolve<S> {
         };
         let _ = trail.route.set(Arc::clone(&route));
         let target = target(&parts.uri, &path, &route)?;
-        let partner = identity::find(&snapshot.partners, &parts.headers)?;
+        let peer = parts.extensions.get::<Peer>();
+        let address = peer.map(|peer| peer.address);
+        let partner = identity::find(&snapshot.partners, &parts.headers, address)?;
         let partner = Arc::clone(partner);
         let _ = trail.partner.set(Arc::clone(&partner));
         let Parts { method, headers, .. } = parts;
