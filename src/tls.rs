@@ -17,6 +17,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What HTTP/2 and HTTP/1.1 are called where the protocol is agreed upon (ALPN).
+pub const TWO: &[u8] = b"h2";
+pub(crate) const ONE: &[u8] = b"http/1.1";
+
 /// What the gateway shows and whom it trusts from now on; a connection keeps what it was made with.
 #[derive(Debug)]
 pub struct Credentials<C>(Arc<ArcSwap<C>>);

@@ -4,6 +4,7 @@ mod caller;
 pub mod frames;
 mod gateway;
 mod proxies;
+pub mod streams;
 mod tls;
 mod upstream;
 

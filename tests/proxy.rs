@@ -16,6 +16,7 @@ mod limits;
 mod links;
 mod log;
 mod memory;
+mod multiplexed;
 mod origin;
 mod outcome;
 mod path;

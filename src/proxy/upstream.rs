@@ -1,7 +1,8 @@
 //! The only door out: a permitted request goes to the API, and its answer comes back as it is.
 //!
-//! A request is sent again only when not a byte of it was written. Whatever else goes wrong is told
-//! to the caller, with what is known of the outcome.
+//! A request is sent again only when not a byte of it was written, or the upstream itself says that it
+//! did nothing about it. Whatever else goes wrong is told to the caller, with what is known of the
+//! outcome.
 
 mod answer;
 mod ask;
@@ -12,11 +13,13 @@ mod exchange;
 mod fetch;
 mod links;
 mod memory;
+mod one;
 mod pool;
 mod race;
 mod shared;
 mod strict;
 mod throttle;
+mod two;
 
 pub use answer::Streamed;
 pub use ask::Ask;

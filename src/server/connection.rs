@@ -128,7 +128,7 @@ impl Http {
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
         let tls = timeout(self.handshake_time, handshake).await??;
         let (_, session) = tls.get_ref();
-        match session.alpn_protocol() == Some(b"h2") {
+        match session.alpn_protocol() == Some(crate::tls::TWO) {
             true => self.serve_two(tls, stack, peer, phases).await,
             false => self.serve_one(tls, stack, peer, phases).await,
         }

@@ -1,7 +1,7 @@
 //! How the gateway makes sure of the upstream, and proves to it who it is.
 
 use super::pin::Pinned;
-use super::{Part, Pin, TlsFault, authorities, certificates, key};
+use super::{ONE, Part, Pin, TWO, TlsFault, authorities, certificates, key};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
@@ -19,6 +19,8 @@ pub struct Client<'f> {
     pub pair: Option<(&'f Path, &'f Path)>,
     /// The keys that the other side may have; any, if there are none.
     pub pins: &'f [Pin],
+    /// Whether HTTP/2 is offered beside HTTP/1.1.
+    pub http2: bool,
 }
 
 /// TLS 1.2 and 1.3 by what is in `client`.
@@ -55,7 +57,8 @@ pub fn client(client: Client<'_>) -> Result<Arc<ClientConfig>, TlsFault> {
             .with_client_auth_cert(certificates(certificate, Part::Certificate)?, key(private)?)
             .map_err(TlsFault::unusable(Part::Certificate))?,
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered: &[&[u8]] = if client.http2 { &[TWO, ONE] } else { &[ONE] };
+    config.alpn_protocols = offered.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Arc::new(config))
 }
 

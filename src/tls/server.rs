@@ -1,6 +1,6 @@
 //! How the gateway proves to callers who it is, and whose certificates it takes from them.
 
-use super::{Part, TlsFault, authorities, certificates, key};
+use super::{ONE, Part, TWO, TlsFault, authorities, certificates, key};
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -44,7 +44,7 @@ pub fn server(files: Files<'_>) -> Result<Arc<ServerConfig>, TlsFault> {
     };
     let config = config.with_single_cert(certificates, key);
     let mut config = config.map_err(TlsFault::unusable(Part::Certificate))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = [TWO, ONE].map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(config))
 }
 

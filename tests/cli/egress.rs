@@ -47,6 +47,8 @@ fn faults_of_tls_are_told_at_their_keys() {
             assert!(said.contains("is for TLS, and `url` is not `https://`"), "{more}: {said}");
         }
     }
+    let said = faults("{ url: \"http://localhost\", http2: true }");
+    assert!(said.contains("`http2` is for TLS, and `url` is not `https://`"), "{said}");
 }
 
 #[test]

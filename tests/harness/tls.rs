@@ -135,7 +135,14 @@ impl Authority {
         pair: Option<(&Path, &Path)>,
         pins: &[Pin],
     ) -> Arc<rustls::ClientConfig> {
-        tls::client(Client { authorities: Some(self.path()), pair, pins }).unwrap()
+        let authorities = Some(self.path());
+        tls::client(Client { authorities, pair, pins, ..Client::default() }).unwrap()
+    }
+
+    /// A client that trusts this authority alone, and offers HTTP/2.
+    pub fn client_of_two(&self) -> Arc<rustls::ClientConfig> {
+        let authorities = Some(self.path());
+        tls::client(Client { authorities, http2: true, ..Client::default() }).unwrap()
     }
 }
 

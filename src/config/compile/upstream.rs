@@ -131,6 +131,7 @@ impl Reading {
         for (key, is_there) in [
             ("ca_file", !value.ca_file.is_empty()),
             ("certificate", !value.certificate.is_empty()),
+            ("http2", value.http2),
             ("key", !value.key.is_empty()),
             ("pins", !value.pins.is_empty()),
             ("server_name", !value.server_name.is_empty()),
@@ -169,6 +170,7 @@ impl Reading {
             authorities: authorities.as_deref(),
             pair: pair.as_ref().map(|(certificate, key)| (&**certificate, &**key)),
             pins: &pins,
+            http2: value.http2,
         });
         let made = made.map_err(|fault| {
             let name = match fault.part {

@@ -30,6 +30,9 @@ pub struct Upstream {
     /// of them a backup, each as `sha256/` and the SHA-256 of the public key in Base64.
     #[serde(default)]
     pub pins: Vec<String>,
+    /// Whether HTTP/2 is offered to it, over TLS. A reload takes it for new connections.
+    #[serde(default)]
+    pub http2: bool,
     /// The company's proxy that it is reached through.
     #[serde(default)]
     pub proxy: Proxy,

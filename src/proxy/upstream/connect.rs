@@ -4,7 +4,7 @@ use super::egress::Egress;
 use super::race::{STAGGER, race};
 use super::{Fault, Settings};
 use crate::proxy::middleware::Local;
-use crate::tls::Credentials;
+use crate::tls::{self, Credentials};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -108,6 +108,12 @@ impl Connector {
         Ok(Wire::Tls { tls: Box::new(tls) })
     }
 
+    /// Whether HTTP/2 is offered on connections that are made now.
+    pub(super) fn offers_two(&self) -> bool {
+        let credentials = self.tls.as_ref().map(|(credentials, _)| credentials.load());
+        credentials.is_some_and(|config| config.alpn_protocols.iter().any(|one| one == tls::TWO))
+    }
+
     /// Through the company's proxy where there is one, and then never around it.
     async fn reach(&self) -> Result<Transport, Fault> {
         if let Some(egress) = &self.egress {
@@ -125,6 +131,16 @@ impl Connector {
 pub(super) enum Wire {
     Plain { transport: Transport },
     Tls { tls: Box<TlsStream<Transport>> },
+}
+
+impl Wire {
+    /// Whether HTTP/2 was agreed upon.
+    pub(super) fn speaks_two(&self) -> bool {
+        match self {
+            Self::Plain { .. } => false,
+            Self::Tls { tls } => tls.get_ref().1.alpn_protocol() == Some(tls::TWO),
+        }
+    }
 }
 
 impl AsyncRead for Wire {

@@ -1,32 +1,30 @@
-//! The connections of one worker: the one used last is used next, each for one request at a time.
+//! The connections of one worker. Of those with HTTP/1.1 the one used last is used next, each for
+//! one request at a time; one with HTTP/2 takes as many as it has room for.
 //!
-//! A connection comes back only when the body of its answer has ended cleanly; all others are
-//! closed by being dropped.
+//! A connection with HTTP/1.1 comes back only when the body of its answer has ended cleanly; all
+//! others are closed by being dropped.
 
 use super::connect::Connector;
-use super::strict::{Asked, Strict};
+use super::one::One;
+use super::two::{Stream, Two};
 use super::{Fault, Settings};
 use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
+use http::uri::{Authority, Scheme};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// The bounds of an answer's head.
-const HEAD_MAX: usize = 64 << 10;
-const FIELDS_MAX: usize = 100;
-
-/// How often a request that was never begun is sent again, each time on a new connection.
+/// How often a request that was never begun is sent again, each time on another connection.
 const RESENT_MAX: usize = 2;
 
 #[derive(Clone, Debug)]
@@ -35,27 +33,51 @@ pub(super) struct Pool(Rc<Shared>);
 #[derive(Debug)]
 struct Shared {
     connector: Connector,
-    idle: RefCell<Vec<Connection>>,
+    /// What stands in the URI of a request over HTTP/2.
+    origin: Option<(Scheme, Authority)>,
+    idle: RefCell<Vec<One>>,
+    multiplexed: RefCell<Vec<Rc<Two>>>,
+    /// A connection that is being opened, and that may turn out to have room for all who wait.
+    opening: RefCell<Option<Rc<Opening>>>,
+    /// Whether the last connection came to HTTP/1.1 although HTTP/2 was offered.
+    declined: Cell<bool>,
     open: Rc<Cell<usize>>,
     most: usize,
     most_idle: usize,
     idle_time: Duration,
     age: Duration,
+    handshake_time: Duration,
     head_time: Duration,
+    total_time: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Opening {
+    /// The connection, where there may be room on it for others.
+    end: OnceCell<Result<Option<Rc<Two>>, Fault>>,
+    ended: Notify,
 }
 
 #[derive(Debug)]
-struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
-    asked: Asked,
-    born: Instant,
-    idle_since: Instant,
-    _counted: Counted,
+enum Connection {
+    One(One),
+    Two(Stream),
+}
+
+/// How far a request came that has no answer.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// The upstream may have got some of it, or all.
+    Begun,
+    /// The upstream got it, and says that it did nothing about it.
+    Refused(Request<Full<Bytes>>),
+    /// Not a byte of it was written.
+    Unsent(Request<Full<Bytes>>),
 }
 
 /// One of the open connections, until it is dropped.
 #[derive(Debug)]
-struct Counted(Rc<Cell<usize>>);
+pub(super) struct Counted(Rc<Cell<usize>>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -65,15 +87,22 @@ impl Drop for Counted {
 
 impl Pool {
     pub(super) fn new(settings: &Settings, connector: Connector) -> Self {
+        let base = &settings.base;
         Self(Rc::new(Shared {
             connector,
+            origin: base.scheme().cloned().zip(base.authority().cloned()),
             idle: RefCell::default(),
+            multiplexed: RefCell::default(),
+            opening: RefCell::default(),
+            declined: Cell::default(),
             open: Rc::default(),
             most: settings.connections,
             most_idle: settings.idle,
             idle_time: settings.idle_time,
             age: settings.age,
+            handshake_time: settings.handshake_time,
             head_time: settings.head_time,
+            total_time: settings.total_time,
         }))
     }
 
@@ -84,35 +113,34 @@ impl Pool {
         sent: impl Fn(Sent),
     ) -> Result<(Response<Incoming>, Lease), Fault> {
         let began = Instant::now();
-        let mut idle = self.0.take_idle(began);
-        for _ in 0..=RESENT_MAX {
-            let mut connection = match idle.take() {
-                Some(connection) => connection,
-                None => self.0.open().await?,
-            };
-            let exchange = async {
-                if let Err(_closed) = connection.sender.ready().await {
-                    return Err(Some(request));
+        let mut was_refused = false;
+        let begun = || sent(Sent::Begun);
+        for attempt in 0..=RESENT_MAX {
+            let mut connection = self.0.connection(attempt == 0).await?;
+            let lost = match timeout(self.0.head_time, connection.send(request, begun)).await {
+                Err(_) => {
+                    connection.leave();
+                    return Err(Fault::TooSlow);
                 }
-                connection.asked.tell();
-                sent(Sent::Begun);
-                let answer = connection.sender.try_send_request(request).await;
-                // Whoever gets the request back knows that not a byte of it was written.
-                answer.map_err(|mut error| error.take_message())
-            };
-            match tokio::time::timeout(self.0.head_time, exchange).await {
-                Err(_) => return Err(Fault::TooSlow),
                 Ok(Ok(answer)) if !is_framed(answer.headers()) => return Err(Fault::Broken),
                 Ok(Ok(answer)) => {
                     let pool = Rc::downgrade(&self.0);
                     return Ok((answer, Lease { connection, pool, began }));
                 }
-                Ok(Err(None)) => return Err(Fault::Broken),
-                Ok(Err(Some(unsent))) => {
-                    sent(Sent::Nothing);
-                    request = unsent;
-                }
+                Ok(Err(lost)) => lost,
+            };
+            if !matches!(lost, Lost::Begun) {
+                sent(Sent::Nothing);
             }
+            request = match lost {
+                Lost::Begun => return Err(Fault::Broken),
+                Lost::Refused(_) if was_refused => return Err(Fault::Saturated),
+                Lost::Refused(request) => {
+                    was_refused = true;
+                    request
+                }
+                Lost::Unsent(request) => request,
+            };
         }
         Err(Fault::Unreachable)
     }
@@ -137,27 +165,110 @@ fn is_framed(headers: &HeaderMap) -> bool {
     }
 }
 
+impl Connection {
+    async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        begun: impl Fn(),
+    ) -> Result<Response<Incoming>, Lost> {
+        match self {
+            Self::One(one) => one.send(request, begun).await,
+            Self::Two(stream) => stream.send(request, begun).await,
+        }
+    }
+
+    /// Has it used for no other request. One with HTTP/1.1 is not, unless it is given back.
+    fn leave(&self) {
+        match self {
+            Self::One(_) => {}
+            Self::Two(stream) => stream.leave(),
+        }
+    }
+}
+
 impl Shared {
+    /// One for the next request. It may be an idle one only if `is_first`: where one has died, the
+    /// others may have died with it.
+    async fn connection(self: &Rc<Self>, is_first: bool) -> Result<Connection, Fault> {
+        loop {
+            let now = Instant::now();
+            if let Some(stream) = self.take_stream(now) {
+                return Ok(Connection::Two(stream));
+            }
+            if is_first && let Some(one) = self.take_idle(now) {
+                return Ok(Connection::One(one));
+            }
+            if self.declined.get() || !self.connector.offers_two() {
+                return self.open().await;
+            }
+            let opened = self.open_for_all().await?;
+            if let Some(stream) = opened.as_ref().and_then(Two::stream) {
+                return Ok(Connection::Two(stream));
+            }
+        }
+    }
+
+    /// Waits until one is open that may have room for others as well. Whoever leaves does not keep
+    /// the others from getting it.
+    async fn open_for_all(self: &Rc<Self>) -> Result<Option<Rc<Two>>, Fault> {
+        let begun = self.opening.borrow().clone();
+        let opening = begun.unwrap_or_else(|| {
+            let opening = Rc::<Opening>::default();
+            *self.opening.borrow_mut() = Some(Rc::clone(&opening));
+            let (shared, begun) = (Rc::clone(self), Rc::clone(&opening));
+            tokio::task::spawn_local(async move {
+                let end = shared.open().await.map(|connection| match connection {
+                    Connection::One(one) => {
+                        shared.put_back(one);
+                        None
+                    }
+                    Connection::Two(stream) => Some(stream.connection()),
+                });
+                *shared.opening.borrow_mut() = None;
+                let _it_ends_once = begun.end.set(end);
+                begun.ended.notify_waiters();
+            });
+            opening
+        });
+        opening.ended.notified().await;
+        opening.end.get().cloned().unwrap_or(Err(Fault::Unreachable))
+    }
+
+    /// Room on a connection that has some.
+    fn take_stream(&self, now: Instant) -> Option<Stream> {
+        let multiplexed = self.multiplexed.borrow();
+        let mut usable = multiplexed.iter().filter(|two| self.is_usable_two(two, now));
+        usable.find_map(Two::stream)
+    }
+
     /// The connection that was used last and can be used again.
-    fn take_idle(&self, now: Instant) -> Option<Connection> {
+    fn take_idle(&self, now: Instant) -> Option<One> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(connection) = idle.pop() {
-            if self.is_usable(&connection, now) {
-                return Some(connection);
+        while let Some(one) = idle.pop() {
+            if self.is_usable(&one, now) {
+                return Some(one);
             }
         }
         None
     }
 
-    fn is_usable(&self, connection: &Connection, now: Instant) -> bool {
-        !connection.sender.is_closed()
-            && now.duration_since(connection.idle_since) < self.idle_time
-            && now.duration_since(connection.born) < self.age
+    fn is_usable(&self, one: &One, now: Instant) -> bool {
+        !one.is_closed()
+            && now.duration_since(one.idle_since) < self.idle_time
+            && now.duration_since(one.born) < self.age
+    }
+
+    fn is_usable_two(&self, two: &Two, now: Instant) -> bool {
+        two.is_open()
+            && two.idle_since().is_none_or(|since| now.duration_since(since) < self.idle_time)
+            && now.duration_since(two.born) < self.age
     }
 
     fn evict(&self) {
         let now = Instant::now();
-        self.idle.borrow_mut().retain(|connection| self.is_usable(connection, now));
+        self.idle.borrow_mut().retain(|one| self.is_usable(one, now));
+        // The streams of one that is left keep it until they have ended.
+        self.multiplexed.borrow_mut().retain(|two| self.is_usable_two(two, now));
     }
 
     async fn open(&self) -> Result<Connection, Fault> {
@@ -170,34 +281,30 @@ impl Shared {
         }
         self.open.set(self.open.get() + 1);
         let counted = Counted(Rc::clone(&self.open));
-        let asked = Asked::default();
-        let wire = Strict::new(self.connector.connect().await?, asked.clone());
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(FIELDS_MAX)
-            .max_header_size(HEAD_MAX)
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(|_| Fault::Unreachable)?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = driver.await {
-                tracing::debug!(%error, "a connection to the upstream ended");
-            }
-        });
-        let now = Instant::now();
-        Ok(Connection { sender, asked, born: now, idle_since: now, _counted: counted })
+        let wire = self.connector.connect().await?;
+        let origin = self.origin.clone().filter(|_| wire.speaks_two());
+        self.declined.set(origin.is_none());
+        let Some(origin) = origin else {
+            return One::open(wire, counted).await.map(Connection::One);
+        };
+        let life = self.age + self.total_time;
+        let opened = timeout(self.handshake_time, Two::open(wire, origin, life, counted)).await;
+        let two = Rc::new(opened.map_err(|_| Fault::TooSlow)??);
+        self.multiplexed.borrow_mut().push(Rc::clone(&two));
+        two.stream().map(Connection::Two).ok_or(Fault::Saturated)
     }
 
-    fn put_back(&self, mut connection: Connection) {
+    fn put_back(&self, mut one: One) {
         let now = Instant::now();
-        connection.idle_since = now;
+        one.idle_since = now;
         let mut idle = self.idle.borrow_mut();
-        if self.is_usable(&connection, now) && idle.len() < self.most_idle {
-            idle.push(connection);
+        if self.is_usable(&one, now) && idle.len() < self.most_idle {
+            idle.push(one);
         }
     }
 }
 
-/// A connection whose answer is still on its way; dropped, it is closed.
+/// A connection whose answer is still on its way. Dropped, it is closed, or the stream on it.
 #[derive(Debug)]
 pub(super) struct Lease {
     connection: Connection,
@@ -213,8 +320,9 @@ impl Lease {
 
     /// Gives the connection back for the next request.
     pub(super) fn put_back(self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.put_back(self.connection);
+        match (self.connection, self.pool.upgrade()) {
+            (Connection::One(one), Some(pool)) => pool.put_back(one),
+            (Connection::One(_) | Connection::Two(_), _) => {}
         }
     }
 }

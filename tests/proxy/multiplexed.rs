@@ -1,0 +1,341 @@
+//! HTTP/2 to the upstream: as honest as HTTP/1, and nothing sent twice.
+
+use crate::harness::frames::*;
+use crate::harness::streams::{Deed, Peer, Streams};
+use crate::harness::*;
+
+use patchgate::tls::Credentials;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const TYPED: (&str, &str) = ("content-type", "application/json");
+
+/// A gateway before an upstream at `address`, which `authority` vouches for.
+fn gateway(authority: &Authority, address: SocketAddr, change: impl FnOnce(&mut Setup)) -> Gateway {
+    let placeholder = Upstream::start([]);
+    Gateway::with(&placeholder, |setup| {
+        let base = format!("https://localhost:{}", address.port());
+        setup.upstream().base = base.parse().unwrap();
+        setup.upstream().tls = Some(Credentials::new(authority.client_of_two()));
+        setup.upstream().head_time = Duration::from_secs(1);
+        setup.upstream().silence_time = Duration::from_secs(1);
+        setup.upstream().handshake_time = Duration::from_secs(1);
+        change(setup);
+    })
+}
+
+/// An upstream of hyper's own.
+struct Api {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<(Uri, HeaderMap, Bytes)>>>,
+    connections: Arc<AtomicUsize>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// One that answers only once `together` requests have come.
+fn api(config: &Arc<ServerConfig>, together: usize) -> Api {
+    let mut config = ServerConfig::clone(config);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let barrier = Arc::new(tokio::sync::Barrier::new(together));
+    let (noted, counted) = (Arc::clone(&seen), Arc::clone(&connections));
+    runtime.spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            let acceptor = TlsAcceptor::from(Arc::new(config.clone()));
+            let (seen, barrier) = (Arc::clone(&noted), Arc::clone(&barrier));
+            tokio::spawn(async move {
+                let Ok(tls) = acceptor.accept(tcp).await else { return };
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (seen, barrier) = (Arc::clone(&seen), Arc::clone(&barrier));
+                    async move {
+                        let (parts, body) = request.into_parts();
+                        let body = body.collect().await.unwrap().to_bytes();
+                        seen.lock().unwrap().push((parts.uri, parts.headers, body));
+                        barrier.wait().await;
+                        let document = r#"{"id":"1","status":"New","notes":""}"#;
+                        let mut trailers = HeaderMap::new();
+                        trailers.insert("x-trailer", "t".parse().unwrap());
+                        let body = Full::new(Bytes::from(document));
+                        let body = body.with_trailers(async move { Some(Ok(trailers)) });
+                        let answer = Response::builder().header("etag", "\"v1\"");
+                        let answer = answer.header(TYPED.0, TYPED.1).body(body).unwrap();
+                        Ok::<_, Infallible>(answer)
+                    }
+                });
+                let two = http2::Builder::new(TokioExecutor::new());
+                let _ = two.serve_connection(TokioIo::new(tls), service).await;
+            });
+        }
+    });
+    Api { address, seen, connections, _runtime: runtime }
+}
+
+#[test]
+fn a_patch_goes_over_http_2_as_it_goes_over_http_1() {
+    let authority = Authority::new();
+    let api = api(&authority.server("localhost"), 1);
+    let gateway = gateway(&authority, api.address, |_| {});
+    let reply = gateway.ask(patch_with("TE: trailers\r\nX-Mine: 1\r\n", STATUS));
+    assert_eq!((reply.status, reply.whole), (200, true), "{reply:?}");
+    assert_eq!(reply.header("via"), Some("2.0 patchgate"));
+    assert_eq!(reply.header("x-trailer"), None);
+    let seen = api.seen.lock().unwrap().clone();
+    let [(got, get, _), (uri, fields, body)] = &seen[..] else { panic!("{seen:?}") };
+    let whole = format!("https://localhost:{}{PATH}", api.address.port());
+    assert_eq!((got.to_string(), uri.to_string()), (whole.clone(), whole));
+    assert_eq!((&fields["if-match"], &body[..]), (&"\"v1\"".parse().unwrap(), STATUS.as_bytes()));
+    assert_eq!(fields["content-length"], STATUS.len().to_string());
+    assert_eq!((&fields["x-mine"], &fields["via"]), (&"1".parse().unwrap(), &get["via"]));
+    for gone in ["host", "te", "connection", "transfer-encoding"] {
+        assert!(!fields.contains_key(gone), "{gone}");
+    }
+    assert_eq!(api.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn requests_share_a_connection() {
+    const COUNT: usize = 50;
+    let authority = Authority::new();
+    let api = api(&authority.server("localhost"), COUNT);
+    let gateway = gateway(&authority, api.address, |setup| {
+        setup.upstream().head_time = PATIENCE;
+    });
+    // None is answered before all have come, and so all are under way at once.
+    let mut callers: Vec<_> = (0..COUNT).map(|_| gateway.caller()).collect();
+    for caller in &mut callers {
+        caller.send(patch(NOTES));
+    }
+    for caller in &mut callers {
+        assert_eq!(caller.reply().status, 200);
+    }
+    assert_eq!(api.seen.lock().unwrap().len(), COUNT);
+    assert_eq!(api.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_upstream_may_choose_http_1() {
+    let authority = Authority::new();
+    let upstream = Upstream::start_tls(authority.server("localhost"));
+    let gateway = gateway(&authority, upstream.address, |_| {});
+    for _ in 0..3 {
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+    }
+    assert_eq!((upstream.requests().len(), upstream.connections()), (3, 1));
+    assert_eq!(upstream.requests()[0].line(), format!("PATCH {PATH} HTTP/1.1"));
+}
+
+fn deed(deed: impl FnOnce(&mut Peer, u32) + Send + 'static) -> Deed {
+    Box::new(deed)
+}
+
+fn reset(reason: u32) -> Deed {
+    deed(move |peer, stream| {
+        peer.send(RESET, 0, stream, &reason.to_be_bytes());
+    })
+}
+
+/// Goes away after `last`, because of `reason`, and closes.
+fn go_away(peer: &mut Peer, last: u32, reason: u32) {
+    peer.send(GO_AWAY, 0, 0, &[last.to_be_bytes(), reason.to_be_bytes()].concat());
+    peer.close();
+}
+
+/// A head with these fields behind 200.
+fn head(peer: &mut Peer, flags: u8, stream: u32, fields: &[(&str, &str)]) {
+    peer.send(HEADERS, END_HEADERS | flags, stream, &[&[0x88], &block(fields)[..]].concat());
+}
+
+/// What becomes of a patch, and how often it came. There is no reply where it broke off at once.
+fn try_told(
+    settings: &'static [u8],
+    script: Vec<Deed>,
+) -> (Option<Reply>, usize, Streams, Gateway) {
+    let authority = Authority::new();
+    let upstream = Streams::start(&authority.server("localhost"), settings, script);
+    let gateway = gateway(&authority, upstream.address, |_| {});
+    let began = Instant::now();
+    let reply = gateway.caller().send(patch(NOTES)).try_reply();
+    assert!(began.elapsed() < Duration::from_secs(5), "hung");
+    (reply, upstream.heads(), upstream, gateway)
+}
+
+fn told(settings: &'static [u8], script: Vec<Deed>) -> (Reply, usize, Streams, Gateway) {
+    let (reply, count, upstream, gateway) = try_told(settings, script);
+    (reply.expect("an answer"), count, upstream, gateway)
+}
+
+#[test]
+fn what_the_upstream_did_nothing_about_is_sent_again_and_only_once() {
+    let away = |reason| deed(move |peer: &mut Peer, stream| go_away(peer, stream - 1, reason));
+    for first in [reset(7), away(0), away(11)] {
+        let (reply, count, upstream, gateway) = told(&[], vec![first]);
+        assert_eq!((reply.status, count), (200, 2));
+        assert_eq!(upstream.bodies(), [NOTES.as_bytes(); 2]);
+        assert_eq!(upstream.connections(), 2, "on another connection");
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+    }
+    for (first, second) in [(reset(7), reset(7)), (away(0), reset(7)), (reset(7), away(0))] {
+        let (reply, count, ..) = told(&[], vec![first, second]);
+        assert_eq!((reply.status, reply.code()), (503, "upstream-saturated".to_owned()));
+        assert_eq!((&reply.json()["outcome"], count), (&"not-applied".into(), 2));
+    }
+}
+
+#[test]
+fn whatever_else_ends_a_stream_leaves_the_outcome_unknown_and_is_sent_once() {
+    let mut cases: Vec<Deed> = (0..=14).filter(|reason| *reason != 7).map(reset).collect();
+    for reason in [0, 1, 11] {
+        cases.push(deed(move |peer, stream| go_away(peer, stream, reason)));
+        cases.push(deed(move |peer, _| go_away(peer, u32::MAX >> 1, reason)));
+    }
+    cases.push(deed(|peer, _| peer.close()));
+    // What no answer may be.
+    for fields in [
+        &[("connection", "close")][..],
+        &[("transfer-encoding", "chunked")],
+        &[("X-Upper", "a")],
+        &[("x", "a\r\nb: c")],
+        &[(":status", "200")],
+    ] {
+        cases.push(deed(move |peer, stream| head(peer, END_STREAM, stream, fields)));
+    }
+    cases.push(deed(|peer, stream| {
+        peer.send(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[TYPED]));
+    }));
+    cases.push(deed(|peer, stream| head(peer, END_STREAM, stream, &[("content-length", "5")])));
+    for (index, case) in cases.into_iter().enumerate() {
+        let (reply, count, _upstream, gateway) = told(&[], vec![case]);
+        assert_eq!((reply.status, count), (502, 1), "case {index}: {reply:?}");
+        assert_eq!(reply.json()["outcome"], "unknown", "case {index}");
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200, "case {index}: the next one");
+    }
+}
+
+#[test]
+fn an_upstream_that_does_not_come_to_an_answer_is_not_waited_for() {
+    const NO_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 0];
+    let switching = [(":status", "101")];
+    let cases: Vec<(&[u8], Deed)> = vec![
+        (&[], deed(|_, _| {})),
+        (NO_WINDOW, deed(|_, _| {})),
+        (&[], deed(|peer, _| while peer.send(PING, 0, 0, &[0; 8]) {})),
+        (&[], deed(|peer, _| while peer.send(SETTINGS, 0, 0, &[]) {})),
+        (
+            &[],
+            deed(move |peer, stream| {
+                let switching = block(&switching);
+                while peer.send(HEADERS, END_HEADERS, stream, &switching) {}
+            }),
+        ),
+    ];
+    for (index, (settings, case)) in cases.into_iter().enumerate() {
+        let (reply, count, ..) = told(settings, vec![case]);
+        assert!(matches!(reply.status, 502 | 504), "case {index}: {reply:?}");
+        assert_eq!((&reply.json()["outcome"], count), (&"unknown".into(), 1), "case {index}");
+    }
+    // One that greets nobody, and one that wants no stream at all.
+    let (reply, count, ..) = told(&[0, 3, 0, 0, 0, 0], vec![]);
+    assert_eq!((reply.status, count), (504, 0));
+    assert_eq!(reply.json()["outcome"], "not-applied");
+}
+
+#[test]
+fn an_answer_that_breaks_off_never_looks_whole() {
+    let begin = |peer: &mut Peer, stream| {
+        head(peer, 0, stream, &[("content-length", "10")]);
+        peer.send(DATA, 0, stream, b"abc");
+    };
+    let cases: Vec<Deed> = vec![
+        deed(move |peer, stream| {
+            begin(peer, stream);
+            peer.send(DATA, END_STREAM, stream, b"d");
+        }),
+        deed(move |peer, stream| {
+            begin(peer, stream);
+            peer.send(DATA, END_STREAM, stream, b"defghijkl");
+        }),
+        deed(move |peer, stream| {
+            begin(peer, stream);
+            peer.send(RESET, 0, stream, &[0, 0, 0, 7]);
+        }),
+        deed(move |peer, stream| {
+            begin(peer, stream);
+            go_away(peer, 0, 0);
+        }),
+        deed(move |peer, stream| {
+            head(peer, 0, stream, &[]);
+            peer.send(DATA, 0, stream, b"abc");
+            peer.close();
+        }),
+        deed(move |peer, stream| begin(peer, stream)),
+    ];
+    for (index, case) in cases.into_iter().enumerate() {
+        let (reply, count, ..) = try_told(&[], vec![case]);
+        assert_eq!(count, 1, "case {index}");
+        let is_cut = reply.as_ref().is_none_or(|reply| !reply.whole || reply.status == 502);
+        assert!(is_cut, "case {index}: {reply:?}");
+    }
+}
+
+#[test]
+fn the_upstream_says_how_many_requests_a_connection_takes() {
+    let authority = Authority::new();
+    let (told, tell) = std::sync::mpsc::channel::<()>();
+    let held = deed(move |peer, stream| {
+        tell.recv_timeout(PATIENCE).unwrap();
+        head(peer, END_STREAM, stream, &[]);
+    });
+    let one_stream = &[0, 3, 0, 0, 0, 1];
+    let upstream = Streams::start(&authority.server("localhost"), one_stream, [held]);
+    let gateway = gateway(&authority, upstream.address, |setup| {
+        setup.upstream().connections = 2;
+        setup.upstream().head_time = PATIENCE;
+    });
+    let mut first = gateway.caller();
+    first.send(patch(NOTES));
+    eventually("the first is there", || upstream.bodies().len() == 1);
+    for _ in 0..3 {
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+    }
+    assert_eq!(upstream.connections(), 2);
+    told.send(()).unwrap();
+    assert_eq!(first.reply().status, 200);
+    assert_eq!(upstream.heads(), 4);
+}
+
+#[test]
+fn a_connection_grows_old_and_idle() {
+    for (age, idle) in [(0, 60), (60, 0)] {
+        let authority = Authority::new();
+        let upstream = Streams::start(&authority.server("localhost"), &[], []);
+        let gateway = gateway(&authority, upstream.address, |setup| {
+            setup.upstream().age = Duration::from_secs(age);
+            setup.upstream().idle_time = Duration::from_secs(idle);
+        });
+        for _ in 0..3 {
+            assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+        }
+        assert_eq!(upstream.connections(), 3, "{age} {idle}");
+    }
+}
