@@ -4,7 +4,8 @@ use crate::harness::frames::*;
 use crate::harness::streams::{Deed, Peer, Streams};
 use crate::harness::*;
 
-use patchgate::tls::Credentials;
+use patchgate::proxy::upstream::Egress;
+use patchgate::tls::{self, Client, Credentials, Pin};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Uri};
@@ -14,6 +15,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio_rustls::TlsAcceptor;
 
 use std::convert::Infallible;
@@ -254,7 +257,7 @@ fn an_upstream_that_does_not_come_to_an_answer_is_not_waited_for() {
         assert!(matches!(reply.status, 502 | 504), "case {index}: {reply:?}");
         assert_eq!((&reply.json()["outcome"], count), (&"unknown".into(), 1), "case {index}");
     }
-    // One that greets nobody, and one that wants no stream at all.
+    // One that wants no stream at all.
     let (reply, count, ..) = told(&[0, 3, 0, 0, 0, 0], vec![]);
     assert_eq!((reply.status, count), (504, 0));
     assert_eq!(reply.json()["outcome"], "not-applied");
@@ -322,6 +325,77 @@ fn the_upstream_says_how_many_requests_a_connection_takes() {
     told.send(()).unwrap();
     assert_eq!(first.reply().status, 200);
     assert_eq!(upstream.heads(), 4);
+}
+
+#[test]
+fn a_real_squid_leads_to_http_2_too() {
+    let authority = Authority::new();
+    let api = api(&authority.server("localhost"), 1);
+    let squid = Daemon::squid(&authority, api.address.port());
+    let gateway = gateway(&authority, api.address, |setup| {
+        setup.upstream().connect_time = Duration::from_secs(3);
+        setup.upstream().egress = Some(Egress {
+            host: "127.0.0.1".to_owned(),
+            port: squid.port,
+            tls: None,
+            authorization: Some("Basic Z2F0ZXdheTpzZWNyZXQ=".parse().unwrap()),
+        });
+    });
+    for _ in 0..3 {
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+    }
+    for (_, fields, _) in &*api.seen.lock().unwrap() {
+        assert!(!fields.contains_key("proxy-authorization"), "{fields:?}");
+    }
+    assert_eq!(api.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn certificates_and_pins_hold_for_http_2_too() {
+    let authority = Authority::new();
+    let (own, shown) = (authority.pair("localhost"), authority.pair("gateway"));
+    let pin_of = |pem: &str| Pin::of(&CertificateDer::from_pem_slice(pem.as_bytes()).unwrap());
+    let (pin, backup) = (pin_of(&own.0).unwrap(), pin_of(&shown.0).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, &shown.0).unwrap();
+    std::fs::write(&key, &shown.1).unwrap();
+    let api = api(&authority.demanding_server(&own), 1);
+    let client = |pair, pins: &[Pin]| {
+        let authorities = Some(authority.path());
+        tls::client(Client { authorities, pair, pins, http2: true }).unwrap()
+    };
+    let pair = Some((&*certificate, &*key));
+    for (client, status) in [
+        (client(pair, &[pin, backup]), 200),
+        (client(pair, &[backup, backup]), 502),
+        (client(None, &[pin, backup]), 502),
+    ] {
+        let gateway = gateway(&authority, api.address, |setup| {
+            setup.upstream().tls = Some(Credentials::new(client));
+        });
+        assert_eq!(gateway.ask(patch(NOTES)).status, status);
+    }
+    assert_eq!(api.seen.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_reload_offers_http_2_on_new_connections() {
+    let authority = Authority::new();
+    let mut config = ServerConfig::clone(&authority.server("localhost"));
+    config.alpn_protocols = vec![tls::TWO.to_vec(), b"http/1.1".to_vec()];
+    let upstream = Upstream::start_tls(Arc::new(config));
+    let credentials = Credentials::new(authority.client());
+    let gateway = gateway(&authority, upstream.address, |setup| {
+        setup.upstream().tls = Some(credentials.clone());
+        setup.upstream().age = Duration::ZERO;
+    });
+    assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+    // This upstream agrees to HTTP/2 and cannot speak it.
+    credentials.replace(authority.client_of_two());
+    assert_eq!(gateway.ask(patch(NOTES)).json()["outcome"], "not-applied");
+    credentials.replace(authority.client());
+    assert_eq!(gateway.ask(patch(NOTES)).status, 200);
 }
 
 #[test]

@@ -58,6 +58,19 @@ struct Opening {
     ended: Notify,
 }
 
+/// Dropped, it has ended, however it did, and nobody waits for it any longer.
+struct UnderWay {
+    shared: Rc<Shared>,
+    opening: Rc<Opening>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *self.shared.opening.borrow_mut() = None;
+        self.opening.ended.notify_waiters();
+    }
+}
+
 #[derive(Debug)]
 enum Connection {
     One(One),
@@ -215,8 +228,9 @@ impl Shared {
         let opening = begun.unwrap_or_else(|| {
             let opening = Rc::<Opening>::default();
             *self.opening.borrow_mut() = Some(Rc::clone(&opening));
-            let (shared, begun) = (Rc::clone(self), Rc::clone(&opening));
+            let under_way = UnderWay { shared: Rc::clone(self), opening: Rc::clone(&opening) };
             tokio::task::spawn_local(async move {
+                let UnderWay { shared, opening } = &under_way;
                 let end = shared.open().await.map(|connection| match connection {
                     Connection::One(one) => {
                         shared.put_back(one);
@@ -224,9 +238,7 @@ impl Shared {
                     }
                     Connection::Two(stream) => Some(stream.connection()),
                 });
-                *shared.opening.borrow_mut() = None;
-                let _it_ends_once = begun.end.set(end);
-                begun.ended.notify_waiters();
+                let _it_ends_once = opening.end.set(end);
             });
             opening
         });
