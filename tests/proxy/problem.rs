@@ -59,7 +59,7 @@ fn a_gateway_says_by_its_own_name_that_it_could_not_connect() {
         let base = format!("https://localhost:{}", upstream.address.port());
         setup.upstream().base = base.parse().unwrap();
         setup.upstream().tls = Some(Credentials::new(Authority::new().client()));
-        setup.upstream().connect_time = Duration::from_millis(200);
+        setup.upstream().handshake_time = Duration::from_millis(200);
         setup.upstream().pseudonym = Some("1st".to_owned());
     });
     let expected = r#""1st";error=connection_timeout;details="upstream-too-slow""#;
