@@ -8,6 +8,8 @@ mod fields;
 mod hold;
 mod meter;
 mod quota;
+mod store;
+mod together;
 
 pub use account::Account;
 pub use capacity::{Capacity, Slot};
@@ -17,8 +19,10 @@ pub use fields::{structured_string, whole_seconds};
 pub use hold::{HeldBack, Hold, Scope, Throttle, Turn};
 pub use meter::Standing;
 pub use quota::{Class, QUOTAS_MAX, Quota, Quotas};
+pub use store::{Away, Server, Settings};
 
 use clock::nanoseconds;
+use store::Store;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -64,6 +68,8 @@ pub struct Limits {
     accounts: HashMap<String, Arc<Account>>,
     total: Arc<Account>,
     clock: Clock,
+    /// Where it is decided, if not here alone.
+    store: Option<Arc<Store>>,
 }
 
 /// The limits that a configuration asks for.
@@ -77,6 +83,8 @@ pub struct Wanted {
     pub accounts: Vec<(String, Quotas)>,
     /// What all together may send.
     pub total: Quotas,
+    /// Where several gateways count together.
+    pub store: Option<Settings>,
 }
 
 impl Default for Limits {
@@ -88,8 +96,8 @@ impl Default for Limits {
 impl Limits {
     /// No limits yet, by this clock.
     pub fn by(clock: Clock) -> Self {
-        let total = Arc::new(Account::new("", Quotas::default()));
-        Self { terms: Terms::default(), accounts: HashMap::new(), total, clock }
+        let total = Arc::new(Account::new("", Quotas::default()).kept_as("total"));
+        Self { terms: Terms::default(), accounts: HashMap::new(), total, clock, store: None }
     }
 
     /// The limits `wanted`. What is spent of `old` stays spent, also where a quota has changed, so
@@ -107,12 +115,24 @@ impl Limits {
         for (key, quotas) in wanted.accounts {
             let account = match old.accounts.get(&key) {
                 Some(account) => keep(account, &wanted.prefix, quotas),
-                None => Arc::new(Account::new(&wanted.prefix, quotas)),
+                None => {
+                    let shelf = format!("own:{}", store::encoded(&key));
+                    Arc::new(Account::new(&wanted.prefix, quotas).kept_as(shelf))
+                }
             };
             accounts.insert(key, account);
         }
         let total = keep(&old.total, &format!("{}-total", wanted.prefix), wanted.total);
-        Self { terms: wanted.terms, accounts, total, clock: old.clock.clone() }
+        let store = wanted.store.map(|settings| Arc::new(Store::new(settings)));
+        Self { terms: wanted.terms, accounts, total, clock: old.clock.clone(), store }
+    }
+
+    /// Connects to the store, where there is one; waits a moment for what comes of it. Until then it
+    /// is away.
+    pub fn open(&self) {
+        if let Some(store) = &self.store {
+            store.open();
+        }
     }
 
     /// The account of `key`.
@@ -138,15 +158,30 @@ impl Limits {
     /// Spends `cost` of every quota that holds for a request of `class`; of none, where one of them
     /// has no room.
     ///
-    /// This is the one decision. A store for several machines would answer here, by the account's
-    /// key and quotas.
-    pub fn decide(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
+    /// This is the one decision. Where there is a store, all gateways that share it make it together.
+    pub async fn decide(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
+        match self.store_of(account, class) {
+            None => self.decide_here(account, class, cost),
+            Some(store) => self.ask_store(store, account, class, cost).await,
+        }
+    }
+
+    /// The decision of this gateway alone.
+    pub fn decide_here(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
         self.ask(account, class, cost, true)
     }
 
-    /// The same, but nothing is spent.
+    /// The same as far as this gateway knows, but nothing is spent.
     pub fn look(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
-        self.ask(account, class, cost, false)
+        match self.store_of(account, class) {
+            Some(store) if store.is_away() => self.ask_away(store, account, class, cost, false),
+            Some(_) | None => self.ask(account, class, cost, false),
+        }
+    }
+
+    /// Whether a decision about requests of `class` has to be waited for.
+    pub fn has_to_wait(&self, account: &Account, class: Class) -> bool {
+        self.store_of(account, class).is_some()
     }
 
     fn ask(&self, account: &Account, class: Class, cost: NonZeroU32, spends: bool) -> Decision {

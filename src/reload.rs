@@ -94,6 +94,8 @@ impl Reload {
         if !keys.is_empty() {
             tracing::warn!(%keys, "a restart is needed");
         }
+        // Those who are inside go on with the connection that they have.
+        loaded.snapshot.limits.open();
         let digest = loaded.snapshot.digest.clone();
         self.live.replace(loaded.snapshot);
         replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");

@@ -212,6 +212,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::HeadMalformed("it is malformed"),
         Rejection::HeadTooLarge,
         Rejection::HeadTooSlow,
+        Rejection::LimitsUnavailable { wait: Duration::from_secs(1) },
         Rejection::LoopDetected,
         Rejection::MediaTypeUnsupported(route),
         Rejection::MethodNotAllowed { allow: "GET".into() },
@@ -237,6 +238,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::HeadMalformed(_)
             | Rejection::HeadTooLarge
             | Rejection::HeadTooSlow
+            | Rejection::LimitsUnavailable { .. }
             | Rejection::LoopDetected
             | Rejection::MediaTypeUnsupported(_)
             | Rejection::MethodNotAllowed { .. }

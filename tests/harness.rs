@@ -4,6 +4,7 @@ mod caller;
 pub mod frames;
 mod gateway;
 mod proxies;
+mod store;
 pub mod streams;
 mod tls;
 mod upstream;
@@ -11,6 +12,7 @@ mod upstream;
 pub use caller::{Caller, Reply, patch, patch_with};
 pub use gateway::{Gateway, PATH, Setup, by_header, origin, partner, partner_with, quota};
 pub use proxies::{Daemon, USER, scripted};
+pub use store::Redis;
 pub use tls::Authority;
 pub use upstream::{Act, Upstream, answer};
 

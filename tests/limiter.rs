@@ -41,7 +41,8 @@ impl World {
     fn reload(&mut self, accounts: &[(&str, Quotas)], total: Quotas, terms: Terms) {
         let accounts = accounts.iter().map(|(key, quotas)| ((*key).to_owned(), quotas.clone()));
         let prefix = "gate".to_owned();
-        let wanted = Wanted { prefix, terms, accounts: accounts.collect(), total };
+        let accounts = accounts.collect();
+        let wanted = Wanted { prefix, terms, accounts, total, store: None };
         self.limits = Limits::carry_over(&self.limits, wanted);
     }
 
@@ -50,7 +51,7 @@ impl World {
     }
 
     fn spend(&self, key: &str, class: Class, cost: u32) -> bool {
-        self.limits.decide(&self.account(key), class, number(cost)).is_admitted()
+        self.limits.decide_here(&self.account(key), class, number(cost)).is_admitted()
     }
 
     fn write(&self, key: &str) -> bool {
@@ -175,7 +176,7 @@ proptest! {
                     };
                     let account = world.account("a");
                     let expected = held.iter().all(|at| model[*at].has_room(cost.into()));
-                    let ask = if spends { Limits::decide } else { Limits::look };
+                    let ask = if spends { Limits::decide_here } else { Limits::look };
                     let decision = ask(&world.limits, &account, class, number(cost));
                     prop_assert_eq!(decision.is_admitted(), expected);
                     if expected && spends {
@@ -312,7 +313,7 @@ fn all_together_have_a_quota_too_and_nobody_sees_what_is_left_of_it() {
     let world = World::new(&[("a", each()), ("b", each())], requests([quota(12, 60_000, 12)]));
     assert_eq!((0..20).filter(|_| world.write("a")).count(), 10);
     assert_eq!((0..20).filter(|_| world.write("b")).count(), 2);
-    let decision = world.limits.decide(&world.account("b"), Class::Write, NonZeroU32::MIN);
+    let decision = world.limits.decide_here(&world.account("b"), Class::Write, NonZeroU32::MIN);
     let names = world.limits.violated(&world.account("b"), &decision);
     assert_eq!(names, ["gate-total-requests-60s"]);
     assert_eq!(world.account("b").rest(&decision), None);
@@ -419,14 +420,14 @@ fn strangers_leave_no_trace() {
     let flood = |count: u64| {
         for stranger in 0..count {
             assert!(world.limits.get(&format!("stranger-{stranger}")).is_none());
-            let _ = world.limits.decide(&account, Class::Write, NonZeroU32::MIN);
+            let _ = world.limits.decide_here(&account, Class::Write, NonZeroU32::MIN);
         }
     };
     flood(1);
     let used = allocation_counter::measure(|| flood(1_000_000));
     assert_eq!((used.count_current, used.bytes_current), (0, 0));
     let one = allocation_counter::measure(|| {
-        let _ = world.limits.decide(&account, Class::Write, NonZeroU32::MIN);
+        let _ = world.limits.decide_here(&account, Class::Write, NonZeroU32::MIN);
     });
     assert_eq!(one.count_total, 0, "a decision asks for no memory");
 }

@@ -41,6 +41,8 @@ mod links;
 mod judge;
 // Whole worlds in simulated time.
 mod simulation;
+// Limits that several gateways share, in a real store.
+mod store;
 // What hostile or sloppy callers send.
 mod strictness;
 // Traps in the crates we stand on.

@@ -45,6 +45,7 @@ pub(super) fn launch(
     sockets: Sockets,
 ) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, fixed, .. } = loaded;
+    snapshot.limits.open();
     let live = Live::new(snapshot);
     let to_callers = gateway.tls.clone().map(Credentials::new);
     let to_upstream = gateway.upstream.tls.clone().map(Credentials::new);

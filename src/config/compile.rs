@@ -9,6 +9,7 @@ mod links;
 mod lint;
 mod partners;
 mod policy;
+mod store;
 mod upstream;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};

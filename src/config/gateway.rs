@@ -7,7 +7,7 @@ mod tls;
 mod upstream;
 
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
-pub use limits::{Cost, Counts, Limits, Quotas, Scope, Throttle};
+pub use limits::{Away, Cost, Counts, Limits, Quotas, Scope, Store, Throttle};
 pub use reload::Reload;
 pub use tls::{ClientAuth, Tls};
 pub use upstream::{Circuit, Proxy, Remember, Upstream};

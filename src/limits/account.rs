@@ -5,7 +5,7 @@ use super::decision::Decision;
 use super::fields::{plain, structured_string, whole_seconds};
 use super::hold::Hold;
 use super::meter::Meter;
-use super::quota::{Class, Quota, Quotas};
+use super::quota::{Class, NAMES, Quota, Quotas};
 
 use http::HeaderValue;
 
@@ -18,6 +18,8 @@ pub struct Account {
     quotas: Quotas,
     /// What the names of its quotas begin with.
     prefix: String,
+    /// What its keys are called in a store.
+    shelf: String,
     /// What the bound on requests at once is called.
     crowd: String,
     /// The names of the quotas, as strings of RFC 9651; list by list.
@@ -40,6 +42,11 @@ impl Account {
         Self::with(prefix, quotas, meters, room, Arc::default())
     }
 
+    /// The same, called so in a store.
+    pub(super) fn kept_as(self, shelf: impl Into<String>) -> Self {
+        Self { shelf: shelf.into(), ..self }
+    }
+
     /// One of which as much is spent as of this. A quota takes over from the one that is about the
     /// same time; where there is none, from the one of its list that is spent most.
     pub(super) fn changed(&self, prefix: &str, quotas: Quotas, now: u64) -> Self {
@@ -56,7 +63,7 @@ impl Account {
         });
         drop(old);
         let room = self.room.resized(quotas.concurrent.unwrap_or(usize::MAX));
-        Self::with(prefix, quotas, meters, room, Arc::clone(&self.hold))
+        Self::with(prefix, quotas, meters, room, Arc::clone(&self.hold)).kept_as(&*self.shelf)
     }
 
     fn with(prefix: &str, quotas: Quotas, meters: Meters, room: Capacity, hold: Arc<Hold>) -> Self {
@@ -67,7 +74,8 @@ impl Account {
         });
         let policies = [Class::Read, Class::Write, Class::Prefetch]
             .map(|class| policy(class, &quotas, &members, &crowd));
-        Self { quotas, prefix, crowd, members, policies, spent: Mutex::new(meters), room, hold }
+        let (shelf, spent) = (String::new(), Mutex::new(meters));
+        Self { quotas, prefix, shelf, crowd, members, policies, spent, room, hold }
     }
 
     /// What it allows.
@@ -77,6 +85,10 @@ impl Account {
 
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    pub(super) fn shelf(&self) -> &str {
+        &self.shelf
     }
 
     /// Whether it allows whatever comes of `class`.
@@ -158,6 +170,15 @@ impl Account {
 /// The quotas that hold for requests of `class`.
 pub(super) fn of(meters: &Meters, class: Class) -> impl Iterator<Item = &Meter> {
     lists_of(class).iter().filter_map(|at| meters.get(*at)).flatten()
+}
+
+/// The same, list by list.
+pub(super) fn lists(
+    meters: &Meters,
+    class: Class,
+) -> impl Iterator<Item = (&'static str, &[Meter])> {
+    let named = lists_of(class).iter().filter_map(|at| NAMES.get(*at).zip(meters.get(*at)));
+    named.map(|(name, list)| (*name, &**list)).filter(|(_, list)| !list.is_empty())
 }
 
 /// Which lists hold for requests of `class`, in the order of [`Quotas::lists`].

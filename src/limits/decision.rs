@@ -16,6 +16,7 @@ pub struct Decision {
     wait: Duration,
     is_admitted: bool,
     is_crowded: bool,
+    is_closed: bool,
 }
 
 impl Decision {
@@ -28,6 +29,7 @@ impl Decision {
             wait: Duration::ZERO,
             is_admitted: true,
             is_crowded: false,
+            is_closed: false,
         }
     }
 
@@ -35,6 +37,12 @@ impl Decision {
     pub fn crowded(class: Class) -> Self {
         let wait = Duration::from_secs(1);
         Self { is_admitted: false, is_crowded: true, wait, ..Self::begin(class) }
+    }
+
+    /// Nobody knows whether there is room, and so there is none. Nor when somebody will.
+    pub(super) fn closed(class: Class) -> Self {
+        let wait = Duration::from_secs(1);
+        Self { is_admitted: false, is_closed: true, wait, ..Self::begin(class) }
     }
 
     /// Notes how the next quota of the partner stands.
@@ -76,6 +84,11 @@ impl Decision {
     /// Whether it is not, because too many are under way.
     pub fn is_crowded(&self) -> bool {
         self.is_crowded
+    }
+
+    /// Whether it is not, because the store is away.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// If it is not let through, how long until it would be, were nothing else spent.

@@ -4,7 +4,9 @@
 //! still at the moment that is asked about, and the store holds back what a decision would write, so
 //! that a request which several quotas hold for spends of all of them or of none.
 
+use super::clock::nanoseconds;
 use super::quota::Quota;
+use super::store::{Answer, Claim};
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -91,8 +93,7 @@ impl Meter {
         let at_once = cost.min(self.quota.burst);
         match self.gcra.check_n(at_once) {
             Ok(Ok(())) => {
-                let owed = u64::from(cost.get() - at_once.get());
-                let owed = owed.saturating_mul(self.quota.period()).min(DEBT_MAX);
+                let owed = self.owed(cost);
                 self.tally.next.store(self.tally.next.load(Relaxed).saturating_add(owed), Relaxed);
                 self.standing(now)
             }
@@ -110,9 +111,51 @@ impl Meter {
         self.tally.arrival.store(self.tally.next.load(Relaxed), Relaxed);
     }
 
+    /// What is left to pay of what costs more than the burst.
+    fn owed(&self, cost: NonZeroU32) -> u64 {
+        let owed = u64::from(cost.get() - cost.min(self.quota.burst).get());
+        owed.saturating_mul(self.quota.period()).min(DEBT_MAX)
+    }
+
+    /// Spends `cost`, but never more than there is.
+    pub(super) fn spend_at_most(&self, now: u64, cost: NonZeroU32) {
+        let cost = self.quota.period().saturating_mul(cost.get().into());
+        let arrival = self.tally.arrival.load(Relaxed).max(now).saturating_add(cost);
+        self.tally.arrival.fetch_max(arrival.min(now + self.quota.full()), Relaxed);
+    }
+
+    /// What `cost` asks of a store, which is told what is spent as of `slack` ago.
+    pub(super) fn claim(&self, now: u64, cost: NonZeroU32, slack: u64) -> Claim {
+        let room = self.quota.period() * u64::from(cost.min(self.quota.burst).get());
+        let spent = self.tally.arrival.load(Relaxed).saturating_sub(now).saturating_sub(slack);
+        Claim {
+            per: nanoseconds(self.quota.per),
+            full: self.quota.full(),
+            room,
+            cost: room + self.owed(cost),
+            spent,
+        }
+    }
+
+    /// Notes what a store says to what was `sent`; gives how it stands by that.
+    pub(super) fn heed(&self, sent: u64, answer: &Answer) -> Standing {
+        self.tally.arrival.fetch_max(sent.saturating_add(answer.spent), Relaxed);
+        match answer.wait {
+            0 => self.with_spent(answer.spent),
+            wait => Standing {
+                time: Duration::from_nanos(wait),
+                is_short: true,
+                ..self.with_spent(answer.spent)
+            },
+        }
+    }
+
     /// How it stands.
     pub(super) fn standing(&self, now: u64) -> Standing {
-        let spent = self.tally.arrival.load(Relaxed).saturating_sub(now);
+        self.with_spent(self.tally.arrival.load(Relaxed).saturating_sub(now))
+    }
+
+    fn with_spent(&self, spent: u64) -> Standing {
         let left = self.quota.full().saturating_sub(spent) / self.quota.period();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         Standing { left, time: Duration::from_nanos(spent), is_short: false }

@@ -1,6 +1,7 @@
 //! What a limit allows, as values.
 
 use super::clock::nanoseconds;
+use super::store::Away;
 
 use http::Method;
 
@@ -80,6 +81,8 @@ pub struct Quotas {
     pub prefetches: Vec<Quota>,
     /// How many requests may be under way at once.
     pub concurrent: Option<usize>,
+    /// What becomes of requests while the store is away.
+    pub away: Away,
 }
 
 /// The most quotas that a list may hold.
@@ -87,14 +90,18 @@ pub const QUOTAS_MAX: usize = 4;
 /// The most that hold for one request of one partner.
 pub(super) const TOLD_MAX: usize = 2 * QUOTAS_MAX;
 
+/// The names of the lists.
+pub(super) const NAMES: [&str; 4] = ["requests", "reads", "writes", "prefetches"];
+
 impl Quotas {
     /// The lists, each with its name.
     pub fn lists(&self) -> [(&'static str, &[Quota]); 4] {
+        let [requests, reads, writes, prefetches] = NAMES;
         [
-            ("requests", &self.requests),
-            ("reads", &self.reads),
-            ("writes", &self.writes),
-            ("prefetches", &self.prefetches),
+            (requests, &self.requests),
+            (reads, &self.reads),
+            (writes, &self.writes),
+            (prefetches, &self.prefetches),
         ]
     }
 }

@@ -25,13 +25,14 @@ pub(crate) type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 pin_project! {
     /// Either the way inward, or an end right here.
-    #[derive(Debug)]
     #[project = StepProjection]
     pub enum Step<F, T> {
         /// An end right here.
         End { answer: Option<T> },
         /// The way inward.
         Inward { #[pin] inner: F },
+        /// Which of the two it is, has to be waited for.
+        Later { waiting: Local<T> },
     }
 }
 
@@ -45,6 +46,11 @@ impl<F, T> Step<F, T> {
     pub fn inward(inner: F) -> Self {
         Self::Inward { inner }
     }
+
+    /// Which of the two it is, has to be waited for.
+    pub(crate) fn later(waiting: Local<T>) -> Self {
+        Self::Later { waiting }
+    }
 }
 
 impl<F: Future> Future for Step<F, F::Output> {
@@ -54,6 +60,7 @@ impl<F: Future> Future for Step<F, F::Output> {
         match self.project() {
             StepProjection::End { answer } => answer.take().map_or(Poll::Pending, Poll::Ready),
             StepProjection::Inward { inner } => inner.poll(cx),
+            StepProjection::Later { waiting } => waiting.as_mut().poll(cx),
         }
     }
 }

@@ -63,6 +63,9 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
         Rejection::HeadTooLarge => (431, "head-too-large", "The head is too large"),
         Rejection::HeadTooSlow => (408, "head-too-slow", "The head did not come in time"),
+        Rejection::LimitsUnavailable { .. } => {
+            (503, "limits-unavailable", "The limits cannot be counted at the moment")
+        }
         Rejection::LoopDetected => (508, "loop-detected", "The request came here before"),
         Rejection::MediaTypeUnsupported(_) => {
             (415, "media-type-unsupported", "The media type is not accepted")
@@ -158,6 +161,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::HeadMalformed(why) => (*why).into(),
         Rejection::HeadTooLarge => "send fewer or shorter header fields".into(),
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
+        Rejection::LimitsUnavailable { .. } => "nothing was sent; try again".into(),
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
         Rejection::MediaTypeUnsupported(_) => "send one of the accepted media types".into(),
         Rejection::MethodNotAllowed { .. } => "`Allow` lists the methods that are".into(),
@@ -216,6 +220,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         }
         Rejection::CurrentUnavailable(Fault::Paused(wait))
         | Rejection::UpstreamFailed(Fault::Paused(wait))
+        | Rejection::LimitsUnavailable { wait }
         | Rejection::RateLimited { wait, .. }
         | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {
             headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
@@ -356,7 +361,7 @@ fn type_uri(kind: Kind) -> Cow<'static, str> {
         (StatusCode::TOO_MANY_REQUESTS, _) => {
             "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
         }
-        (_, "overloaded" | "upstream-throttled") => {
+        (_, "limits-unavailable" | "overloaded" | "upstream-throttled") => {
             "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into()
         }
         (_, slug) => format!("https://patchgate.dev/problems/{slug}").into(),

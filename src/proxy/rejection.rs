@@ -42,6 +42,11 @@ pub enum Rejection {
     HeadTooLarge,
     /// The head of the request did not come in time.
     HeadTooSlow,
+    /// The limits are counted in a store that is away, and nothing passes uncounted.
+    LimitsUnavailable {
+        /// When to try again.
+        wait: Duration,
+    },
     /// The request has been here before.
     LoopDetected,
     /// The body has a media type that the route does not take.

@@ -75,6 +75,9 @@ impl<B> Routed<B> {
         // Whatever the policy has said meanwhile, this is what it ends with.
         self.trail.codes.take();
         self.trail.warnings.take();
+        if decision.is_closed() {
+            return Rejection::LimitsUnavailable { wait: decision.wait() };
+        }
         let violated = self.snapshot.limits.violated(&self.partner.account, decision);
         Rejection::RateLimited { wait: decision.wait(), violated }
     }

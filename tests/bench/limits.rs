@@ -43,7 +43,7 @@ fn decisions(criterion: &mut Criterion) {
         ("six quotas and two of all", &roomy, &many),
         ("six quotas without room", &tight, &short),
     ] {
-        let decide = || limits.decide(black_box(account), Class::Write, cost);
+        let decide = || limits.decide_here(black_box(account), Class::Write, cost);
         group.bench_function(name, |bencher| bencher.iter(decide));
     }
     // Another worker asks for the same partner all the time.
@@ -51,11 +51,11 @@ fn decisions(criterion: &mut Criterion) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                black_box(roomy.decide(&many, Class::Write, cost));
+                black_box(roomy.decide_here(&many, Class::Write, cost));
             }
         });
         group.bench_function("eight quotas, and another worker at it", |bencher| {
-            bencher.iter(|| roomy.decide(black_box(&many), Class::Write, cost));
+            bencher.iter(|| roomy.decide_here(black_box(&many), Class::Write, cost));
         });
         stop.store(true, Ordering::Relaxed);
     });
@@ -64,7 +64,7 @@ fn decisions(criterion: &mut Criterion) {
 
 fn fields(criterion: &mut Criterion) {
     let (limits, [many, _]) = limits(900_000);
-    let decision = limits.decide(&many, Class::Write, NonZeroU32::MIN);
+    let decision = limits.decide_here(&many, Class::Write, NonZeroU32::MIN);
     criterion.bench_function("telling of six quotas", |bencher| {
         bencher.iter(|| black_box(&many).rest(&decision));
     });

@@ -5,7 +5,7 @@ use super::partners::UNKNOWN;
 use crate::config::File;
 use crate::config::gateway::{self as file, GatewayFile, Scope};
 use crate::config::units::Rate;
-use crate::limits::{Limits, Quota, Quotas, Terms, Throttle, Wanted};
+use crate::limits::{Away, Limits, Quota, Quotas, Terms, Throttle, Wanted};
 
 use std::num::NonZeroU32;
 
@@ -27,20 +27,23 @@ impl Reading {
             let message = "all requests under way are bounded by `bounds.in_flight`";
             self.errors.push(file.error("/limits/total/concurrent", message));
         }
+        let store = self.store(file);
+        let away = limits.store.away;
         let mut accounts = Vec::with_capacity(value.partners.len() + 1);
         for (index, partner) in value.partners.iter().enumerate() {
             let at = format!("/partners/{index}");
             self.check(file, &format!("{at}/limits"), &partner.limits);
             let key = if partner.tier.is_empty() { "/limits/tier".into() } else { at + "/tier" };
             let tier = self.tier(file, &key, tier(limits, partner));
-            accounts.push((partner.id.clone(), quotas(&partner.limits, &tier)));
+            accounts.push((partner.id.clone(), quotas(&partner.limits, &tier, away)));
         }
         let unknown = self.tier(file, "/limits/unknown_tier", &limits.unknown_tier);
-        accounts.push((UNKNOWN.to_owned(), quotas(&file::Quotas::default(), &unknown)));
-        let total = quotas(&limits.total, &file::Quotas::default());
+        accounts.push((UNKNOWN.to_owned(), quotas(&file::Quotas::default(), &unknown, away)));
+        let total = quotas(&limits.total, &file::Quotas::default(), away);
         // The same for every gateway in a row, were it not for the name that tells them apart.
         let prefix = if value.via == "off" { "patchgate" } else { &value.via }.to_owned();
-        Limits::carry_over(old, Wanted { prefix, terms: terms(limits), accounts, total })
+        let terms = terms(limits);
+        Limits::carry_over(old, Wanted { prefix, terms, accounts, total, store })
     }
 
     fn tier(&mut self, file: &File<GatewayFile>, at: &str, name: &str) -> file::Quotas {
@@ -81,8 +84,8 @@ fn quota(rate: &Rate) -> Quota {
     Quota { most, per, burst }
 }
 
-/// What `own` says, and where it says nothing, `tier`.
-fn quotas(own: &file::Quotas, tier: &file::Quotas) -> Quotas {
+/// What `own` says, and where it says nothing, `tier`; and at last, `away`.
+fn quotas(own: &file::Quotas, tier: &file::Quotas, away: file::Away) -> Quotas {
     let list = |own: &Option<Vec<Rate>>, tier: &Option<Vec<Rate>>| -> Vec<Quota> {
         own.as_ref().or(tier.as_ref()).into_iter().flatten().map(quota).collect()
     };
@@ -92,6 +95,11 @@ fn quotas(own: &file::Quotas, tier: &file::Quotas) -> Quotas {
         writes: list(&own.writes, &tier.writes),
         prefetches: list(&own.prefetches, &tier.prefetches),
         concurrent: own.concurrent.or(tier.concurrent).filter(|most| *most > 0),
+        away: match own.away.or(tier.away).unwrap_or(away) {
+            file::Away::Closed => Away::Closed,
+            file::Away::Local => Away::Local,
+            file::Away::Open => Away::Open,
+        },
     }
 }
 

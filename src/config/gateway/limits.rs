@@ -1,6 +1,7 @@
 //! Its section about limits.
 
 use super::{five_minutes, one_second};
+use crate::config::secret::Secret;
 use crate::config::units::{Rate, Time};
 
 use schemars::JsonSchema;
@@ -36,6 +37,9 @@ pub struct Limits {
     /// What becomes of requests that the API wants none of at the moment.
     #[serde(default)]
     pub throttle: Throttle,
+    /// Where several gateways count together.
+    #[serde(default)]
+    pub store: Store,
 }
 
 impl Default for Limits {
@@ -49,6 +53,7 @@ impl Default for Limits {
             counts: Counts::default(),
             older_fields: false,
             throttle: Throttle::default(),
+            store: Store::default(),
         }
     }
 }
@@ -77,6 +82,10 @@ pub struct Quotas {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "usize")]
     pub concurrent: Option<usize>,
+    /// What becomes of requests while the store is away, if not what `limits.store.away` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Away")]
+    pub away: Option<Away>,
 }
 
 /// What a request costs.
@@ -153,6 +162,75 @@ pub enum Scope {
     /// The partner whose request was answered so.
     #[default]
     Partner,
+}
+
+/// Where several gateways count together: Redis or Valkey.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Where it is: `redis://HOST:PORT/DATABASE`, or `rediss://` for TLS. Each gateway counts for
+    /// itself if this is left out.
+    #[serde(default)]
+    pub url: String,
+    /// Who the gateway is there; the default user if this is left out.
+    #[serde(default)]
+    pub username: String,
+    /// The password. Keep it elsewhere: `${file:PATH}`.
+    #[serde(default)]
+    pub password: Secret,
+    /// The authorities to trust with `rediss://` instead of the system's, as PEM.
+    #[serde(default)]
+    pub ca_file: String,
+    /// What its keys begin with. Gateways with the same one count together.
+    #[serde(default = "patchgate")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$"))]
+    pub prefix: String,
+    /// How long a decision waits for it at most.
+    #[serde(default = "twenty_milliseconds")]
+    pub timeout: Time,
+    /// What becomes of requests while it is away, unless a set of limits says otherwise.
+    #[serde(default)]
+    pub away: Away,
+    /// How many gateways count together. While the store is away, each lets through its share.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub replicas: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            username: String::new(),
+            password: Secret::default(),
+            ca_file: String::new(),
+            prefix: patchgate(),
+            timeout: twenty_milliseconds(),
+            away: Away::default(),
+            replicas: one(),
+        }
+    }
+}
+
+/// What becomes of requests while the store is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Away {
+    /// They are answered with 503.
+    Closed,
+    /// Each gateway lets through its share of the limits.
+    #[default]
+    Local,
+    /// They are let through.
+    Open,
+}
+
+fn patchgate() -> String {
+    "patchgate".into()
+}
+
+fn twenty_milliseconds() -> Time {
+    Time::new("20ms")
 }
 
 fn tiers() -> BTreeMap<String, Quotas> {

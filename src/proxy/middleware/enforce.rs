@@ -62,7 +62,7 @@ async fn enforce(
 ) -> Result<Response<Content>, Rejection> {
     let lines = routed.headers.get_all(header::IF_MATCH);
     let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
-    let need = match judge_and_count(&routed, &if_match)? {
+    let need = match judge_and_count(&routed, &if_match).await? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
             return upstream.call(Permitted { routed, permit }).await;
@@ -169,7 +169,7 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
 
 /// Judges without the current state, and spends of the partner's limits what the request costs:
 /// here, where its ops are known and nothing was sent yet.
-fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling, Rejection> {
+async fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling, Rejection> {
     let facts = facts(routed, if_match);
     let ruling = judge(routed, &facts, None);
     let all = &routed.snapshot.limits;
@@ -192,7 +192,7 @@ fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling,
     };
     if let (true, Some(cost)) = (counts, cost) {
         let account = &routed.partner.account;
-        let decision = all.decide(account, limits::Class::of(&routed.method), cost);
+        let decision = all.decide(account, limits::Class::of(&routed.method), cost).await;
         if !decision.is_admitted() {
             return Err(routed.over(&decision));
         }

@@ -3,7 +3,7 @@
 use super::Step;
 use super::in_flight::Holding;
 
-use crate::limits::{Class, Decision, Slot};
+use crate::limits::{Class, Decision};
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
@@ -31,26 +31,10 @@ impl<S> RateLimit<S> {
     }
 }
 
-fn admit<B>(routed: &Routed<B>) -> Result<Slot, Rejection> {
-    let (limits, account) = (&routed.snapshot.limits, &*routed.partner.account);
-    let class = Class::of(&routed.method);
-    let slot = account.room().take();
-    let slot = slot.ok_or_else(|| routed.over(&Decision::crowded(class)))?;
-    let cost = limits.cost(0);
-    let decision = match limits.terms.counts_malformed {
-        true => limits.decide(account, class, cost),
-        false => limits.look(account, class, cost),
-    };
-    if !decision.is_admitted() {
-        return Err(routed.over(&decision));
-    }
-    routed.trail.limits.set(Some(decision));
-    Ok(slot)
-}
-
 impl<S, B> Service<Routed<B>> for RateLimit<S>
 where
-    S: Service<Admitted<B>, Response = Response<Content>, Error = Rejection>,
+    S: Service<Admitted<B>, Response = Response<Content>, Error = Rejection> + Clone + 'static,
+    B: 'static,
 {
     type Response = Response<Content>;
     type Error = Rejection;
@@ -61,9 +45,35 @@ where
     }
 
     fn call(&mut self, routed: Routed<B>) -> Self::Future {
-        match admit(&routed) {
-            Ok(slot) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
+        let (limits, account) = (&routed.snapshot.limits, &*routed.partner.account);
+        let class = Class::of(&routed.method);
+        let Some(slot) = account.room().take() else {
+            return Step::end(Err(routed.over(&Decision::crowded(class))));
+        };
+        let cost = limits.cost(0);
+        let decision = match limits.terms.counts_malformed {
+            true if limits.has_to_wait(account, class) => {
+                let mut inner = self.inner.clone();
+                return Step::later(Box::pin(async move {
+                    let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
+                    admit(&routed, limits.decide(account, class, cost).await)?;
+                    Holding::new(inner.call(Admitted(routed)), slot).await
+                }));
+            }
+            true => limits.decide_here(account, class, cost),
+            false => limits.look(account, class, cost),
+        };
+        match admit(&routed, decision) {
+            Ok(()) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
             Err(rejection) => Step::end(Err(rejection)),
         }
     }
+}
+
+fn admit<B>(routed: &Routed<B>, decision: Decision) -> Result<(), Rejection> {
+    if !decision.is_admitted() {
+        return Err(routed.over(&decision));
+    }
+    routed.trail.limits.set(Some(decision));
+    Ok(())
 }

@@ -79,7 +79,8 @@ impl Upstream {
         // From here on the lead is dropped where it comes to nothing that is about others as well,
         // or the caller leaves. Then one of those who joined reads.
         let limits = &routed.snapshot.limits;
-        let decision = limits.decide(&routed.partner.account, Class::Prefetch, NonZeroU32::MIN);
+        let account = &routed.partner.account;
+        let decision = limits.decide(account, Class::Prefetch, NonZeroU32::MIN).await;
         if !decision.is_admitted() {
             return Err(routed.over(&decision));
         }
