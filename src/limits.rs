@@ -162,7 +162,8 @@ impl Limits {
     pub async fn decide(&self, account: &Account, class: Class, cost: NonZeroU32) -> Decision {
         match self.store_of(account, class) {
             None => self.decide_here(account, class, cost),
-            Some(store) => self.ask_store(store, account, class, cost).await,
+            // Whoever does not wait for a store has no room to keep for it.
+            Some(store) => Box::pin(self.ask_store(store, account, class, cost)).await,
         }
     }
 

@@ -11,6 +11,7 @@ mod process;
 mod reloading;
 mod secrets;
 mod serving;
+mod store;
 mod testing;
 mod whoami;
 

@@ -8,8 +8,10 @@ use patchgate::limits::{
 use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
 
+use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 fn number(most: u32) -> NonZeroU32 {
@@ -427,7 +429,9 @@ fn strangers_leave_no_trace() {
     let used = allocation_counter::measure(|| flood(1_000_000));
     assert_eq!((used.count_current, used.bytes_current), (0, 0));
     let one = allocation_counter::measure(|| {
-        let _ = world.limits.decide_here(&account, Class::Write, NonZeroU32::MIN);
+        let decision = world.limits.decide(&account, Class::Write, NonZeroU32::MIN);
+        let decided = std::pin::pin!(decision).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(decided.is_ready(), "there is nothing to wait for");
     });
     assert_eq!(one.count_total, 0, "a decision asks for no memory");
 }

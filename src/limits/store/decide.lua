@@ -36,7 +36,7 @@ for i = 1, #ARGV, 6 do
     end
   end
   spent = math.max(spent, tonumber(ARGV[i + 5]))
-  local wait = math.max(0, spent + tonumber(ARGV[i + 3]) - full)
+  local wait = math.max(0, spent - (full - tonumber(ARGV[i + 3])))
   admitted = admitted and wait == 0
   quotas[#quotas + 1] = { key = key, field = field, full = full, spent = spent, wait = wait,
     cost = tonumber(ARGV[i + 4]), is_new = is_new }
