@@ -121,10 +121,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn the_script_is_told_no_moment() {
-    let text = include_str!("../../src/limits/store/script.rs");
-    let code = text.split("#[cfg(test)]").next().unwrap();
-    assert!(!code.contains("SystemTime") && !code.contains("Instant"));
-}
