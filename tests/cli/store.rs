@@ -46,7 +46,7 @@ fn told(lines: &Lines) -> Vec<Value> {
 #[test]
 fn two_processes_share_a_quota_and_outlive_the_death_of_their_store_under_load() {
     let mut redis = Redis::start();
-    let store = format!("url: \"redis://127.0.0.1:{}\", timeout: 100ms", redis.port);
+    let store = format!("url: \"redis://127.0.0.1:{}\", timeout: 1s", redis.port);
     let limits = "tiers: { standard: { requests: [40/24h] } }";
     let (one, other) = (gateway(&store, limits), gateway(&store, limits));
     let both = [one.0.address, other.0.address];
@@ -79,7 +79,7 @@ fn two_processes_share_a_quota_and_outlive_the_death_of_their_store_under_load()
         is_over.store(true, Ordering::Relaxed);
         (threads.map(|thread| thread.join().expect("no panic")).into_iter().max(), after)
     });
-    // The bound is 100 ms; the rest is a busy machine.
+    // The bound is a second, for a busy machine; who is told of the death does not wait for it.
     assert!(slowest < Some(Duration::from_secs(2)), "{slowest:?}");
     assert_eq!(after.0, 60);
     let problem: Value = serde_json::from_str(&after.1.body).expect("a problem");
