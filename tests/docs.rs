@@ -208,6 +208,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::CodingMalformed,
         Rejection::CodingUnsupported { accepted: "identity" },
         Rejection::DeadlineExceeded,
+        Rejection::ExpectationUnknown,
         Rejection::Failed,
         Rejection::HeadMalformed("it is malformed"),
         Rejection::HeadTooLarge,
@@ -234,6 +235,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::CodingUnsupported { .. }
             | Rejection::CurrentUnavailable(_)
             | Rejection::DeadlineExceeded
+            | Rejection::ExpectationUnknown
             | Rejection::Failed
             | Rejection::HeadMalformed(_)
             | Rejection::HeadTooLarge

@@ -59,6 +59,9 @@ pub fn kind(rejection: &Rejection) -> Kind {
             "The current state is needed and could not be read",
         ),
         Rejection::DeadlineExceeded => (504, "deadline-exceeded", "The request took too long"),
+        Rejection::ExpectationUnknown => {
+            (417, "expectation-unknown", "The expectation cannot be met")
+        }
         Rejection::Failed => (500, "failed", "The gateway failed"),
         Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
         Rejection::HeadTooLarge => (431, "head-too-large", "The head is too large"),
@@ -160,6 +163,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         }
         Rejection::HeadMalformed(why) => (*why).into(),
         Rejection::HeadTooLarge => "send fewer or shorter header fields".into(),
+        Rejection::ExpectationUnknown => "nothing but `100-continue` can be expected".into(),
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
         Rejection::LimitsUnavailable { .. } => "nothing was sent; try again".into(),
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
@@ -231,6 +235,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         Rejection::CodingMalformed
         | Rejection::CurrentUnavailable(_)
         | Rejection::DeadlineExceeded
+        | Rejection::ExpectationUnknown
         | Rejection::Failed
         | Rejection::HeadMalformed(_)
         | Rejection::HeadTooLarge

@@ -34,6 +34,8 @@ pub enum Rejection {
     CurrentUnavailable(Fault),
     /// The request took too long.
     DeadlineExceeded,
+    /// The caller expects something else than to be told to go on.
+    ExpectationUnknown,
     /// The gateway failed: a bug.
     Failed,
     /// The head of the request is not what HTTP or the gateway wants.

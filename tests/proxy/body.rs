@@ -97,6 +97,24 @@ fn a_caller_that_waits_for_100_gets_it_and_the_upstream_does_not_see_it() {
 }
 
 #[test]
+fn another_expectation_than_100_is_refused() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for field in [
+        "Expect: 200-ok",
+        "Expect: 100-continue, x=y",
+        "Expect:",
+        "Expect: 100-continue\r\nExpect: later",
+    ] {
+        let reply = gateway.ask(patch_with(&format!("{field}\r\n"), NOTES));
+        assert_eq!((reply.status, reply.code()), (417, "expectation-unknown".into()), "{field}");
+    }
+    assert_eq!(upstream.connections(), 0);
+    let reply = gateway.ask(patch_with("Expect: 100-Continue\r\n", NOTES));
+    assert_eq!(reply.status, 100);
+}
+
+#[test]
 fn a_body_that_comes_too_slowly_is_not_waited_for() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {

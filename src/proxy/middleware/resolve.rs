@@ -112,6 +112,10 @@ impl<S> Resolve<S> {
                 return malformed(why);
             }
         }
+        let is_known = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        if !headers.get_all(header::EXPECT).iter().all(is_known) {
+            return Err(Rejection::ExpectationUnknown);
+        }
         let takes_away = |name: &[u8]| match HeaderName::from_bytes(name) {
             Ok(name) => is_guarded(name.as_str(), &self.request_id),
             Err(_) => false,

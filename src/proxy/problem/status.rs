@@ -19,6 +19,7 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::BodyUnreadable
         | Rejection::CodingMalformed
         | Rejection::CodingUnsupported { .. }
+        | Rejection::ExpectationUnknown
         | Rejection::HeadMalformed(_)
         | Rejection::HeadTooLarge
         | Rejection::HeadTooSlow
