@@ -100,8 +100,8 @@ impl<'a> Reader<'a> {
             Some(b'{') => {
                 let mut members = Vec::new();
                 self.object(|reader, name| {
-                    if members.is_empty() {
-                        members.reserve(4);
+                    if members.capacity() == 0 {
+                        members = Vec::with_capacity(4);
                     }
                     members.push((name, reader.value()?));
                     Ok(())

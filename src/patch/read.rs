@@ -9,6 +9,9 @@ use std::borrow::Cow;
 /// The longest pointer that is read, in bytes.
 const POINTER_MAX: usize = 256;
 
+/// About how many bytes a short op has.
+const OP_LENGTH: usize = 48;
+
 impl<'a> Patch<'a> {
     /// Reads the patch that `bytes` are.
     ///
@@ -25,7 +28,8 @@ impl<'a> Patch<'a> {
             if !reader.is_at(b'[') {
                 return Ok(Err(reader.value()?.kind()));
             }
-            let mut ops = Vec::new();
+            // Most patches are read without moving their ops to where there is more room.
+            let mut ops = Vec::with_capacity((bytes.len() / OP_LENGTH).min(bounds.items));
             reader.array(|reader, index| {
                 ops.extend(read_op(index, reader, unknown, &mut violations)?);
                 Ok(())

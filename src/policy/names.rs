@@ -1,6 +1,9 @@
 //! Values by name, looked up many times and never changed: names are told apart by their length
 //! first, so that most lookups compare a text or two and hash none.
 
+/// So many names of one length are few.
+const FEW: usize = 8;
+
 /// Values by name.
 #[derive(Clone, Debug)]
 pub(super) struct Names<T> {
@@ -27,19 +30,36 @@ impl<T> Names<T> {
 
     /// What is called `name`.
     pub(super) fn get(&self, name: &str) -> Option<&T> {
-        self.all(name).next()
+        let alike = self.alike(name);
+        let (_, value) = alike.get(first(alike, name)?)?;
+        Some(value)
     }
 
     /// All that is called `name`.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &T> {
+        let alike = self.alike(name);
+        let found = first(alike, name).and_then(|first| alike.get(first..)).unwrap_or_default();
+        let found = found.iter().take_while(move |(known, _)| &**known == name);
+        found.map(|(_, value)| value)
+    }
+
+    /// The entries whose names are as long as `name`.
+    fn alike(&self, name: &str) -> &[(Box<str>, T)] {
         let begin = self.begins.get(name.len()).copied();
         let end = self.begins.get(name.len() + 1).copied();
         let alike = begin.zip(end).and_then(|(begin, end)| self.entries.get(begin..end));
-        let alike = alike.unwrap_or_default();
-        let first = alike.partition_point(|(known, _)| &**known < name);
-        let found = alike.get(first..).unwrap_or_default().iter();
-        found.take_while(move |(known, _)| &**known == name).map(|(_, value)| value)
+        alike.unwrap_or_default()
     }
+}
+
+/// Where the first of those called `name` stands.
+fn first<T>(alike: &[(Box<str>, T)], name: &str) -> Option<usize> {
+    if alike.len() <= FEW {
+        // One after the other is compared sooner than their order.
+        return alike.iter().position(|(known, _)| &**known == name);
+    }
+    let first = alike.partition_point(|(known, _)| &**known < name);
+    alike.get(first).is_some_and(|(known, _)| &**known == name).then_some(first)
 }
 
 impl<T> Default for Names<T> {
@@ -56,7 +76,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_put_in_is_found_and_nothing_else(
-            entries in prop::collection::vec("[ab/é]{0,4}", 0..12),
+            entries in prop::collection::vec("[ab/é]{0,4}", 0..60),
             name in "[ab/é]{0,4}",
         ) {
             let names = Names::new(entries.iter().cloned().map(Box::from).zip(0..));

@@ -11,17 +11,21 @@ impl<'a> Reader<'a> {
     /// Reads a string; the cursor stands at its opening quote.
     #[inline]
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Failed> {
+        let text: &'a str = self.text;
         let start = self.at + 1;
-        let end = start + plain_bytes(self.bytes.get(start..).unwrap_or_default());
-        self.at = end;
-        if self.peek() == Some(b'"') && end - start <= self.bounds.string {
-            self.at += 1;
-            return self.slice(start, end).map(Cow::Borrowed);
+        if let Some(rest) = text.get(start..)
+            && let Some((plain, beyond)) = rest.split_at_checked(plain_bytes(rest.as_bytes()))
+            && beyond.as_bytes().first() == Some(&b'"')
+            && plain.len() <= self.bounds.string
+        {
+            self.at = start + plain.len() + 1;
+            return Ok(Cow::Borrowed(plain));
         }
+        self.at = start;
         self.unescaped(start).map(Cow::Owned)
     }
 
-    /// Reads the rest of a string that began at `start` and is more than a slice of the text.
+    /// Reads a string that began at `start` and is more than a slice of the text.
     #[cold]
     fn unescaped(&mut self, start: usize) -> Result<String, Failed> {
         self.plain(start)?;

@@ -102,10 +102,10 @@ impl FitsSchema {
                 for (name, inner) in members.iter() {
                     let child = place.child(name);
                     let at = At::Beneath(at, name);
-                    if child.is_described() {
-                        self.check_described(index, inner, &child, &at, report);
-                    } else {
+                    if !child.is_described() {
                         self.undescribed(index, &at.pointer(), report);
+                    } else if inner.is_container() {
+                        self.check_described(index, inner, &child, &at, report);
                     }
                 }
             }
