@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod graph;
+pub mod key;
 mod launch;
 mod paint;
 mod print;
@@ -34,6 +35,7 @@ enum Command {
     Demo(demo::Command),
     Explain(explain::Command),
     Graph(graph::Command),
+    Key(key::Command),
     Run(run::Command),
     Sandbox(sandbox::Command),
     Schema(schema::Command),
@@ -49,6 +51,7 @@ impl Cli {
             Command::Demo(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Graph(command) => command.run(),
+            Command::Key(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),

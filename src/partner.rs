@@ -1,12 +1,15 @@
 //! Who is calling.
 
+mod key;
 mod network;
 
+pub use key::KeyDigest;
 pub use network::Network;
 
 use crate::limits::Account;
 
 use http::HeaderName;
+use http::header::AUTHORIZATION;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,22 +28,39 @@ pub struct Partner {
 }
 
 /// The partners of one load, and how a request tells which of them is calling.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Partners {
-    /// Where an identity is read from; the first that is there decides.
+    /// Where an identity is read from; the first that applies decides.
     pub identity: Vec<IdentitySource>,
-    /// The partners by what identifies them.
-    pub known: HashMap<String, Arc<Partner>>,
+    /// The partners by the keys that prove who they are.
+    pub keys: HashMap<KeyDigest, Arc<Partner>>,
+    /// The partners by what a header or a token calls them, which nobody has verified. So it can name
+    /// nobody that a key alone names.
+    pub called: HashMap<String, Arc<Partner>>,
     /// Who everybody else is, if everybody else is let in: one partner with one shared limit.
     pub unknown: Option<Arc<Partner>>,
 }
 
 /// A place in a request that tells who is calling.
-///
-/// Neither of these is verified: whoever can write the header or the token can be anybody. They tell
-/// partners apart that the network or the upstream has already admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentitySource {
+    /// It proves who is calling.
+    Verified(Verified),
+    /// It says who is calling, and whoever can write it can be anybody. It tells partners apart that
+    /// the network or the upstream has already admitted.
+    Unverified(Unverified),
+}
+
+/// A proof of who is calling. A wrong one is nobody's: who shows it is not among the unknown callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// The key in this header field.
+    ApiKey(HeaderName),
+}
+
+/// A statement of who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unverified {
     /// The value of a header field.
     Header {
         /// Its name.
@@ -52,9 +72,44 @@ pub enum IdentitySource {
     TokenClaims(Vec<String>),
 }
 
+impl IdentitySource {
+    /// The field that it alone is for, which is not sent on.
+    pub fn field(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Verified(Verified::ApiKey(name))
+            | Self::Unverified(Unverified::Header { name, .. }) => {
+                Some(name).filter(|name| **name != AUTHORIZATION)
+            }
+            Self::Unverified(Unverified::TokenClaims(_)) => None,
+        }
+    }
+}
+
 impl Partners {
-    /// The partner that `identity` names, or the shared one for everybody else.
-    pub fn find(&self, identity: Option<&str>) -> Option<&Arc<Partner>> {
-        identity.and_then(|identity| self.known.get(identity)).or(self.unknown.as_ref())
+    /// Whose `key` it is.
+    pub fn by_key(&self, key: &[u8]) -> Option<&Arc<Partner>> {
+        self.keys.get(&KeyDigest::of(key))
+    }
+
+    /// The partner that is called `name`, or the shared one for everybody else.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Partner>> {
+        self.called.get(name).or(self.unknown.as_ref())
+    }
+
+    /// What a caller may prove who it is with, as the challenges of `WWW-Authenticate`.
+    pub fn challenges(&self) -> String {
+        let mut challenges: Vec<String> = Vec::new();
+        for source in &self.identity {
+            let challenge = match source {
+                IdentitySource::Verified(Verified::ApiKey(name)) => {
+                    format!("ApiKey header=\"{name}\"")
+                }
+                IdentitySource::Unverified(_) => "Bearer".to_owned(),
+            };
+            if !challenges.contains(&challenge) {
+                challenges.push(challenge);
+            }
+        }
+        challenges.join(", ")
     }
 }

@@ -4,6 +4,7 @@ mod callers;
 mod documents;
 mod egress;
 mod graph;
+mod keys;
 mod lifecycle;
 mod lint;
 mod policy;

@@ -221,7 +221,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::Overloaded,
         Rejection::RateLimited { wait: Duration::from_secs(1), violated: vec!["l".into()] },
         Rejection::TargetTooLong,
-        Rejection::Unidentified,
+        Rejection::Unidentified { challenges: String::new() },
         Rejection::Unrouted,
         Rejection::UpstreamThrottled(held(false)),
         Rejection::UpstreamThrottled(held(true)),
@@ -249,7 +249,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::RateLimited { .. }
             | Rejection::Refused(_)
             | Rejection::TargetTooLong
-            | Rejection::Unidentified
+            | Rejection::Unidentified { .. }
             | Rejection::Unrouted
             | Rejection::UpstreamFailed(_)
             | Rejection::UpstreamThrottled(_) => {}

@@ -11,6 +11,7 @@ mod fields;
 mod framing;
 mod hop;
 mod identity;
+mod keys;
 mod life;
 mod limits;
 mod links;

@@ -12,8 +12,8 @@ pub use reload::Reload;
 pub use tls::{ClientAuth, Tls};
 pub use upstream::{Circuit, Proxy, Remember, Upstream};
 
-use super::ApiVersion;
 use super::units::{Delay, Size, Time};
+use super::{ApiVersion, Secret};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -201,11 +201,16 @@ impl Default for Bounds {
     }
 }
 
-/// A place in a request that tells who is calling. Nothing of it is verified: use it where the
-/// network or the upstream has already admitted the caller. Give one of the two keys.
+/// A place in a request that tells who is calling. A key proves it. Headers and claims are not
+/// verified: use them where the network or the upstream has already admitted the caller. Give one of
+/// `api_key`, `header` and `token_claims`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
+    /// The header that holds a key, which is looked up among the `api_keys` of partners. It is not sent
+    /// on.
+    #[serde(default)]
+    pub api_key: String,
     /// The value of this header. It is not sent on.
     #[serde(default)]
     pub header: String,
@@ -224,8 +229,13 @@ pub struct Identity {
 pub struct Partner {
     /// The name in logs and metrics.
     pub id: String,
-    /// The identities that are this partner, as `identity` finds them.
+    /// What headers and claims call this partner.
+    #[serde(default)]
     pub identities: Vec<String>,
+    /// The digest of each of its keys, as `patchgate key` prints it: `sha256:` and 64 hexadecimal
+    /// digits.
+    #[serde(default)]
+    pub api_keys: Vec<Secret>,
     /// What it is, as far as the policy tells partners apart: steps between states can be for some
     /// roles only.
     #[serde(default)]

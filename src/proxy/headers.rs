@@ -129,11 +129,8 @@ pub fn clean_request(
     request_id: &HeaderName,
 ) {
     let identifies = |name: &str| {
-        let reads = |source: &IdentitySource| match source {
-            IdentitySource::Header { name: known, .. } => known == name,
-            IdentitySource::TokenClaims(_) => false,
-        };
-        name != "authorization" && identity.iter().any(reads)
+        let mut fields = identity.iter().filter_map(IdentitySource::field);
+        fields.any(|field| field == name)
     };
     let goes = |name: &str| {
         if stays_here(name) || identifies(name) {
@@ -282,6 +279,7 @@ pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partner::Unverified;
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -309,7 +307,8 @@ mod tests {
             ("if-match", "\"b\""),
         ]);
         let name = HeaderName::from_static("x-partner-id");
-        let identity = [IdentitySource::Header { name, from: Vec::new() }];
+        let source = Unverified::Header { name, from: Vec::new() };
+        let identity = [IdentitySource::Unverified(source)];
         clean_request(&mut headers, &identity, &HeaderName::from_static("request-id"));
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();

@@ -1,14 +1,15 @@
-//! Who a request says it comes from. Nothing here is verified: see [`IdentitySource`].
+//! Who a request comes from: what it proves, and what it only says. See [`IdentitySource`].
 
 use super::headers::sole;
 use super::rejection::Rejection;
-use crate::partner::{IdentitySource, Network, Partner, Partners};
+use crate::partner::{IdentitySource, Network, Partner, Partners, Unverified, Verified};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,38 +17,72 @@ use std::sync::Arc;
 /// The longest payload of a token that is looked into, as base64.
 const PAYLOAD_MAX: usize = 8 << 10;
 
-/// The partner that `headers` name, by the first source that says anything. They come from the peer
-/// at `address`, if that is known.
+/// The partner that a request with these `headers` comes from, by the first source that applies. The
+/// peer that sent them is at `address`, if that is known.
 ///
 /// # Errors
 ///
-/// When they name nobody who is let in, or the field that would name it is there twice.
+/// When it comes from nobody who is let in, or the field that would tell is there twice.
 pub fn find<'p>(
     partners: &'p Partners,
     headers: &HeaderMap,
     address: Option<IpAddr>,
 ) -> Result<&'p Arc<Partner>, Rejection> {
+    let nobody = || Rejection::Unidentified { challenges: partners.challenges() };
     for source in &partners.identity {
         let found = match source {
-            IdentitySource::Header { from, .. } if !is_believed(from, address) => None,
-            IdentitySource::Header { name, .. } => {
-                let line = sole(headers, name);
-                let twice = "the field that names the partner is there twice";
-                let line = line.map_err(|_twice| Rejection::HeadMalformed(twice))?;
-                line.and_then(|value| value.to_str().ok()).and_then(|identity| {
-                    (!identity.is_empty()).then(|| partners.find(Some(identity)))
-                })
+            IdentitySource::Verified(source) => proven(partners, source, headers)?,
+            IdentitySource::Unverified(source) => {
+                said(source, headers, address)?.map(|name| partners.by_name(&name))
             }
-            IdentitySource::TokenClaims(names) => headers
-                .get(header::AUTHORIZATION)
-                .and_then(|value| claim(value, names))
-                .map(|identity| partners.find(Some(&identity))),
         };
         if let Some(found) = found {
-            return found.ok_or(Rejection::Unidentified);
+            return found.ok_or_else(nobody);
         }
     }
-    partners.find(None).ok_or(Rejection::Unidentified)
+    partners.unknown.as_ref().ok_or_else(nobody)
+}
+
+/// Who a request proves that it comes from, if it shows a proof of this kind; a wrong one is nobody's.
+fn proven<'p>(
+    partners: &'p Partners,
+    source: &Verified,
+    headers: &HeaderMap,
+) -> Result<Option<Option<&'p Arc<Partner>>>, Rejection> {
+    match source {
+        Verified::ApiKey(name) => {
+            let key = only(headers, name)?;
+            Ok(key.map(|key| partners.by_key(key.as_bytes())))
+        }
+    }
+}
+
+/// What a request calls its caller, if it says anything there.
+fn said<'h>(
+    source: &Unverified,
+    headers: &'h HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<Option<Cow<'h, str>>, Rejection> {
+    match source {
+        Unverified::Header { from, .. } if !is_believed(from, address) => Ok(None),
+        Unverified::Header { name, .. } => {
+            let name = only(headers, name)?.and_then(|value| value.to_str().ok());
+            Ok(name.filter(|name| !name.is_empty()).map(Cow::Borrowed))
+        }
+        Unverified::TokenClaims(names) => {
+            let token = headers.get(header::AUTHORIZATION);
+            Ok(token.and_then(|value| claim(value, names)).map(Cow::Owned))
+        }
+    }
+}
+
+/// The value of a field that tells who is calling, if it is there.
+fn only<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h HeaderValue>, Rejection> {
+    let twice = "the field that tells who is calling is there twice";
+    sole(headers, name).map_err(|_twice| Rejection::HeadMalformed(twice))
 }
 
 /// Whether a peer at `address` is believed where those `from` some networks are.

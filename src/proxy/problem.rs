@@ -88,7 +88,7 @@ pub fn kind(rejection: &Rejection) -> Kind {
             Class::Conflict => (409, "refused", "The policy refuses the request"),
         },
         Rejection::TargetTooLong => (414, "target-too-long", "The request target is too long"),
-        Rejection::Unidentified => (401, "unidentified", "The caller is not known"),
+        Rejection::Unidentified { .. } => (401, "unidentified", "The caller is not known"),
         Rejection::Unrouted => (404, "unrouted", "There is nothing here"),
         Rejection::UpstreamFailed(fault) => {
             (fault_status(*fault), fault_slug(*fault), "The API did not answer properly")
@@ -179,7 +179,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             count => format!("{count} violations; the change was not sent to the API").into(),
         },
         Rejection::TargetTooLong => "the path and the query are longer than any here".into(),
-        Rejection::Unidentified => "no known partner is named by the request".into(),
+        Rejection::Unidentified { .. } => "nothing in the request tells of a known partner".into(),
         Rejection::Unrouted => "no route of the policy has this path".into(),
         Rejection::UpstreamThrottled(_) => {
             "the API has asked to wait; nothing was sent; try again after the time in `Retry-After`"
@@ -229,8 +229,11 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {
             headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
         }
-        Rejection::Unidentified => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        Rejection::Unidentified { challenges } => {
+            let value = HeaderValue::from_str(challenges);
+            let value = value.ok().filter(|value| !value.is_empty());
+            let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, value);
         }
         Rejection::CodingMalformed
         | Rejection::CurrentUnavailable(_)

@@ -74,7 +74,10 @@ pub enum Rejection {
     /// The first line of the request is too long.
     TargetTooLong,
     /// Nobody knows who is calling.
-    Unidentified,
+    Unidentified {
+        /// What a caller may prove who it is with.
+        challenges: String,
+    },
     /// The path leads nowhere.
     Unrouted,
     /// The upstream could not be reached, or gave no proper answer.

@@ -28,7 +28,6 @@ use mimalloc::MiMalloc;
 use tokio::task::{LocalSet, spawn_local};
 use tower::{Layer, Service};
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::hint::black_box;
@@ -132,7 +131,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         route,
         snapshot: Arc::new(Snapshot {
             policy,
-            partners: Partners { identity: Vec::new(), known: HashMap::new(), unknown: None },
+            partners: Partners::default(),
             limits: Limits::default(),
             digest: "0123456789abcdef".to_owned(),
         }),

@@ -5,7 +5,7 @@ use super::{Caller, Reply, Upstream};
 use patchgate::json;
 use patchgate::limits::{Account, Clock, Limits, Quota, Quotas, Wanted};
 use patchgate::live::Live;
-use patchgate::partner::{IdentitySource, Partner, Partners};
+use patchgate::partner::{IdentitySource, Partner, Partners, Unverified};
 use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::pattern::Pattern;
@@ -26,7 +26,6 @@ use patchgate::telemetry::{AccessLog, Destination};
 
 use http::HeaderName;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -80,9 +79,8 @@ impl Gateway {
         let mut setup = Setup {
             settings: settings(&base),
             partners: Partners {
-                identity: Vec::new(),
-                known: HashMap::new(),
                 unknown: Some(partner("everybody", 10_000)),
+                ..Partners::default()
             },
             limits: Wanted { prefix: "gate".to_owned(), ..Wanted::default() },
             clock: Clock::default(),
@@ -200,7 +198,8 @@ fn settings(base: &str) -> Settings {
 
 /// The header `name`, whoever sends it.
 pub fn by_header(name: &'static str) -> IdentitySource {
-    IdentitySource::Header { name: HeaderName::from_static(name), from: Vec::new() }
+    let name = HeaderName::from_static(name);
+    IdentitySource::Unverified(Unverified::Header { name, from: Vec::new() })
 }
 
 /// So many in so many seconds, and all of them at once.
@@ -229,7 +228,7 @@ impl Setup {
     /// Lets in only `known`, told apart by `source`.
     pub fn only(&mut self, source: IdentitySource, known: &[Arc<Partner>]) {
         self.partners.identity = vec![source];
-        self.partners.known =
+        self.partners.called =
             known.iter().map(|partner| (partner.id.clone(), Arc::clone(partner))).collect();
         self.partners.unknown = None;
     }
@@ -254,7 +253,8 @@ fn snapshot(setup: &Setup) -> Snapshot {
         policy: Policy { name: "test".to_owned(), routes, errors: setup.errors },
         partners: Partners {
             identity: setup.partners.identity.clone(),
-            known: setup.partners.known.clone(),
+            keys: setup.partners.keys.clone(),
+            called: setup.partners.called.clone(),
             unknown: setup.partners.unknown.clone(),
         },
         limits: Limits::carry_over(&Limits::by(setup.clock.clone()), setup.limits.clone()),

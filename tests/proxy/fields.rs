@@ -5,7 +5,7 @@ use crate::harness::*;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use patchgate::partner::IdentitySource;
+use patchgate::partner::{IdentitySource, Unverified};
 use patchgate::proxy::request::IdForm;
 
 /// A patch whose field `name` has the bytes `value`.
@@ -116,7 +116,7 @@ fn row_127_a_preference_that_is_odd_does_no_harm() {
 fn row_138_there_is_one_authorization_and_its_identity_is_the_same_in_any_spelling() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
-        let claims = IdentitySource::TokenClaims(vec!["azp".to_owned()]);
+        let claims = IdentitySource::Unverified(Unverified::TokenClaims(vec!["azp".to_owned()]));
         setup.only(claims, &[partner("acme", 10), partner("other", 10)]);
     });
     let token = |who: &str| {

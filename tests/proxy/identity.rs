@@ -5,7 +5,7 @@ use crate::harness::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
-use patchgate::partner::{IdentitySource, Network};
+use patchgate::partner::{IdentitySource, Network, Unverified};
 
 fn bearer(claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -39,7 +39,10 @@ fn rows_129_and_130_a_header_from_elsewhere_than_a_trusted_hop_says_nothing() {
     let gateway = Gateway::with(&upstream, |setup| {
         let name = HeaderName::from_static("x-partner-id");
         let from = vec![Network::parse("127.0.0.1").unwrap()];
-        setup.only(IdentitySource::Header { name, from }, &[partner("acme", 100)]);
+        setup.only(
+            IdentitySource::Unverified(Unverified::Header { name, from }),
+            &[partner("acme", 100)],
+        );
         let forwarded = &mut setup.settings.proxy.origin.forwarded;
         forwarded.trusted = vec![Network::parse("127.0.0.0/8").unwrap()];
         setup.partners.unknown = Some(partner("everybody", 100));
@@ -77,7 +80,10 @@ fn a_claim_of_an_unverified_token_names_the_partner_and_the_token_goes_upstream(
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
         let claims = vec!["azp".to_owned(), "appid".to_owned()];
-        setup.only(IdentitySource::TokenClaims(claims), &[partner("acme", 10)]);
+        setup.only(
+            IdentitySource::Unverified(Unverified::TokenClaims(claims)),
+            &[partner("acme", 10)],
+        );
     });
     let token = bearer(r#"{"appid":"acme","aud":["x"]}"#);
     assert_eq!(gateway.ask(patch_with(&token, NOTES)).status, 200);

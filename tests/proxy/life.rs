@@ -96,11 +96,7 @@ fn a_new_snapshot_is_in_force_for_the_next_request() {
     assert_eq!(caller.ask(patch(NOTES)).status, 200);
     gateway.live.replace(patchgate::snapshot::Snapshot {
         policy: patchgate::policy::Policy::default(),
-        partners: patchgate::partner::Partners {
-            identity: Vec::new(),
-            known: Default::default(),
-            unknown: None,
-        },
+        partners: Default::default(),
         limits: Default::default(),
         digest: "2".to_owned(),
     });

@@ -55,8 +55,8 @@ pub fn live() -> Live {
         policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
         partners: Partners {
             identity: vec![by_header("x-partner")],
-            known: known.into(),
-            unknown: None,
+            called: known.into(),
+            ..Partners::default()
         },
         limits: Limits::default(),
         digest: "0123456789abcdef".to_owned(),

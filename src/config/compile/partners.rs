@@ -1,14 +1,16 @@
 //! Partners, and how they are told apart.
 
 use super::Reading;
-use crate::config::File;
-use crate::config::gateway::{GatewayFile, UnknownPartners};
+use crate::config::gateway::{GatewayFile, Identity, UnknownPartners};
+use crate::config::{File, Secret};
 use crate::limits::Limits;
-use crate::partner::{IdentitySource, Partner, Partners};
+use crate::partner::{IdentitySource, KeyDigest, Partner, Partners, Unverified, Verified};
 
 use http::HeaderName;
+use http::header::AUTHORIZATION;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// What callers that are no known partner are called.
@@ -21,28 +23,20 @@ impl Reading {
         limits: &Limits,
     ) -> Option<Partners> {
         let value = &file.value;
-        let mut identity = Vec::new();
+        let mut identity: Vec<IdentitySource> = Vec::new();
         for (index, source) in value.identity.iter().enumerate() {
             let at = format!("/identity/{index}");
-            let from = self.networks(file, &format!("{at}/from"), &source.from);
-            if source.header.is_empty() && !source.from.is_empty() {
-                let message = "`from` says whose `header` is believed, and there is no `header`";
-                self.errors.push(file.error(&format!("{at}/from"), message));
+            let Some(source) = self.source(file, &at, source) else { continue };
+            let is_same = |other: &IdentitySource| other.field() == source.field();
+            if source.field().is_some() && identity.iter().any(is_same) {
+                let message = "this header is read already, and the first source decides";
+                self.errors.push(file.error(&at, message));
             }
-            let source = match (source.header.as_str(), source.token_claims.as_slice()) {
-                ("", claims @ [_, ..]) => Ok(IdentitySource::TokenClaims(claims.to_vec())),
-                ("", []) | (_, [_, ..]) => {
-                    Err(file.error(&at, "give one of `header` and `token_claims`"))
-                }
-                (header, []) => HeaderName::from_bytes(header.as_bytes())
-                    .map(|name| IdentitySource::Header { name, from })
-                    .map_err(|_| {
-                        file.error(&format!("{at}/header"), "`header` is not a header name")
-                    }),
-            };
-            identity.extend(self.keep(source));
+            identity.push(source);
         }
-        let mut known: HashMap<String, Arc<Partner>> = HashMap::new();
+        let takes_keys = value.identity.iter().any(|source| !source.api_key.is_empty());
+        let mut keys = HashMap::new();
+        let mut called = HashMap::new();
         let mut ids: Vec<&str> = vec![UNKNOWN];
         for (index, partner) in value.partners.iter().enumerate() {
             let at = format!("/partners/{index}");
@@ -58,12 +52,23 @@ impl Reading {
             let (id, roles) = (partner.id.clone(), partner.roles.clone());
             let tier = super::limits::tier(&value.limits, partner).to_owned();
             let partner_value = Arc::new(Partner { id, roles, tier, account: Arc::clone(account) });
-            for (position, identity) in partner.identities.iter().enumerate() {
-                if let Some(other) = known.insert(identity.clone(), Arc::clone(&partner_value)) {
-                    let message =
-                        format!("this identity is also one of the partner `{}`", other.id);
-                    self.errors.push(file.error(&format!("{at}/identities/{position}"), message));
-                }
+            for (position, name) in partner.identities.iter().enumerate() {
+                let at = format!("{at}/identities/{position}");
+                self.belongs(file, &at, &mut called, Ok(name.clone()), &partner_value);
+            }
+            for (position, text) in partner.api_keys.iter().enumerate() {
+                let at = format!("{at}/api_keys/{position}");
+                self.belongs(file, &at, &mut keys, key_digest(text), &partner_value);
+            }
+            if partner.identities.is_empty() && partner.api_keys.is_empty() {
+                let message =
+                    "nothing tells that it is this partner; give `identities` or `api_keys`";
+                self.errors.push(file.error(&at, message));
+            }
+            if !partner.api_keys.is_empty() && !takes_keys {
+                let message =
+                    "`identity` does not say which header holds a key; add `api_key: X-Api-Key`";
+                self.errors.push(file.error(&format!("{at}/api_keys"), message));
             }
         }
         if !value.partners.is_empty() && value.identity.is_empty() {
@@ -79,6 +84,70 @@ impl Reading {
                 Some(Arc::new(Partner { id, roles: Vec::new(), tier, account }))
             }
         };
-        Some(Partners { identity, known, unknown })
+        Some(Partners { identity, keys, called, unknown })
+    }
+
+    /// A place in a request that tells who is calling.
+    fn source(
+        &mut self,
+        file: &File<GatewayFile>,
+        at: &str,
+        source: &Identity,
+    ) -> Option<IdentitySource> {
+        let from = self.networks(file, &format!("{at}/from"), &source.from);
+        if source.header.is_empty() && !source.from.is_empty() {
+            let message = "`from` says whose `header` is believed, and there is no `header`";
+            self.errors.push(file.error(&format!("{at}/from"), message));
+        }
+        let name = |key: &str, text: &str| {
+            HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
+                file.error(&format!("{at}/{key}"), format!("`{key}` is not a header name"))
+            })
+        };
+        let made = match (&*source.api_key, &*source.header, &*source.token_claims) {
+            (key, "", []) if !key.is_empty() => name("api_key", key).and_then(|name| {
+                if name == AUTHORIZATION {
+                    let message = "`Authorization` is sent on, and a key is not; give it a header of its own, as `X-Api-Key`";
+                    return Err(file.error(&format!("{at}/api_key"), message));
+                }
+                Ok(IdentitySource::Verified(Verified::ApiKey(name)))
+            }),
+            ("", header, []) if !header.is_empty() => name("header", header)
+                .map(|name| IdentitySource::Unverified(Unverified::Header { name, from })),
+            ("", "", claims @ [_, ..]) => {
+                Ok(IdentitySource::Unverified(Unverified::TokenClaims(claims.to_vec())))
+            }
+            _ => Err(file.error(at, "give one of `api_key`, `header` and `token_claims`")),
+        };
+        self.keep(made)
+    }
+
+    /// Has `name`, which is written at `at`, mean `partner`; the error tells how it is written.
+    fn belongs<K: Eq + Hash>(
+        &mut self,
+        file: &File<GatewayFile>,
+        at: &str,
+        names: &mut HashMap<K, Arc<Partner>>,
+        name: Result<K, &'static str>,
+        partner: &Arc<Partner>,
+    ) {
+        let Some(name) = self.keep(name.map_err(|message| file.error(at, message))) else { return };
+        if let Some(other) = names.insert(name, Arc::clone(partner)) {
+            let message = format!("this is also one of the partner `{}`", other.id);
+            self.errors.push(file.error(at, message));
+        }
+    }
+}
+
+/// What is kept of a key. What is written may be the key itself, and is not repeated.
+fn key_digest(text: &Secret) -> Result<KeyDigest, &'static str> {
+    let digest = KeyDigest::parse(text.reveal()).ok_or(
+        "this is no digest of a key; write `sha256:` and 64 hexadecimal digits, as `patchgate key` prints them",
+    )?;
+    match digest == KeyDigest::of(b"") {
+        true => {
+            Err("this is the digest of nothing, and so of no key; make one with `patchgate key`")
+        }
+        false => Ok(digest),
     }
 }

@@ -117,10 +117,8 @@ mod tests {
     use http_body_util::BodyExt;
     use tower::{ServiceExt, service_fn};
 
-    use std::collections::HashMap;
-
     fn live() -> Live {
-        let partners = Partners { identity: Vec::new(), known: HashMap::new(), unknown: None };
+        let partners = Partners::default();
         let (policy, limits) = (Policy::default(), Limits::default());
         Live::new(Snapshot { policy, partners, limits, digest: String::new() })
     }

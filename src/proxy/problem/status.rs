@@ -30,7 +30,7 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::Overloaded
         | Rejection::RateLimited { .. }
         | Rejection::Refused(_)
-        | Rejection::Unidentified
+        | Rejection::Unidentified { .. }
         | Rejection::Unrouted => "http_request_denied",
         Rejection::CurrentUnavailable(fault) => of_fault(*fault, Sent::Begun),
         Rejection::DeadlineExceeded => "http_response_timeout",

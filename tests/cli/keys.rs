@@ -1,0 +1,113 @@
+//! Keys, from `patchgate key` to a gateway that knows them.
+
+use super::process::{Finished, Gateway, ask, gateway_file, patchgate};
+
+use serde_json::Value;
+
+use std::fs;
+
+const NOTES: &str = r#"[{"op":"replace","path":"/details/notes","value":"n"}]"#;
+const PATCH: &str = "PATCH /v1.0/engagements/referrals/1";
+
+/// A key and its digest.
+fn make() -> (String, String) {
+    let Finished { code, out, err } = patchgate(&["key"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let lines: Vec<_> = out.lines().filter_map(|line| line.split_once(' ')).collect();
+    let [("key", key), ("digest", digest)] = lines[..] else { panic!("{out}") };
+    (key.trim().to_owned(), digest.trim().to_owned())
+}
+
+fn keys(partners: &[(&str, &str)]) -> String {
+    let partners: String = partners
+        .iter()
+        .map(|(id, digests)| format!("  - {{ id: {id}, api_keys: [{digests}] }}\n"))
+        .collect();
+    format!(
+        "upstream: {{ url: sandbox }}\nidentity: [{{ api_key: X-Api-Key }}]\n\
+         reload: {{ every: 80ms }}\npartners:\n{partners}"
+    )
+}
+
+#[test]
+fn a_key_is_another_each_time_and_whoami_knows_whose_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ((first, digest), (second, other)) = (make(), make());
+    assert_ne!(first, second);
+    assert_eq!(first.len(), 43, "256 bits as base64");
+    let config = gateway_file(&folder, &keys(&[("acme", &format!("\"{digest}\", \"{other}\""))]));
+    for key in [&first, &second] {
+        let field = format!("X-Api-Key: {key}");
+        let Finished { code, out, err } = patchgate(&["whoami", "-c", &config, "-H", &field]);
+        assert!(code == 0 && out.starts_with("partner     acme\n"), "{out}{err}");
+        assert!(!out.contains(key), "{out}");
+    }
+    let Finished { code, err, .. } = patchgate(&["whoami", "-c", &config, "-H", "X-Api-Key: x"]);
+    assert_eq!((code, err.contains("401 unidentified")), (1, true), "{err}");
+    let Finished { out, .. } = patchgate(&["check", "--print-config", &config]);
+    let shown: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(shown["partners"][0]["api_keys"], serde_json::json!(["***", "***"]));
+}
+
+#[test]
+fn what_is_wrong_with_keys_is_told_in_its_place_without_what_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (key, digest) = make();
+    let nothing = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let text = format!(
+        "upstream: {{ url: sandbox }}\nidentity:\n  - api_key: Authorization\n  - api_key: \"a b\"\n  \
+         - api_key: X-Key\n  - header: x-key\n  - {{ api_key: X-A, header: X-B }}\npartners:\n  \
+         - {{ id: a, api_keys: [\"{digest}\"] }}\n  - {{ id: b, api_keys: [\"{digest}\"] }}\n  \
+         - {{ id: c, api_keys: [\"{key}\"] }}\n  - {{ id: d, api_keys: [\"{nothing}\"] }}\n  - {{ id: e }}\n"
+    );
+    let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, &text)]);
+    assert_eq!(code, 1);
+    let faults = [
+        (5, "`Authorization` is sent on"),
+        (6, "`api_key` is not a header name"),
+        (8, "this header is read already"),
+        (9, "give one of"),
+        (12, "also one of the partner `a`"),
+        (13, "no digest of a key"),
+        (14, "the digest of nothing"),
+        (15, "nothing tells that it is this partner"),
+    ];
+    for (line, message) in faults {
+        let found = err.lines().find(|text| text.contains(message));
+        let found = found.unwrap_or_else(|| panic!("{message}: {err}"));
+        assert!(found.contains(&format!("gateway.yaml:{line}:")), "{found}");
+    }
+    assert_eq!(err.lines().count(), faults.len(), "{err}");
+    assert!(!err.contains(&key) && !err.contains(&digest), "{err}");
+    let none = keys(&[("acme", &format!("\"{digest}\""))]).replace("api_key:", "header:");
+    let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, &none)]);
+    assert!(code == 1 && err.contains("which header holds a key"), "{err}");
+}
+
+#[test]
+fn a_reload_rotates_keys_and_a_broken_file_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ((old, old_digest), (new, new_digest)) = (make(), make());
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join("new"), text).expect("a file");
+        fs::rename(folder.path().join("new"), folder.path().join(name)).expect("a rename");
+    };
+    write("digest", &old_digest);
+    let config = gateway_file(&folder, &keys(&[("acme", "\"${file:digest}\"")]));
+    let gateway = Gateway::run(&config);
+    let status =
+        |key: &str| ask(gateway.address, PATCH, &[&format!("X-Api-Key: {key}")], NOTES).status;
+    assert_eq!((status(&old), status(&new)), (404, 401), "the sandbox does not know the referral");
+    write("digest", &new);
+    let fault = gateway.process.err.event("not reloaded");
+    let fault = fault["error"].as_str().expect("text");
+    assert!(fault.contains("no digest of a key") && !fault.contains(&new), "{fault}");
+    assert_eq!((status(&old), status(&new)), (404, 401));
+    write("digest", &new_digest);
+    gateway.process.err.event("reloaded");
+    assert_eq!((status(&old), status(&new)), (401, 404));
+    // Both, for as long as the partner changes over.
+    gateway_file(&folder, &keys(&[("acme", &format!("\"{old_digest}\", \"{new_digest}\""))]));
+    gateway.process.err.event("reloaded");
+    assert_eq!((status(&old), status(&new)), (404, 404));
+}
