@@ -1,8 +1,10 @@
 //! Who is calling.
 
+mod certificate;
 mod key;
 mod network;
 
+pub use certificate::{Certificate, CertificateName, NameKind};
 pub use key::KeyDigest;
 pub use network::Network;
 
@@ -34,8 +36,10 @@ pub struct Partners {
     pub identity: Vec<IdentitySource>,
     /// The partners by the keys that prove who they are.
     pub keys: HashMap<KeyDigest, Arc<Partner>>,
+    /// The partners by the certificates that prove who they are.
+    pub certificates: HashMap<CertificateName, Arc<Partner>>,
     /// The partners by what a header or a token calls them, which nobody has verified. So it can name
-    /// nobody that a key alone names.
+    /// nobody that a proof alone names.
     pub called: HashMap<String, Arc<Partner>>,
     /// Who everybody else is, if everybody else is let in: one partner with one shared limit.
     pub unknown: Option<Arc<Partner>>,
@@ -51,11 +55,14 @@ pub enum IdentitySource {
     Unverified(Unverified),
 }
 
-/// A proof of who is calling. A wrong one is nobody's: who shows it is not among the unknown callers.
+/// A proof of who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verified {
-    /// The key in this header field.
+    /// The key in this header field. A wrong one is nobody's: who shows it is not among the unknown
+    /// callers.
     ApiKey(HeaderName),
+    /// The names of one kind in the certificate that the caller has shown, and that was found good.
+    Certificate(NameKind),
 }
 
 /// A statement of who is calling.
@@ -80,7 +87,8 @@ impl IdentitySource {
             | Self::Unverified(Unverified::Header { name, .. }) => {
                 Some(name).filter(|name| **name != AUTHORIZATION)
             }
-            Self::Unverified(Unverified::TokenClaims(_)) => None,
+            Self::Verified(Verified::Certificate(_))
+            | Self::Unverified(Unverified::TokenClaims(_)) => None,
         }
     }
 }
@@ -89,6 +97,26 @@ impl Partners {
     /// Whose `key` it is.
     pub fn by_key(&self, key: &[u8]) -> Option<&Arc<Partner>> {
         self.keys.get(&KeyDigest::of(key))
+    }
+
+    /// Whose `certificate` it is, if it has names of this kind. All that are known have to be those of
+    /// one partner; where none is, it is the shared one for everybody else. Several SPIFFE ids are
+    /// nobody's.
+    pub fn by_certificate(
+        &self,
+        certificate: &Certificate,
+        kind: NameKind,
+    ) -> Option<Option<&Arc<Partner>>> {
+        let count = certificate.names(kind).count();
+        match (count, kind) {
+            (0, _) => return None,
+            (2.., NameKind::Spiffe) => return Some(None),
+            (_, NameKind::Dns | NameKind::Fingerprint | NameKind::Spiffe) => {}
+        }
+        let names = certificate.names(kind);
+        let mut known = names.filter_map(|name| self.certificates.get(name));
+        let Some(first) = known.next() else { return Some(self.unknown.as_ref()) };
+        Some(known.all(|other| Arc::ptr_eq(first, other)).then_some(first))
     }
 
     /// The partner that is called `name`, or the shared one for everybody else.
@@ -104,6 +132,8 @@ impl Partners {
                 IdentitySource::Verified(Verified::ApiKey(name)) => {
                     format!("ApiKey header=\"{name}\"")
                 }
+                // The handshake has asked for it.
+                IdentitySource::Verified(Verified::Certificate(_)) => continue,
                 IdentitySource::Unverified(_) => "Bearer".to_owned(),
             };
             if !challenges.contains(&challenge) {

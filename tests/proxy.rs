@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+mod certificates;
 mod circuit;
 mod coding;
 mod current;

@@ -3,16 +3,18 @@
 
 use crate::config::{Files, Loaded, Source, load};
 use crate::limits::{Account, Class, Limits, Quota};
-use crate::partner::{Partner, Partners};
+use crate::partner::{Certificate, Partner, Partners};
 use crate::proxy::identity;
 use crate::proxy::problem::kind;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +51,9 @@ pub(super) struct Shown {
     /// send
     #[arg(long, value_name = "ADDRESS", requires = "config")]
     peer: Option<IpAddr>,
+    /// The certificate that the caller shows (PEM); whether it is good is not asked
+    #[arg(long, value_name = "FILE", requires = "config")]
+    certificate: Option<PathBuf>,
 }
 
 impl Caller {
@@ -66,7 +71,14 @@ impl Caller {
         }
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Nobody::Unsaid(format!("`{method}` is no method")))?;
-        let found = identity::find(partners, &map, shown.peer).map_err(|rejection| {
+        let certificate = shown.certificate.as_ref().map(|path| {
+            let der = CertificateDer::from_pem_file(path);
+            der.map(|der| Certificate::read(&der))
+                .map_err(|error| Nobody::Unsaid(format!("{}: {error}", path.display())))
+        });
+        let certificate = certificate.transpose()?;
+        let found = identity::find(partners, &map, shown.peer, certificate.as_ref());
+        let found = found.map_err(|rejection| {
             let kind = kind(&rejection);
             Nobody::Refused(format!("{} {}", kind.status.as_u16(), kind.slug))
         });

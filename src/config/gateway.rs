@@ -201,9 +201,9 @@ impl Default for Bounds {
     }
 }
 
-/// A place in a request that tells who is calling. A key proves it. Headers and claims are not
-/// verified: use them where the network or the upstream has already admitted the caller. Give one of
-/// `api_key`, `header` and `token_claims`.
+/// A place in a request that tells who is calling. A key or a certificate proves it. Headers and
+/// claims are not verified: use them where the network or the upstream has already admitted the caller.
+/// Give one of `api_key`, `certificate`, `header` and `token_claims`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
@@ -211,6 +211,9 @@ pub struct Identity {
     /// on.
     #[serde(default)]
     pub api_key: String,
+    /// What the certificate of the caller is looked up by, among the `certificates` of partners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificatePart>,
     /// The value of this header. It is not sent on.
     #[serde(default)]
     pub header: String,
@@ -221,6 +224,18 @@ pub struct Identity {
     /// The first of these claims that the bearer token has, read without verification.
     #[serde(default)]
     pub token_claims: Vec<String>,
+}
+
+/// What a certificate is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CertificatePart {
+    /// The DNS names among its alternative names.
+    Dns,
+    /// The SHA-256 of the whole.
+    Fingerprint,
+    /// The one URI among its alternative names, as `spiffe://example/acme`.
+    Spiffe,
 }
 
 /// A partner that is known by name.
@@ -236,6 +251,9 @@ pub struct Partner {
     /// digits.
     #[serde(default)]
     pub api_keys: Vec<Secret>,
+    /// What its certificates are known by: a SPIFFE id, a DNS name, or `sha256:` and a fingerprint.
+    #[serde(default)]
+    pub certificates: Vec<String>,
     /// What it is, as far as the policy tells partners apart: steps between states can be for some
     /// roles only.
     #[serde(default)]

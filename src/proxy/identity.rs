@@ -2,7 +2,9 @@
 
 use super::headers::sole;
 use super::rejection::Rejection;
-use crate::partner::{IdentitySource, Network, Partner, Partners, Unverified, Verified};
+use crate::partner::{
+    Certificate, IdentitySource, Network, Partner, Partners, Unverified, Verified,
+};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 const PAYLOAD_MAX: usize = 8 << 10;
 
 /// The partner that a request with these `headers` comes from, by the first source that applies. The
-/// peer that sent them is at `address`, if that is known.
+/// peer that sent them is at `address` and has shown `certificate`, as far as they are known.
 ///
 /// # Errors
 ///
@@ -27,11 +29,12 @@ pub fn find<'p>(
     partners: &'p Partners,
     headers: &HeaderMap,
     address: Option<IpAddr>,
+    certificate: Option<&Certificate>,
 ) -> Result<&'p Arc<Partner>, Rejection> {
     let nobody = || Rejection::Unidentified { challenges: partners.challenges() };
     for source in &partners.identity {
         let found = match source {
-            IdentitySource::Verified(source) => proven(partners, source, headers)?,
+            IdentitySource::Verified(source) => proven(partners, source, headers, certificate)?,
             IdentitySource::Unverified(source) => {
                 said(source, headers, address)?.map(|name| partners.by_name(&name))
             }
@@ -43,16 +46,20 @@ pub fn find<'p>(
     partners.unknown.as_ref().ok_or_else(nobody)
 }
 
-/// Who a request proves that it comes from, if it shows a proof of this kind; a wrong one is nobody's.
+/// Who a request proves that it comes from, if it shows a proof of this kind.
 fn proven<'p>(
     partners: &'p Partners,
     source: &Verified,
     headers: &HeaderMap,
+    certificate: Option<&Certificate>,
 ) -> Result<Option<Option<&'p Arc<Partner>>>, Rejection> {
     match source {
         Verified::ApiKey(name) => {
             let key = only(headers, name)?;
             Ok(key.map(|key| partners.by_key(key.as_bytes())))
+        }
+        Verified::Certificate(kind) => {
+            Ok(certificate.and_then(|shown| partners.by_certificate(shown, *kind)))
         }
     }
 }

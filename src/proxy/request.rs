@@ -4,7 +4,7 @@
 use super::rejection::Rejection;
 use super::trail::Trail;
 use crate::limits::Decision;
-use crate::partner::Partner;
+use crate::partner::{Certificate, Partner};
 use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
@@ -105,12 +105,22 @@ pub struct Permitted {
 }
 
 /// Who is at the other end of the connection. It is an extension of each request that comes over it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The address.
     pub address: IpAddr,
     /// Whether it speaks TLS.
     pub is_tls: bool,
+    /// The certificate that it has shown, and that was found good.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl Peer {
+    /// The same, now that TLS is agreed upon; `certificate` is what it has shown, and is good.
+    pub fn over_tls(self, certificate: Option<&[u8]>) -> Self {
+        let certificate = certificate.map(|der| Arc::new(Certificate::read(der)));
+        Self { is_tls: true, certificate, ..self }
+    }
 }
 
 /// What the id of a request has to be, so that it is kept.

@@ -95,20 +95,20 @@ impl Http {
         stack: S,
         phases: watch::Receiver<Phase>,
     ) {
-        let peer = |is_tls| Peer { address, is_tls };
+        let peer = Peer { address, is_tls: false, certificate: None };
         let _ = tcp.set_nodelay(true);
         let ended = match &self.credentials {
             // What most connections do not need is not kept for each.
             Some(credentials) => {
-                Box::pin(self.serve_tls(credentials, tcp, peer(true), stack, phases)).await
+                Box::pin(self.serve_tls(credentials, tcp, peer, stack, phases)).await
             }
             None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
                 let socket = Patient::new(tcp, self.stall_time);
-                Box::pin(self.serve_two(socket, stack, peer(false), phases)).await
+                Box::pin(self.serve_two(socket, stack, peer, phases)).await
             }
             None => {
                 let socket = Patient::new(tcp, self.stall_time);
-                self.serve_one(socket, stack, peer(false), phases).await
+                self.serve_one(socket, stack, peer, phases).await
             }
         };
         if let Err(error) = ended {
@@ -128,6 +128,8 @@ impl Http {
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
         let tls = timeout(self.handshake_time, handshake).await??;
         let (_, session) = tls.get_ref();
+        let shown = session.peer_certificates().and_then(<[_]>::first);
+        let peer = peer.over_tls(shown.map(|certificate| certificate.as_ref()));
         match session.alpn_protocol() == Some(crate::tls::TWO) {
             true => self.serve_two(tls, stack, peer, phases).await,
             false => self.serve_one(tls, stack, peer, phases).await,

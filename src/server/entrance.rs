@@ -117,7 +117,7 @@ where
         if let Some(unsound) = unsound {
             request.extensions_mut().insert(unsound);
         }
-        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.peer.clone());
         let mut stack = self.stack.borrow_mut();
         // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and the
         // stack need not be cloned for each request.

@@ -1,6 +1,8 @@
-//! Keys, from `patchgate key` to a gateway that knows them.
+//! Proofs of who is calling: keys, from `patchgate key` to a gateway that knows them, and certificates.
 
+use super::file;
 use super::process::{Finished, Gateway, ask, gateway_file, patchgate};
+use crate::harness::Authority;
 
 use serde_json::Value;
 
@@ -110,4 +112,46 @@ fn a_reload_rotates_keys_and_a_broken_file_changes_nothing() {
     gateway_file(&folder, &keys(&[("acme", &format!("\"{old_digest}\", \"{new_digest}\""))]));
     gateway.process.err.event("reloaded");
     assert_eq!((status(&old), status(&new)), (404, 404));
+}
+
+#[test]
+fn whoami_knows_certificates_and_names_that_nothing_looks_at_are_faults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    let (certificate, key) = authority.pair("acme.example");
+    let shown = file(&folder, "cert.pem", &certificate);
+    file(&folder, "key.pem", &key);
+    let ca = authority.path().display();
+    let tls = format!(
+        "tls: {{ certificate: cert.pem, key: key.pem, client_auth: optional, client_ca: {ca} }}"
+    );
+    let text = "upstream: { url: sandbox }\nidentity: [{ certificate: dns }]\npartners:\n  \
+        - { id: acme, certificates: [acme.example] }\n";
+    let config = gateway_file(&folder, &format!("{text}{tls}"));
+    for (more, who) in [(&["--certificate", &*shown][..], "acme"), (&[], "unknown")] {
+        let Finished { out, err, .. } = patchgate(&[&["whoami", "-c", &config], more].concat());
+        assert!(out.starts_with(&format!("partner     {who}\n")), "{out}{err}");
+    }
+    let check = |text: &str| {
+        let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, text)]);
+        assert_eq!(code, 1, "{err}");
+        err
+    };
+    // In the clear, and where nobody is asked for one.
+    let open = tls.replace(&format!("client_auth: optional, client_ca: {ca}"), "client_auth: none");
+    for tls in ["", &open] {
+        let err = check(&format!("{text}{tls}"));
+        assert!(err.contains("gateway.yaml:4:") && err.contains("show no certificate"), "{err}");
+    }
+    for (name, fault) in [
+        ("spiffe://example/a", "add `certificate: spiffe`"),
+        ("sha256:1", "no name of a certificate"),
+        ("*.acme.example", "no name of a certificate"),
+        ("acme.example, ACME.example", "also one of the partner `acme`"),
+    ] {
+        let text =
+            text.replace("[acme.example]", &format!("[\"{}\"]", name.replace(", ", "\", \"")));
+        let err = check(&format!("{text}{tls}"));
+        assert!(err.contains("gateway.yaml:6:") && err.contains(fault), "{name}: {err}");
+    }
 }

@@ -254,6 +254,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
         partners: Partners {
             identity: setup.partners.identity.clone(),
             keys: setup.partners.keys.clone(),
+            certificates: setup.partners.certificates.clone(),
             called: setup.partners.called.clone(),
             unknown: setup.partners.unknown.clone(),
         },

@@ -93,8 +93,18 @@ impl Authority {
 
     /// The certificate of `host` and its key, as PEM.
     pub fn pair(&self, host: &str) -> (String, String) {
+        self.pair_with(host, |_| {})
+    }
+
+    /// The same with another certificate than most.
+    pub fn pair_with(
+        &self,
+        host: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([host.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
     }

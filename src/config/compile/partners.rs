@@ -1,10 +1,12 @@
 //! Partners, and how they are told apart.
 
 use super::Reading;
-use crate::config::gateway::{GatewayFile, Identity, UnknownPartners};
+use crate::config::gateway::{CertificatePart, ClientAuth, GatewayFile, Identity, UnknownPartners};
 use crate::config::{File, Secret};
 use crate::limits::Limits;
-use crate::partner::{IdentitySource, KeyDigest, Partner, Partners, Unverified, Verified};
+use crate::partner::{
+    CertificateName, IdentitySource, KeyDigest, NameKind, Partner, Partners, Unverified, Verified,
+};
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -12,6 +14,8 @@ use http::header::AUTHORIZATION;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+
+const NO_NAME: &str = "this is no name of a certificate; write a SPIFFE id as `spiffe://example/acme`, a DNS name, or `sha256:` and 64 hexadecimal digits";
 
 /// What callers that are no known partner are called.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -35,7 +39,9 @@ impl Reading {
             identity.push(source);
         }
         let takes_keys = value.identity.iter().any(|source| !source.api_key.is_empty());
-        let mut keys = HashMap::new();
+        let takes =
+            |kind| identity.contains(&IdentitySource::Verified(Verified::Certificate(kind)));
+        let (mut keys, mut certificates) = (HashMap::new(), HashMap::new());
         let mut called = HashMap::new();
         let mut ids: Vec<&str> = vec![UNKNOWN];
         for (index, partner) in value.partners.iter().enumerate() {
@@ -60,9 +66,22 @@ impl Reading {
                 let at = format!("{at}/api_keys/{position}");
                 self.belongs(file, &at, &mut keys, key_digest(text), &partner_value);
             }
-            if partner.identities.is_empty() && partner.api_keys.is_empty() {
-                let message =
-                    "nothing tells that it is this partner; give `identities` or `api_keys`";
+            for (position, text) in partner.certificates.iter().enumerate() {
+                let at = format!("{at}/certificates/{position}");
+                let name = CertificateName::parse(text).ok_or(NO_NAME);
+                if let Ok(name) = &name
+                    && !takes(name.kind)
+                {
+                    let part = part(name.kind);
+                    let message =
+                        format!("`identity` does not look at this; add `certificate: {part}`");
+                    self.errors.push(file.error(&at, message));
+                }
+                self.belongs(file, &at, &mut certificates, name, &partner_value);
+            }
+            let (names, shown) = (&partner.identities, &partner.certificates);
+            if names.is_empty() && shown.is_empty() && partner.api_keys.is_empty() {
+                let message = "nothing tells that it is this partner; give `identities`, `api_keys` or `certificates`";
                 self.errors.push(file.error(&at, message));
             }
             if !partner.api_keys.is_empty() && !takes_keys {
@@ -84,7 +103,7 @@ impl Reading {
                 Some(Arc::new(Partner { id, roles: Vec::new(), tier, account }))
             }
         };
-        Some(Partners { identity, keys, called, unknown })
+        Some(Partners { identity, keys, certificates, called, unknown })
     }
 
     /// A place in a request that tells who is calling.
@@ -104,20 +123,33 @@ impl Reading {
                 file.error(&format!("{at}/{key}"), format!("`{key}` is not a header name"))
             })
         };
-        let made = match (&*source.api_key, &*source.header, &*source.token_claims) {
-            (key, "", []) if !key.is_empty() => name("api_key", key).and_then(|name| {
+        let made = match (&*source.api_key, source.certificate, &*source.header, &*source.token_claims) {
+            (key, None, "", []) if !key.is_empty() => name("api_key", key).and_then(|name| {
                 if name == AUTHORIZATION {
                     let message = "`Authorization` is sent on, and a key is not; give it a header of its own, as `X-Api-Key`";
                     return Err(file.error(&format!("{at}/api_key"), message));
                 }
                 Ok(IdentitySource::Verified(Verified::ApiKey(name)))
             }),
-            ("", header, []) if !header.is_empty() => name("header", header)
+            ("", Some(part), "", []) => {
+                let kind = match part {
+                    CertificatePart::Dns => NameKind::Dns,
+                    CertificatePart::Fingerprint => NameKind::Fingerprint,
+                    CertificatePart::Spiffe => NameKind::Spiffe,
+                };
+                let is_shown = file.value.tls.client_auth != ClientAuth::None;
+                let source = IdentitySource::Verified(Verified::Certificate(kind));
+                is_shown.then_some(source).ok_or_else(|| {
+                    let message = "callers show no certificate; set `tls.client_auth`";
+                    file.error(&format!("{at}/certificate"), message)
+                })
+            }
+            ("", None, header, []) if !header.is_empty() => name("header", header)
                 .map(|name| IdentitySource::Unverified(Unverified::Header { name, from })),
-            ("", "", claims @ [_, ..]) => {
+            ("", None, "", claims @ [_, ..]) => {
                 Ok(IdentitySource::Unverified(Unverified::TokenClaims(claims.to_vec())))
             }
-            _ => Err(file.error(at, "give one of `api_key`, `header` and `token_claims`")),
+            _ => Err(file.error(at, "give one of `api_key`, `certificate`, `header` and `token_claims`")),
         };
         self.keep(made)
     }
@@ -136,6 +168,15 @@ impl Reading {
             let message = format!("this is also one of the partner `{}`", other.id);
             self.errors.push(file.error(at, message));
         }
+    }
+}
+
+/// How the gateway file has it.
+fn part(kind: NameKind) -> &'static str {
+    match kind {
+        NameKind::Dns => "dns",
+        NameKind::Fingerprint => "fingerprint",
+        NameKind::Spiffe => "spiffe",
     }
 }
 

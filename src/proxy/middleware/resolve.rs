@@ -74,7 +74,9 @@ impl<S> Resolve<S> {
         let target = target(&parts.uri, &path, &route)?;
         let peer = parts.extensions.get::<Peer>();
         let address = peer.map(|peer| peer.address);
-        let partner = identity::find(&snapshot.partners, &parts.headers, address)?;
+        let certificate = peer.and_then(|peer| peer.certificate.as_deref());
+        let (partners, headers) = (&snapshot.partners, &parts.headers);
+        let partner = identity::find(partners, headers, address, certificate)?;
         let partner = Arc::clone(partner);
         let _ = trail.partner.set(Arc::clone(&partner));
         let Parts { method, headers, .. } = parts;
