@@ -94,6 +94,11 @@ impl IdentitySource {
 }
 
 impl Partners {
+    /// Whether `partner` is one that is known by name.
+    pub fn is_known(&self, partner: &Arc<Partner>) -> bool {
+        !self.unknown.as_ref().is_some_and(|unknown| Arc::ptr_eq(unknown, partner))
+    }
+
     /// Whose `key` it is.
     pub fn by_key(&self, key: &[u8]) -> Option<&Arc<Partner>> {
         self.keys.get(&KeyDigest::of(key))

@@ -1,6 +1,7 @@
 //! The policy: routes, the rules each has, and the one judge that asks them.
 
 pub mod aftermath;
+mod audience;
 pub mod facts;
 pub mod graph;
 pub mod links;
@@ -14,6 +15,7 @@ pub mod tag;
 pub mod verdict;
 
 pub use aftermath::Aftermath;
+pub use audience::{Audience, Closed};
 pub use facts::{Caller, Current, Facts};
 pub use resource::Resource;
 pub use route::{LostAnswer, NormalPath, Resolution, Route, Routes, StateSource};

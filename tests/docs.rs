@@ -218,6 +218,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::MediaTypeUnsupported(route),
         Rejection::MethodNotAllowed { allow: "GET".into() },
         Rejection::MethodUnsupported,
+        Rejection::NotAdmitted,
         Rejection::Overloaded,
         Rejection::RateLimited { wait: Duration::from_secs(1), violated: vec!["l".into()] },
         Rejection::TargetTooLong,
@@ -245,6 +246,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::MediaTypeUnsupported(_)
             | Rejection::MethodNotAllowed { .. }
             | Rejection::MethodUnsupported
+            | Rejection::NotAdmitted
             | Rejection::Overloaded
             | Rejection::RateLimited { .. }
             | Rejection::Refused(_)

@@ -22,6 +22,7 @@ static ROUTE: LazyLock<Arc<Route>> = LazyLock::new(|| {
     Arc::new(Route {
         links,
         id: route.id.clone(),
+        audience: route.audience.clone(),
         template: route.template.clone(),
         methods: route.methods.clone(),
         params: Vec::new(),

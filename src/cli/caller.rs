@@ -4,6 +4,7 @@
 use crate::config::{Files, Loaded, Source, load};
 use crate::limits::{Account, Class, Limits, Quota};
 use crate::partner::{Certificate, Partner, Partners};
+use crate::policy::{Policy, Route};
 use crate::proxy::identity;
 use crate::proxy::problem::kind;
 
@@ -22,8 +23,12 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) partner: Arc<Partner>,
+    /// Whether it is known by name.
+    pub(super) is_known: bool,
     class: Class,
     limits: Limits,
+    /// The routes that are not open to it.
+    closed: Vec<String>,
 }
 
 /// Why nobody calls.
@@ -59,6 +64,7 @@ pub(super) struct Shown {
 impl Caller {
     /// Whoever shows this with a request of `method`.
     pub(super) fn find(
+        policy: &Policy,
         partners: &Partners,
         limits: Limits,
         method: &str,
@@ -83,7 +89,10 @@ impl Caller {
             Nobody::Refused(format!("{} {}", kind.status.as_u16(), kind.slug))
         });
         let partner = Arc::clone(found?);
-        Ok(Self { partner, class: Class::of(&method), limits })
+        let is_closed = |route: &&Arc<Route>| identity::admit(partners, &partner, route).is_err();
+        let closed = policy.routes.iter().filter(is_closed).map(|route| route.id.clone());
+        let (closed, is_known) = (closed.collect(), partners.is_known(&partner));
+        Ok(Self { partner, is_known, class: Class::of(&method), limits, closed })
     }
 
     /// As text, each line after `indent`.
@@ -108,6 +117,9 @@ impl Caller {
             ("counts", &cost),
         ] {
             let _ = writeln!(text, "{indent}{name:<11} {said}");
+        }
+        if !self.closed.is_empty() {
+            let _ = writeln!(text, "{indent}{:<11} {}", "closed", self.closed.join(", "));
         }
         let (own, total) = (&*partner.account, self.limits.total());
         for (list, quota) in self.quotas(own) {
@@ -141,6 +153,7 @@ impl Caller {
             "partner": self.partner.id,
             "tier": self.partner.tier,
             "roles": self.partner.roles,
+            "closed": self.closed,
             "class": self.word(),
             "cost": { "request": terms.request_cost, "op": terms.op_cost },
             "limits": of(own, "partner").chain(of(total, "all")).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use super::print::print;
 use crate::config::policy::PolicyFile;
 use crate::config::{File, Loaded, Source, load_policy_file, source};
 use crate::policy::{
-    Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
+    Caller, Closed, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
 use crate::snapshot::Snapshot;
 use crate::violation::{Code, Violation, closest};
@@ -104,6 +104,16 @@ impl Command {
             Some(who) => Caller { partner: &who.partner.id, roles: &who.partner.roles },
             None => Caller { partner: &self.partner, roles: &self.roles },
         };
+        let is_known = who.as_ref().map_or(!self.partner.is_empty(), |who| who.is_known);
+        if let Err(closed) = route.audience.admit(caller, is_known) {
+            let answer = match closed {
+                Closed::ToPartner => "403 not-admitted",
+                Closed::ToUnknown => "401 unidentified",
+            };
+            let id = &route.id;
+            eprintln!("patchgate: the route `{id}` is not open to this caller: {answer}");
+            return Ok(ExitCode::FAILURE);
+        }
         let facts = Facts::read(route, caller, &if_match, &body);
         let judgement = policy.judge(&facts, current.transpose()?.as_ref());
         let origin = Origin::of(&file, route, judgement.step);
@@ -133,7 +143,8 @@ impl Command {
             (Some(path), _) => {
                 let Loaded { snapshot, policy: file, .. } = caller::loaded(path)?;
                 let Snapshot { policy, partners, limits, .. } = snapshot;
-                let who = caller::Caller::find(&partners, limits, &self.method, &self.shown);
+                let who =
+                    caller::Caller::find(&policy, &partners, limits, &self.method, &self.shown);
                 let who = who.map_err(|nobody| match nobody {
                     Nobody::Refused(why) => {
                         format!("the gateway would refuse this request: {why}")

@@ -38,8 +38,8 @@ impl Command {
     /// Finds out, and prints it.
     pub fn run(self) -> ExitCode {
         let found = loaded(&self.config).map_err(Nobody::Unsaid).and_then(|loaded| {
-            let Snapshot { partners, limits, .. } = loaded.snapshot;
-            Caller::find(&partners, limits, &self.method, &self.shown)
+            let Snapshot { policy, partners, limits, .. } = loaded.snapshot;
+            Caller::find(&policy, &partners, limits, &self.method, &self.shown)
         });
         match (found, self.format) {
             (Ok(caller), Format::Json) => print(format_args!("{}\n", caller.json())),

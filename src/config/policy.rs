@@ -157,6 +157,15 @@ pub struct Route {
     /// What parameters of the path have to be, by name; another value is a path that is not known.
     #[serde(default)]
     pub params: BTreeMap<String, Param>,
+    /// Whether unknown callers are refused with 401, where the gateway lets them in elsewhere.
+    #[serde(default)]
+    pub identity: Identity,
+    /// The partners that it is open to, beside those with one of `roles`; to all if neither is given.
+    #[serde(default)]
+    pub partners: Vec<String>,
+    /// The roles that it is open to.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// The resource that it changes; needed for every body but `none`.
     #[serde(default)]
     pub resource: String,
@@ -237,6 +246,17 @@ pub enum Body {
     /// No body.
     #[default]
     None,
+}
+
+/// Whether callers must be known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Identity {
+    /// They may be.
+    #[default]
+    Optional,
+    /// They must.
+    Required,
 }
 
 /// Whether callers must send `If-Match`.

@@ -141,6 +141,7 @@ mod tests {
             lost_answer: LostAnswer::Resolve,
             links: Vec::new(),
             resource: Some(Arc::new(resource)),
+            audience: crate::policy::Audience::default(),
             rules: Vec::new(),
             warn: Vec::new(),
             observe: false,

@@ -1,5 +1,6 @@
 //! Which rules a request meets: methods and a path template, decided on one normal form.
 
+use super::audience::Audience;
 use super::pattern::Pattern;
 use super::resource::Resource;
 use super::rule::{Name, Rule};
@@ -18,6 +19,8 @@ pub struct Route {
     pub template: String,
     /// The methods, as `PATCH`.
     pub methods: Vec<String>,
+    /// Whom it is open to.
+    pub audience: Audience,
     /// What a parameter of the template has to be, where it is held to anything.
     pub params: Vec<(String, Param)>,
     /// What the body has to be.

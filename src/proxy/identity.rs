@@ -5,6 +5,7 @@ use super::rejection::Rejection;
 use crate::partner::{
     Certificate, IdentitySource, Network, Partner, Partners, Unverified, Verified,
 };
+use crate::policy::{Caller, Closed, Route};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +45,20 @@ pub fn find<'p>(
         }
     }
     partners.unknown.as_ref().ok_or_else(nobody)
+}
+
+/// Lets `partner` use `route`.
+///
+/// # Errors
+///
+/// When the route is not open to it.
+pub fn admit(partners: &Partners, partner: &Arc<Partner>, route: &Route) -> Result<(), Rejection> {
+    let caller = Caller { partner: &partner.id, roles: &partner.roles };
+    let admitted = route.audience.admit(caller, partners.is_known(partner));
+    admitted.map_err(|closed| match closed {
+        Closed::ToPartner => Rejection::NotAdmitted,
+        Closed::ToUnknown => Rejection::Unidentified { challenges: partners.challenges() },
+    })
 }
 
 /// Who a request proves that it comes from, if it shows a proof of this kind.

@@ -80,6 +80,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::HeadTooSlow
         | Rejection::LoopDetected
         | Rejection::MethodUnsupported
+        | Rejection::NotAdmitted
         | Rejection::Refused(_)
         | Rejection::TargetTooLong
         | Rejection::Unrouted

@@ -60,6 +60,8 @@ pub enum Rejection {
     },
     /// No API here can have this method.
     MethodUnsupported,
+    /// The route is open to other partners.
+    NotAdmitted,
     /// Too many requests at once.
     Overloaded,
     /// A limit has no room for it.

@@ -155,3 +155,46 @@ fn whoami_knows_certificates_and_names_that_nothing_looks_at_are_faults() {
         assert!(err.contains("gateway.yaml:6:") && err.contains(fault), "{name}: {err}");
     }
 }
+
+#[test]
+fn whoami_and_explain_tell_of_routes_that_are_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shipped =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/config/policies/partner-center-referrals.yaml");
+    let schema = std::path::Path::new(shipped).parent().expect("a folder");
+    let text = fs::read_to_string(shipped).expect("a file");
+    let text = text.replace("schema: ", &format!("schema: {}/", schema.display()));
+    let text = text.replace("cases: ", &format!("cases: {}/", schema.display()));
+    let text = text.replace(
+        "  - id: update-referral\n",
+        "  - id: update-referral\n    roles: [editor, ghost]\n    identity: required\n",
+    );
+    let policy = file(&folder, "policy.yaml", &text);
+    let text = format!(
+        "policy: {policy}\nupstream: {{ url: sandbox }}\nidentity: [{{ header: X-P }}]\npartners:\n  \
+        - {{ id: acme, identities: [acme], roles: [editor] }}\n  - {{ id: b, identities: [b] }}\n"
+    );
+    let config = gateway_file(&folder, &text);
+    let patch = file(&folder, "p.json", NOTES);
+    for (who, closed, answer) in
+        [("acme", false, ""), ("b", true, "403 not-admitted"), ("c", true, "401 unidentified")]
+    {
+        let field = format!("X-P: {who}");
+        let Finished { out, err, .. } = patchgate(&["whoami", "-c", &config, "-H", &field]);
+        assert_eq!(out.contains("closed      update-referral\n"), closed, "{out}{err}");
+        let Finished { code, err, .. } =
+            patchgate(&["explain", "--config", &config, "-H", &field, &patch]);
+        assert_eq!((code, err.contains(answer)), (i32::from(closed), true), "{err}");
+    }
+    let Finished { code, .. } =
+        patchgate(&["explain", "--policy", &policy, "--partner", "x", "--role", "editor", &patch]);
+    assert_eq!(code, 0);
+    let Finished { code, err, .. } = patchgate(&["explain", "--policy", &policy, &patch]);
+    assert_eq!((code, err.contains("401 unidentified")), (1, true), "{err}");
+    let Finished { code, err, .. } = patchgate(&["check", "--deny-warnings", &config]);
+    assert_eq!(
+        (code, err.contains("no partner of the gateway file has the role `ghost`")),
+        (1, true),
+        "{err}"
+    );
+}

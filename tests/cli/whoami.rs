@@ -51,7 +51,7 @@ fn whoami_tells_partner_tier_and_the_limits_that_would_hold() {
     let limit =
         |of, most| json!({"of": of, "list": "requests", "most": most, "ms": 1000, "burst": most});
     let expected = json!({
-        "partner": "plain", "tier": "standard", "roles": [], "class": "read",
+        "partner": "plain", "tier": "standard", "roles": [], "closed": [], "class": "read",
         "cost": {"request": 2, "op": 1}, "concurrent": null,
         "limits": [limit("partner", 10), limit("all", 1000)],
     });

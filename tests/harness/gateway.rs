@@ -13,7 +13,7 @@ use patchgate::policy::route::{BodyForm, Param};
 use patchgate::policy::rule::{Operations, Precondition, Transition};
 use patchgate::policy::schema::Schema;
 use patchgate::policy::{
-    ErrorForm, LostAnswer, Policy, Resource, Route, Routes, Rule, StateSource,
+    Audience, ErrorForm, LostAnswer, Policy, Resource, Route, Routes, Rule, StateSource,
 };
 use patchgate::proxy::budget::Pace;
 use patchgate::proxy::forwarded::{self, Dialect};
@@ -55,6 +55,8 @@ pub struct Setup {
     pub tag: Option<&'static str>,
     pub observe: bool,
     pub params: Vec<(String, Param)>,
+    /// Whom every route is open to.
+    pub audience: Audience,
 }
 
 /// A gateway; dropped, it stops.
@@ -93,6 +95,7 @@ impl Gateway {
             tag: None,
             observe: false,
             params: Vec::new(),
+            audience: Audience::default(),
         };
         change(&mut setup);
         let live = Live::new(snapshot(&setup));
@@ -302,6 +305,7 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         id: id.to_owned(),
         template: TEMPLATE.to_owned(),
         methods: vec![method.to_owned()],
+        audience: setup.audience.clone(),
         params: setup.params.clone(),
         body,
         media_types: types.iter().map(|text| (*text).to_owned()).collect(),

@@ -13,7 +13,7 @@ use patchgate::policy::rule::{
     Transition,
 };
 use patchgate::policy::schema::Schema;
-use patchgate::policy::{LostAnswer, Route, Rule, StateSource};
+use patchgate::policy::{Audience, LostAnswer, Route, Rule, StateSource};
 
 use serde_json::json;
 
@@ -116,6 +116,7 @@ fn with(rules: Vec<Rule>, resource: Resource) -> Route {
         id: "r".into(),
         template: "/r".into(),
         methods: vec!["PATCH".into()],
+        audience: Audience::default(),
         params: Vec::new(),
         body: BodyForm::JsonPatch,
         media_types: vec!["application/json".into()],

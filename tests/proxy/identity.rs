@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
 use patchgate::partner::{IdentitySource, Network, Unverified};
+use patchgate::policy::Audience;
+use patchgate::policy::graph::Takers;
 
 fn bearer(claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -117,4 +119,63 @@ fn a_step_that_is_for_others_is_refused_at_once_without_saying_for_whom() {
     assert_eq!(upstream.requests().len(), 0, "no state can make it right");
     assert_eq!(gateway.ask(patch_with("X-Partner-Id: signer\r\n", sign)).status, 200);
     assert_eq!(upstream.requests().len(), 2);
+}
+
+/// Even where the policy only observes, and would have to read the current state.
+#[test]
+fn a_route_that_is_not_open_to_the_caller_ends_before_anything_is_read_and_counts() {
+    for counts in [true, false] {
+        let upstream = Upstream::start([]);
+        let gateway = Gateway::with(&upstream, |setup| {
+            let known = [partner("signer", 10), partner("acme", 2)];
+            setup.only(by_header("x-partner-id"), &known);
+            setup.partners.unknown = Some(partner("everybody", 2));
+            setup.audience.takers = Takers { partners: vec![], roles: vec!["signer".to_owned()] };
+            setup.observe = true;
+            setup.limits.terms.counts_refused = counts;
+        });
+        for (who, status, code) in [("acme", 403, "not-admitted"), ("else", 401, "unidentified")] {
+            for turn in 0..4 {
+                // The body never comes.
+                let head =
+                    patch_with(&format!("X-Partner-Id: {who}\r\n"), STATUS).replace(STATUS, "");
+                let reply = gateway.ask(head);
+                let expected =
+                    if counts && turn > 1 { (429, "rate-limited") } else { (status, code) };
+                assert_eq!((reply.status, &*reply.code()), expected, "{who} {turn}");
+                let challenges = reply.header("www-authenticate");
+                assert_eq!(challenges.is_some(), reply.status == 401);
+                assert!(!String::from_utf8_lossy(&reply.body).contains("signer"));
+            }
+        }
+        let read = format!("GET {PATH} HTTP/1.1\r\nHost: g\r\nX-Partner-Id: acme\r\n\r\n");
+        assert_eq!(gateway.ask(read).status, if counts { 429 } else { 403 });
+        assert_eq!(upstream.connections(), 0);
+        assert_eq!(gateway.ask(patch_with("X-Partner-Id: signer\r\n", STATUS)).status, 200);
+        let log = gateway.log();
+        assert_eq!(
+            (&log[0]["partner"], &log[0]["route"]),
+            (&"acme".into(), &"referral-patch".into())
+        );
+    }
+}
+
+#[test]
+fn a_route_for_known_callers_asks_the_others_who_they_are() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.only(by_header("x-partner-id"), &[partner("acme", 10)]);
+        setup.partners.unknown = Some(partner("everybody", 10));
+        setup.audience = Audience { known: true, ..Audience::default() };
+    });
+    for (lines, status) in
+        [("", 401), ("X-Partner-Id: everybody\r\n", 401), ("X-Partner-Id: acme\r\n", 200)]
+    {
+        let reply = gateway.ask(patch_with(lines, NOTES));
+        assert_eq!(
+            (reply.status, reply.header("www-authenticate").is_some()),
+            (status, status == 401)
+        );
+    }
+    assert_eq!(upstream.requests().len(), 1);
 }

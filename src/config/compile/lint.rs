@@ -39,19 +39,30 @@ impl Reading {
 
     /// Steps that are for partners or roles that this gateway does not know.
     pub(super) fn lint_takers(&mut self, file: &Policies, at: &str, states: &file::States) {
-        let Some(callers) = self.callers.take() else { return };
         for (index, line) in states.transitions.iter().enumerate() {
-            for (key, named, known, what) in [
-                ("partners", &line.partners, &callers.partners, "is called"),
-                ("roles", &line.roles, &callers.roles, "has the role"),
-            ] {
-                for (position, name) in named.iter().enumerate() {
-                    if !known.contains(name) {
-                        let at = format!("{at}/transitions/{index}/{key}/{position}");
-                        let message = format!("no partner of the gateway file {what} `{name}`");
-                        self.warn(file, &at, message);
-                    }
-                }
+            let at = format!("{at}/transitions/{index}");
+            self.lint_named(file, &at, &line.partners, &line.roles);
+        }
+    }
+
+    /// Partners and roles that are named at `at`, and that this gateway does not know.
+    pub(super) fn lint_named(
+        &mut self,
+        file: &Policies,
+        at: &str,
+        partners: &[String],
+        roles: &[String],
+    ) {
+        let Some(callers) = self.callers.take() else { return };
+        for (key, named, known, what) in [
+            ("partners", partners, &callers.partners, "is called"),
+            ("roles", roles, &callers.roles, "has the role"),
+        ] {
+            for (position, name) in
+                named.iter().enumerate().filter(|(_, name)| !known.contains(*name))
+            {
+                let message = format!("no partner of the gateway file {what} `{name}`");
+                self.warn(file, &format!("{at}/{key}/{position}"), message);
             }
         }
         self.callers = Some(callers);

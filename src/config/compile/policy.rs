@@ -14,7 +14,9 @@ use crate::policy::rule::{
     Transition,
 };
 use crate::policy::schema::Schema;
-use crate::policy::{ErrorForm, LostAnswer, NormalPath, Policy, Route, Routes, Rule, StateSource};
+use crate::policy::{
+    Audience, ErrorForm, LostAnswer, NormalPath, Policy, Route, Routes, Rule, StateSource,
+};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -254,6 +256,7 @@ impl Reading {
             rules.extend(compiled.paths.iter().chain(&compiled.rest).cloned());
         }
         rules.retain(|rule| rule.looks_at(body));
+        self.lint_named(file, at, &wanted.partners, &wanted.roles);
         self.lint_modes(file, at, wanted, &rules);
         let mode = |name| rule_mode(&wanted.rules, name);
         rules.retain(|rule| mode(rule.name()) != file::RuleMode::Off);
@@ -263,6 +266,10 @@ impl Reading {
             id: wanted.id.clone(),
             template: wanted.path.clone(),
             methods: wanted.methods.clone(),
+            audience: Audience {
+                takers: Takers { partners: wanted.partners.clone(), roles: wanted.roles.clone() },
+                known: wanted.identity == file::Identity::Required,
+            },
             params: wanted.params.iter().filter_map(param).collect(),
             body,
             media_types: wanted.media_types.iter().map(|name| name.to_lowercase()).collect(),

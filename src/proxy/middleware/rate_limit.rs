@@ -1,10 +1,11 @@
-//! Holds each partner to its limits, before a byte of the body is read.
+//! Holds each partner to the routes that are open to it and to its limits, before a byte of the body is read.
 
 use super::Step;
 use super::in_flight::Holding;
 
 use crate::limits::{Class, Decision};
 use crate::proxy::body::Content;
+use crate::proxy::identity;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
@@ -18,7 +19,8 @@ use std::task::{Context, Poll};
 /// stand goes into the trail, and from there into every answer.
 ///
 /// Here it is only seen whether there is room. It is spent by [`Enforce`](super::enforce::Enforce),
-/// once it is known what the request costs; unless malformed requests count too.
+/// once it is known what the request costs; unless malformed requests count too. A request to a route
+/// that is not open to its partner counts as one that the policy refuses, and goes no further.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
@@ -51,19 +53,23 @@ where
             return Step::end(Err(routed.over(&Decision::crowded(class))));
         };
         let cost = limits.cost(0);
-        let decision = match limits.terms.counts_malformed {
+        let open = identity::admit(&routed.snapshot.partners, &routed.partner, &routed.route);
+        let terms = &limits.terms;
+        let spends = terms.counts_malformed || (open.is_err() && terms.counts_refused);
+        let decision = match spends {
             true if limits.has_to_wait(account, class) => {
                 let mut inner = self.inner.clone();
                 return Step::later(Box::pin(async move {
                     let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
                     admit(&routed, limits.decide(account, class, cost).await)?;
+                    open?;
                     Holding::new(inner.call(Admitted(routed)), slot).await
                 }));
             }
             true => limits.decide_here(account, class, cost),
             false => limits.look(account, class, cost),
         };
-        match admit(&routed, decision) {
+        match admit(&routed, decision).and(open) {
             Ok(()) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
             Err(rejection) => Step::end(Err(rejection)),
         }

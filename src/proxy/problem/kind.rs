@@ -54,6 +54,7 @@ pub fn kind(rejection: &Rejection) -> Kind {
             (405, "method-not-allowed", "The method is not allowed here")
         }
         Rejection::MethodUnsupported => (501, "method-unsupported", "The method is not supported"),
+        Rejection::NotAdmitted => (403, "not-admitted", "The route is not open to the caller"),
         Rejection::Overloaded => (503, "overloaded", "The gateway has no room"),
         Rejection::RateLimited { .. } => (429, "rate-limited", "The quota is exceeded"),
         Rejection::Refused(violations) => match violations.class() {
@@ -149,6 +150,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::MethodUnsupported => {
             "the gateway opens no tunnels and echoes no requests".into()
         }
+        Rejection::NotAdmitted => "this route is for other partners or roles".into(),
         Rejection::Overloaded => "too many requests are under way; try again".into(),
         Rejection::RateLimited { .. } => "try again after the time in `Retry-After`".into(),
         Rejection::Refused(violations) => match violations.len() {

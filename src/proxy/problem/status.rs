@@ -27,6 +27,7 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::MethodUnsupported
         | Rejection::TargetTooLong => "http_request_error",
         Rejection::MethodNotAllowed { .. }
+        | Rejection::NotAdmitted
         | Rejection::Overloaded
         | Rejection::RateLimited { .. }
         | Rejection::Refused(_)
