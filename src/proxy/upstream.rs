@@ -18,6 +18,7 @@ mod pool;
 mod race;
 mod shared;
 mod strict;
+mod tapped;
 mod throttle;
 mod two;
 

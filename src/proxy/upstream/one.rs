@@ -4,6 +4,7 @@ use super::Fault;
 use super::connect::Wire;
 use super::pool::{Counted, Lost};
 use super::strict::{Asked, Strict};
+use super::tapped::Tapped;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -32,7 +33,7 @@ impl One {
         let (sender, driver) = http1::Builder::new()
             .max_headers(FIELDS_MAX)
             .max_header_size(HEAD_MAX)
-            .handshake(TokioIo::new(Strict::new(wire, asked.clone())))
+            .handshake(TokioIo::new(Tapped::new(wire, Strict::new(asked.clone()))))
             .await
             .map_err(|_| Fault::Unreachable)?;
         tokio::task::spawn_local(async move {

@@ -4,15 +4,11 @@
 //! A line feed by itself is a line end to some readers and none to others, and so a way to split an
 //! answer in two.
 
-use super::connect::Wire;
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use super::tapped::Tap;
 
 use std::cell::Cell;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 /// How many informational answers may come before the one that counts.
 const INFORMATIONAL_MAX: usize = 16;
@@ -30,17 +26,30 @@ impl Asked {
     }
 }
 
-/// A connection whose heads are looked at as they come.
+/// Looks at the heads of a connection as they come.
 #[derive(Debug)]
 pub(super) struct Strict {
-    wire: Wire,
     asked: Asked,
     heads: Option<Heads>,
 }
 
 impl Strict {
-    pub(super) fn new(wire: Wire, asked: Asked) -> Self {
-        Self { wire, asked, heads: None }
+    pub(super) fn new(asked: Asked) -> Self {
+        Self { asked, heads: None }
+    }
+}
+
+impl Tap for Strict {
+    fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.asked.0.take() {
+            self.heads = Some(Heads::default());
+        }
+        if let Some(heads) = &mut self.heads
+            && heads.read(bytes)?
+        {
+            self.heads = None;
+        }
+        Ok(())
     }
 }
 
@@ -91,57 +100,6 @@ impl Heads {
 
 fn broken(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
-impl AsyncRead for Strict {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut this.wire).poll_read(cx, buffer)?;
-        if this.asked.0.take() {
-            this.heads = Some(Heads::default());
-        }
-        if let Some(heads) = &mut this.heads
-            && heads.read(buffer.filled().get(before..).unwrap_or_default())?
-        {
-            this.heads = None;
-        }
-        read.map(Ok)
-    }
-}
-
-impl AsyncWrite for Strict {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::Fault;
 use super::connect::Wire;
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
+use super::tapped::{Tap, Tapped};
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
@@ -13,16 +14,15 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use std::cell::Cell;
 use std::error::Error;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// Requests on one connection at once, where the upstream does not want fewer.
@@ -64,7 +64,7 @@ impl Two {
     ) -> Result<Self, Fault> {
         let born = Instant::now();
         let heard = Rc::new(Cell::new(None));
-        let wire = Heard { wire, heard: Rc::clone(&heard) };
+        let wire = Tapped::new(wire, Heard(Rc::clone(&heard)));
         let (sender, mut driver) = http2::Builder::new(Here { until: born + life })
             .timer(TokioTimer::new())
             .initial_max_send_streams(0)
@@ -214,54 +214,14 @@ impl<F: Future + 'static> Executor<F> for Here {
     }
 }
 
-/// A connection that wakes whoever waits to hear from the other side.
-struct Heard {
-    wire: Wire,
-    heard: Rc<Cell<Option<Waker>>>,
-}
+/// Wakes whoever waits to hear from the other side.
+struct Heard(Rc<Cell<Option<Waker>>>);
 
-impl AsyncRead for Heard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.wire).poll_read(cx, buffer);
-        if read.is_ready()
-            && let Some(waiting) = self.heard.take()
-        {
+impl Tap for Heard {
+    fn see(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        if let Some(waiting) = self.0.take() {
             waiting.wake();
         }
-        read
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
+        Ok(())
     }
 }
