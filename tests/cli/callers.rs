@@ -25,7 +25,12 @@ fn connect(address: SocketAddr, config: &ClientConfig) -> Stream {
 
 /// The status of one more answer on `stream`.
 fn status(stream: &mut Stream) -> std::io::Result<String> {
-    stream.write_all(REQUEST.as_bytes())?;
+    status_of(stream, REQUEST)
+}
+
+/// The status of the answer to `request`.
+fn status_of(stream: &mut Stream, request: &str) -> std::io::Result<String> {
+    stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -173,4 +178,29 @@ fn a_handshake_that_stalls_is_given_up() {
         let config = served.authority.caller("http/1.1", None);
         status(&mut connect(served.gateway.address, &config)).is_ok()
     });
+}
+
+#[test]
+fn a_reload_tells_anew_whose_a_certificate_is_on_connections_that_go_on() {
+    let served = Served::start(
+        ", client_ca: \"CA\", client_auth: optional }\nidentity: [{ certificate: dns }]\n\
+         unknown_partners: refuse\npartners: [{ id: acme, certificates: [caller.test] }]\n\
+         log: { access: off",
+    );
+    let pair = served.authority.pair("caller.test");
+    let config = served.authority.caller("http/1.1", Some(&pair));
+    let mut kept = connect(served.gateway.address, &config);
+    let mut told = || {
+        let request = "GET /v1.0/engagements/referrals/1 HTTP/1.1\r\nHost: localhost\r\n\
+            Authorization: Bearer x\r\n\r\n";
+        status_of(&mut kept, request).expect("an answer")
+    };
+    assert_eq!(told(), "404", "the sandbox does not know the referral");
+    let path = served.folder.path().join("gateway.yaml");
+    let text = fs::read_to_string(path).expect("a file");
+    for (name, status) in [("other.test", "401"), ("caller.test", "404")] {
+        served.write("gateway.yaml", &text.replace("caller.test", name));
+        assert_eq!(ask(served.gateway.admin, "POST /reload", &[], "").status, 200);
+        assert_eq!(told(), status, "{name}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Proofs of who is calling: keys, from `patchgate key` to a gateway that knows them, and certificates.
 
 use super::file;
-use super::process::{Finished, Gateway, ask, gateway_file, patchgate};
+use super::process::{Finished, Gateway, ask, gateway_file, patchgate, policy_file};
 use crate::harness::Authority;
 
 use serde_json::Value;
@@ -159,17 +159,7 @@ fn whoami_knows_certificates_and_names_that_nothing_looks_at_are_faults() {
 #[test]
 fn whoami_and_explain_tell_of_routes_that_are_closed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shipped =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/config/policies/partner-center-referrals.yaml");
-    let schema = std::path::Path::new(shipped).parent().expect("a folder");
-    let text = fs::read_to_string(shipped).expect("a file");
-    let text = text.replace("schema: ", &format!("schema: {}/", schema.display()));
-    let text = text.replace("cases: ", &format!("cases: {}/", schema.display()));
-    let text = text.replace(
-        "  - id: update-referral\n",
-        "  - id: update-referral\n    roles: [editor, ghost]\n    identity: required\n",
-    );
-    let policy = file(&folder, "policy.yaml", &text);
+    let policy = policy_file(&folder, "    roles: [editor, ghost]\n    identity: required\n");
     let text = format!(
         "policy: {policy}\nupstream: {{ url: sandbox }}\nidentity: [{{ header: X-P }}]\npartners:\n  \
         - {{ id: acme, identities: [acme], roles: [editor] }}\n  - {{ id: b, identities: [b] }}\n"
@@ -197,4 +187,25 @@ fn whoami_and_explain_tell_of_routes_that_are_closed() {
         (1, true),
         "{err}"
     );
+}
+
+#[test]
+fn a_reload_closes_a_route_and_opens_it_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = policy_file(&folder, "");
+    let (key, digest) = make();
+    let digest = format!("\"{digest}\"");
+    let keys = keys(&[("acme", &digest)]).replace("every: 80ms", "watch: false");
+    let gateway = Gateway::run(&gateway_file(&folder, &format!("policy: {policy}\n{keys}")));
+    let field = format!("X-Api-Key: {key}");
+    let told = |more: &str| {
+        policy_file(&folder, more);
+        assert_eq!(ask(gateway.admin, "POST /reload", &[], "").status, 200);
+        let answer = ask(gateway.address, PATCH, &[&field], NOTES);
+        (answer.status, answer.body.contains("not-admitted"))
+    };
+    assert_eq!(told("    partners: [other]\n"), (403, true));
+    assert_eq!(told("    partners: [acme]\n"), (404, false), "nobody knows the referral");
+    assert_eq!(told("    roles: [editor]\n"), (403, true));
+    assert_eq!(told(""), (404, false));
 }

@@ -1,7 +1,7 @@
 //! Crowds: what they cost, and that nobody else notices them. `LOAD=5` sends five thousand where
 //! otherwise one thousand come.
 
-use super::process::{Gateway, ask, gateway_file};
+use super::process::{Gateway, ask, gateway_file, policy_file};
 use crate::harness::{Caller, Upstream};
 
 use std::fs;
@@ -99,17 +99,9 @@ fn thousands_who_do_nothing_cost_little() {
 #[test]
 fn bodies_that_do_not_fit_at_once_are_refused_and_memory_stays_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
-    let root = env!("CARGO_MANIFEST_DIR");
-    let shipped =
-        fs::read_to_string(format!("{root}/config/policies/partner-center-referrals.yaml"));
-    let policy = shipped.expect("the policy").replace("../../schemas", &format!("{root}/schemas"));
-    let policy = policy.replace(
-        "    body: json-patch\n",
-        "    body: json-patch\n    bounds: { body: 2MiB, string: 2MiB }\n",
-    );
-    fs::write(folder.path().join("policy.yaml"), policy).expect("a file");
+    let policy = policy_file(&folder, "    bounds: { body: 2MiB, string: 2MiB }\n");
     let upstream = Upstream::start([]);
-    let keys = format!("upstream: {{ url: \"http://{}\" }}\npolicy: policy.yaml", upstream.address);
+    let keys = format!("upstream: {{ url: \"http://{}\" }}\npolicy: {policy}", upstream.address);
     let gateway = gateway(&folder, &keys);
     let id = gateway.process.id();
     let body = NOTE.replace("\"n\"", &format!("\"{}\"", "n".repeat(1 << 20)));

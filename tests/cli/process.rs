@@ -57,6 +57,20 @@ pub fn gateway_file(folder: &tempfile::TempDir, keys: &str) -> String {
     path.display().to_string()
 }
 
+/// The shipped policy with `more` in the route for patches, as a file in `folder`.
+pub fn policy_file(folder: &tempfile::TempDir, more: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let shipped = format!("{root}/config/policies/partner-center-referrals.yaml");
+    let text = fs::read_to_string(shipped).expect("the policy");
+    let text = text.replace("schema: ", &format!("schema: {root}/config/policies/"));
+    let text = text.replace("cases: ", &format!("cases: {root}/config/policies/"));
+    let route = "  - id: update-referral\n";
+    let text = text.replace(route, &format!("{route}{more}"));
+    let path = folder.path().join("policy.yaml");
+    fs::write(&path, text).expect("a file");
+    path.display().to_string()
+}
+
 /// A process of ours; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {

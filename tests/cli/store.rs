@@ -1,7 +1,7 @@
 //! Gateways as processes that share their limits in a real store.
 
 use super::file;
-use super::process::{Answer, Gateway, Lines, ask, gateway_file, patchgate};
+use super::process::{Answer, Gateway, Lines, ask, gateway_file, patchgate, policy_file};
 use crate::harness::{Authority, Redis, eventually};
 
 use serde_json::Value;
@@ -119,6 +119,27 @@ fn malformed_requests_are_spent_in_the_store_too_where_they_count() {
             .count()
     };
     assert_eq!(malformed(&one.0) + malformed(&other.0), 10);
+}
+
+#[test]
+fn a_route_that_is_closed_spends_in_the_store_too_and_stays_closed_without_it() {
+    let mut redis = Redis::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = policy_file(&folder, "    partners: [other]\n");
+    let store = format!(
+        "url: \"redis://127.0.0.1:{}\", timeout: 500ms }}\npolicy: {policy}\nlog: {{ access: off",
+        redis.port
+    );
+    let limits = "tiers: { standard: { requests: [10/24h] } }";
+    let (one, other) = (gateway(&store, limits), gateway(&store, limits));
+    let patch = REFERRAL.replace("GET", "PATCH");
+    let asked = |gateway: &Gateway, partner: &str| {
+        ask(gateway.address, &patch, &[&format!("X-Partner: {partner}")], "[]").status
+    };
+    let closed = |gateway: &Gateway| (0..8).filter(|_| asked(gateway, "local") == 403).count();
+    assert_eq!(closed(&one.0) + closed(&other.0), 10);
+    redis.kill();
+    assert_eq!((asked(&one.0, "open"), asked(&one.0, "closed")), (403, 503));
 }
 
 #[test]
