@@ -35,8 +35,8 @@ pub struct Edge {
     pub reason: Option<String>,
 }
 
-/// Who may take a step, or use a route: these partners, and whoever has one of these roles; everybody, if none is
-/// named.
+/// Who may take a step, or use a route: these partners, and whoever has one of these roles;
+/// everybody, if none is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Takers {
     /// Partners by their ids.

@@ -1,4 +1,5 @@
-//! Holds each partner to the routes that are open to it and to its limits, before a byte of the body is read.
+//! Holds each partner to the routes that are open to it and to its limits, before a byte of the body
+//! is read.
 
 use super::Step;
 use super::in_flight::Holding;

@@ -141,7 +141,9 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         }
         Rejection::HeadMalformed(why) => (*why).into(),
         Rejection::HeadTooLarge => "send fewer or shorter header fields".into(),
-        Rejection::ExpectationUnknown => "nothing but `100-continue` can be expected".into(),
+        Rejection::ExpectationUnknown => {
+            "nothing but `100-continue` can be expected; leave `Expect` out".into()
+        }
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
         Rejection::LimitsUnavailable { .. } => "nothing was sent; try again".into(),
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
@@ -150,7 +152,9 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         Rejection::MethodUnsupported => {
             "the gateway opens no tunnels and echoes no requests".into()
         }
-        Rejection::NotAdmitted => "this route is for other partners or roles".into(),
+        Rejection::NotAdmitted => {
+            "this route is for other partners or roles; whoever runs the gateway can open it".into()
+        }
         Rejection::Overloaded => "too many requests are under way; try again".into(),
         Rejection::RateLimited { .. } => "try again after the time in `Retry-After`".into(),
         Rejection::Refused(violations) => match violations.len() {
@@ -158,7 +162,10 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             count => format!("{count} violations; the change was not sent to the API").into(),
         },
         Rejection::TargetTooLong => "the path and the query are longer than any here".into(),
-        Rejection::Unidentified { .. } => "nothing in the request tells of a known partner".into(),
+        Rejection::Unidentified { .. } => {
+            "nothing in the request tells of a known partner; show what `WWW-Authenticate` lists"
+                .into()
+        }
         Rejection::Unrouted => "no route of the policy has this path".into(),
         Rejection::UpstreamThrottled(_) => {
             "the API has asked to wait; nothing was sent; try again after the time in `Retry-After`"
