@@ -35,6 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -225,10 +226,11 @@ impl Worker {
         let log = self.shared.access_log.writer();
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
-        let stack = stack(proxy, &self.shared, log, upstream);
+        let stack = Rc::new(RefCell::new(stack(proxy, &self.shared, log, upstream)));
         let http = Rc::new(Http::new(&self.settings, self.draining));
         let phases = self.phases.clone();
-        let serve = |tcp, from| Rc::clone(&http).serve(tcp, from, stack.clone(), phases.clone());
+        let serve =
+            |tcp, from| Rc::clone(&http).serve(tcp, from, Rc::clone(&stack), phases.clone());
         tokio::task::spawn_local(beat(self.pulses, self.beat));
 
         let mut reception = Reception::new(self.connections, self.crowd, serve);

@@ -1,8 +1,8 @@
 //! One connection of a caller, from the first byte to the last.
 
 use super::Settings;
-use super::entrance::{Entrance, Tally};
-use super::guard::{Bounds, Guard, Times};
+use super::entrance::{Entrance, Tally, Times};
+use super::guard::{Bounds, Guard};
 use super::patient::Patient;
 use super::phase::{Draining, Phase};
 use super::two::{self, Here};
@@ -23,10 +23,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -92,13 +93,14 @@ impl Http {
         self: Rc<Self>,
         tcp: TcpStream,
         address: IpAddr,
-        stack: S,
+        stack: Rc<RefCell<S>>,
         phases: watch::Receiver<Phase>,
     ) {
         let peer = Peer { address, is_tls: false, certificate: None };
         let _ = tcp.set_nodelay(true);
+        // Each is boxed: a future is moved from layer to layer, and every one of them would keep room
+        // for it for as long as the connection lasts.
         let ended = match &self.credentials {
-            // What most connections do not need is not kept for each.
             Some(credentials) => {
                 Box::pin(self.serve_tls(credentials, tcp, peer, stack, phases)).await
             }
@@ -108,7 +110,7 @@ impl Http {
             }
             None => {
                 let socket = Patient::new(tcp, self.stall_time);
-                self.serve_one(socket, stack, peer, phases).await
+                Box::pin(self.serve_one(socket, stack, peer, phases)).await
             }
         };
         if let Err(error) = ended {
@@ -121,7 +123,7 @@ impl Http {
         credentials: &Credentials<ServerConfig>,
         tcp: TcpStream,
         peer: Peer,
-        stack: S,
+        stack: Rc<RefCell<S>>,
         phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
         let socket = Patient::new(tcp, self.stall_time);
@@ -131,27 +133,28 @@ impl Http {
         let shown = session.peer_certificates().and_then(<[_]>::first);
         let peer = peer.over_tls(shown.map(|certificate| certificate.as_ref()));
         match session.alpn_protocol() == Some(crate::tls::TWO) {
-            true => self.serve_two(tls, stack, peer, phases).await,
-            false => self.serve_one(tls, stack, peer, phases).await,
+            true => Box::pin(self.serve_two(tls, stack, peer, phases)).await,
+            false => Box::pin(self.serve_one(tls, stack, peer, phases)).await,
         }
     }
 
     async fn serve_one<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
         &self,
         socket: I,
-        stack: S,
+        stack: Rc<RefCell<S>>,
         peer: Peer,
         mut phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin(Some(self.draining.clone()));
-        let guard = Guard::new(socket, self.head, self.times, Rc::clone(&tally));
+        let tally = Tally::begin(self.times, Some(self.draining.clone()));
+        let guard = Guard::new(socket, self.head, Rc::clone(&tally));
         let entrance = Entrance::new(stack, tally, peer);
-        let connection = self.one.serve_connection(TokioIo::new(guard), entrance);
+        let connection = Box::pin(self.one.serve_connection(TokioIo::new(guard), entrance));
         // Answers tell that the gateway leaves. What was sent by then is answered as well.
-        let ending = async move {
+        let ending = pin!(async move {
             let stopped = phases.wait_for(|phase| *phase == Phase::Stop).await.is_ok();
-            sleep(if stopped { LINGER } else { Duration::ZERO }).await;
-        };
+            // Boxed, as all that is needed at the end alone.
+            Box::pin(sleep(if stopped { LINGER } else { Duration::ZERO })).await;
+        });
         // The guard ends the silence of a caller.
         self.run(connection, ending, pending()).await
     }
@@ -159,16 +162,16 @@ impl Http {
     async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
         &self,
         socket: I,
-        stack: S,
+        stack: Rc<RefCell<S>>,
         peer: Peer,
         mut phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin(None);
+        let tally = Tally::begin(self.times, None);
         let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
-        let connection = self.two.serve_connection(TokioIo::new(socket), entrance);
+        let connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
         // Both sides agree on what was the last request. Whoever comes later stays until the end.
         let begun = *phases.borrow();
-        let ending = async move { drop(phases.wait_for(|phase| *phase > begun).await) };
+        let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
         self.run(connection, ending, self.silence(&tally)).await
     }
 
@@ -176,11 +179,10 @@ impl Http {
     /// taken.
     async fn run<C: GracefulConnection<Error = hyper::Error>>(
         &self,
-        connection: C,
-        ending: impl Future<Output = ()>,
+        mut connection: Pin<Box<C>>,
+        ending: Pin<&mut impl Future<Output = ()>>,
         silence: impl Future<Output = ()>,
     ) -> Result<(), Ended> {
-        let mut connection = pin!(connection);
         tokio::select! {
             biased;
             served = connection.as_mut() => return Ok(served?),
@@ -192,13 +194,13 @@ impl Http {
         }
         // A caller that does not even take its leave is left.
         connection.as_mut().graceful_shutdown();
-        Ok(timeout(self.times.head, connection).await??)
+        Ok(Box::pin(timeout(self.times.head, connection)).await??)
     }
 
     /// Waits until no request has been under way for too long.
     async fn silence(&self, tally: &Tally) {
         loop {
-            let deadline = tally.deadline(self.times);
+            let deadline = tally.deadline();
             if deadline <= Instant::now() {
                 return;
             }

@@ -1,7 +1,6 @@
 //! The way into the stack, one for each connection: it counts what goes in and what has come out
 //! again, and knows which request only stands in for one that was not sound.
 
-use super::guard::Times;
 use super::phase::Draining;
 use super::two::normalise;
 use crate::proxy::rejection::Unsound;
@@ -20,10 +19,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+/// How long a caller may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// From the first byte of a head to its last, and from the connection to the first byte.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+}
 
 /// What is known of the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Tally {
+    pub(super) times: Times,
     begun: Cell<u64>,
     open: Cell<u64>,
     quiet_since: Cell<Instant>,
@@ -34,8 +44,9 @@ pub(super) struct Tally {
 impl Tally {
     /// Of a connection that was just made. Where answers say whether they are the last, `draining`
     /// tells it.
-    pub(super) fn begin(draining: Option<Draining>) -> Rc<Self> {
+    pub(super) fn begin(times: Times, draining: Option<Draining>) -> Rc<Self> {
         Rc::new(Self {
+            times,
             begun: Cell::new(0),
             open: Cell::new(0),
             quiet_since: Cell::new(Instant::now()),
@@ -51,8 +62,8 @@ impl Tally {
 
     /// When the caller will have been silent for too long, as far as can be told now: while a
     /// request is under way, its end is yet to come.
-    pub(super) fn deadline(&self, times: Times) -> Instant {
-        let time = if self.begun.get() == 0 { times.head } else { times.idle };
+    pub(super) fn deadline(&self) -> Instant {
+        let time = if self.begun.get() == 0 { self.times.head } else { self.times.idle };
         self.quiet_since().unwrap_or_else(Instant::now) + time
     }
 
@@ -89,15 +100,15 @@ impl Drop for Turn {
 /// The stack as hyper calls it.
 #[derive(Debug)]
 pub(super) struct Entrance<S> {
-    stack: RefCell<S>,
+    stack: Rc<RefCell<S>>,
     tally: Rc<Tally>,
     peer: Peer,
 }
 
 impl<S> Entrance<S> {
     /// The way into `stack` for `peer`.
-    pub(super) fn new(stack: S, tally: Rc<Tally>, peer: Peer) -> Self {
-        Self { stack: RefCell::new(stack), tally, peer }
+    pub(super) fn new(stack: Rc<RefCell<S>>, tally: Rc<Tally>, peer: Peer) -> Self {
+        Self { stack, tally, peer }
     }
 }
 
@@ -119,8 +130,8 @@ where
         }
         request.extensions_mut().insert(self.peer.clone());
         let mut stack = self.stack.borrow_mut();
-        // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and the
-        // stack need not be cloned for each request.
+        // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and one stack
+        // serves all that a worker serves.
         let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
         debug_assert!(ready.is_ready(), "a gate made a caller wait");
         Counted { inner: stack.call(request), turn: Some(turn) }

@@ -34,22 +34,12 @@ const CLOSED_TIME: Duration = Duration::from_secs(5);
 /// Stands in for a head that is not sound.
 const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nConnection: close\r\n\r\n";
 
-/// How long a caller may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    /// From the first byte of a head to its last, and from the connection to the first byte.
-    pub(super) head: Duration,
-    /// Between two requests.
-    pub(super) idle: Duration,
-}
-
 /// A socket of which only sound requests are read.
 #[derive(Debug)]
 pub(super) struct Guard<S> {
     socket: S,
     scanner: Scanner,
     tally: Rc<Tally>,
-    times: Times,
     /// What was read and not passed on; the first `sound` bytes may pass.
     held: Vec<u8>,
     sound: usize,
@@ -72,12 +62,11 @@ enum End {
 }
 
 impl<S: AsyncRead + Unpin> Guard<S> {
-    pub(super) fn new(socket: S, bounds: Bounds, times: Times, tally: Rc<Tally>) -> Self {
+    pub(super) fn new(socket: S, bounds: Bounds, tally: Rc<Tally>) -> Self {
         Self {
             socket,
             scanner: Scanner::new(bounds),
             tally,
-            times,
             held: Vec::new(),
             sound: 0,
             held_since: Instant::now(),
@@ -169,9 +158,9 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             return closed_at + CLOSED_TIME;
         }
         if !self.held.is_empty() {
-            return self.held_since + self.times.head;
+            return self.held_since + self.tally.times.head;
         }
-        self.tally.deadline(self.times)
+        self.tally.deadline()
     }
 
     /// Waits until the caller has been silent for too long.

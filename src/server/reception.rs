@@ -78,7 +78,8 @@ where
     fn begin(&mut self, tcp: TcpStream, address: IpAddr, member: Member, slot: Slot) {
         // Those that have ended since.
         while self.serving.try_join_next().is_some() {}
-        let connection = (self.serve)(tcp, address);
+        // Boxed, for the task would keep room for what it awaits twice.
+        let connection = Box::pin((self.serve)(tcp, address));
         self.serving.spawn_local(async move {
             connection.await;
             drop((slot, member));

@@ -192,6 +192,10 @@ fn nobody_gets_an_image_of_the_memory_and_all_files_that_are_allowed_can_be_open
     };
     assert_eq!(of("Max core file size"), ["0", "0"]);
     assert_eq!(of("Max open files"), ["500", "500"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.process.id()));
+    let huge = status.expect("a process");
+    let huge = huge.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert_eq!(huge.map(str::trim), Some("0"), "no huge pages");
 }
 
 /// What the next message to a service manager says.
