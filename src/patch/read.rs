@@ -184,24 +184,24 @@ fn made_of<'a>(
 }
 
 fn read_name(op: Option<Value<'_>>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
-    let known = OpName::ALL.map(OpName::as_str);
+    let known = || OpName::ALL.map(OpName::as_str);
     match op {
         Some(Value::String(text)) => {
             let name = OpName::from_name(&text);
             if name.is_none() {
                 let message = "`op` is not one of the six operations, spelt exactly";
-                report(Violation::new(Code::OpUnknown, message).accepted(known));
+                report(Violation::new(Code::OpUnknown, message).accepted(known()));
             }
             name
         }
         Some(other) => {
             let message = format!("`op` is a string, but this one is of type {}", other.kind());
-            report(Violation::new(Code::OpUnknown, message).accepted(known));
+            report(Violation::new(Code::OpUnknown, message).accepted(known()));
             None
         }
         None => {
             let message = "an op needs the member `op`";
-            report(Violation::new(Code::OpMemberMissing, message).accepted(known));
+            report(Violation::new(Code::OpMemberMissing, message).accepted(known()));
             None
         }
     }

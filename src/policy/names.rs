@@ -55,8 +55,10 @@ impl<T> Names<T> {
 /// Where the first of those called `name` stands.
 fn first<T>(alike: &[(Box<str>, T)], name: &str) -> Option<usize> {
     if alike.len() <= FEW {
-        // One after the other is compared sooner than their order.
-        return alike.iter().position(|(known, _)| &**known == name);
+        // One after the other is compared sooner than their order, and most differ in their ends.
+        let end = |name: &str| name.as_bytes().last().copied();
+        let sought = end(name);
+        return alike.iter().position(|(known, _)| end(known) == sought && &**known == name);
     }
     let first = alike.partition_point(|(known, _)| &**known < name);
     alike.get(first).is_some_and(|(known, _)| &**known == name).then_some(first)

@@ -9,7 +9,7 @@ const ENDS: &str = "the text ends within a string";
 
 impl<'a> Reader<'a> {
     /// Reads a string; the cursor stands at its opening quote.
-    #[inline]
+    #[inline(always)] // Called out of line, it costs as much again as what it does.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Failed> {
         let text: &'a str = self.text;
         let start = self.at + 1;
