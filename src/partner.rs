@@ -3,10 +3,12 @@
 mod certificate;
 mod key;
 mod network;
+pub mod token;
 
 pub use certificate::{Certificate, CertificateName, NameKind};
 pub use key::KeyDigest;
 pub use network::Network;
+pub use token::Issuer;
 
 use crate::limits::Account;
 
@@ -38,6 +40,8 @@ pub struct Partners {
     pub keys: HashMap<KeyDigest, Arc<Partner>>,
     /// The partners by the certificates that prove who they are.
     pub certificates: HashMap<CertificateName, Arc<Partner>>,
+    /// The partners by the tokens that prove who they are: by issuer, and whom that one names.
+    pub tokens: HashMap<String, HashMap<String, Arc<Partner>>>,
     /// The partners by what a header or a token calls them, which nobody has verified. So it can name
     /// nobody that a proof alone names.
     pub called: HashMap<String, Arc<Partner>>,
@@ -63,6 +67,8 @@ pub enum Verified {
     ApiKey(HeaderName),
     /// The names of one kind in the certificate that the caller has shown, and that was found good.
     Certificate(NameKind),
+    /// A bearer token of this issuer. A broken one is nobody's, as a wrong key is.
+    Token(Arc<Issuer>),
 }
 
 /// A statement of who is calling.
@@ -87,7 +93,7 @@ impl IdentitySource {
             | Self::Unverified(Unverified::Header { name, .. }) => {
                 Some(name).filter(|name| **name != AUTHORIZATION)
             }
-            Self::Verified(Verified::Certificate(_))
+            Self::Verified(Verified::Certificate(_) | Verified::Token(_))
             | Self::Unverified(Unverified::TokenClaims(_)) => None,
         }
     }
@@ -124,6 +130,12 @@ impl Partners {
         Some(known.all(|other| Arc::ptr_eq(first, other)).then_some(first))
     }
 
+    /// Whom `issuer` calls `subject`, or the shared one for everybody else.
+    pub fn by_token(&self, issuer: &Issuer, subject: &str) -> Option<&Arc<Partner>> {
+        let known = self.tokens.get(&issuer.name).and_then(|named| named.get(subject));
+        known.or(self.unknown.as_ref())
+    }
+
     /// The partner that is called `name`, or the shared one for everybody else.
     pub fn by_name(&self, name: &str) -> Option<&Arc<Partner>> {
         self.called.get(name).or(self.unknown.as_ref())
@@ -139,7 +151,9 @@ impl Partners {
                 }
                 // The handshake has asked for it.
                 IdentitySource::Verified(Verified::Certificate(_)) => continue,
-                IdentitySource::Unverified(_) => "Bearer".to_owned(),
+                IdentitySource::Verified(Verified::Token(_)) | IdentitySource::Unverified(_) => {
+                    "Bearer".to_owned()
+                }
             };
             if !challenges.contains(&challenge) {
                 challenges.push(challenge);

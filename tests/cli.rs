@@ -16,6 +16,7 @@ mod secrets;
 mod serving;
 mod store;
 mod testing;
+mod tokens;
 mod whoami;
 
 use process::{Finished, PROGRAM, gateway_file, patchgate};

@@ -7,6 +7,7 @@ mod proxies;
 mod store;
 pub mod streams;
 mod tls;
+mod tokens;
 mod upstream;
 
 pub use caller::{Caller, Reply, patch, patch_with};
@@ -14,6 +15,7 @@ pub use gateway::{Gateway, PATH, Setup, by_header, origin, partner, partner_with
 pub use proxies::{Daemon, USER, scripted};
 pub use store::Redis;
 pub use tls::Authority;
+pub use tokens::{Signer, issuer, now, token};
 pub use upstream::{Act, Upstream, answer};
 
 use std::time::{Duration, Instant};

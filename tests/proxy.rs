@@ -27,5 +27,6 @@ mod quota;
 mod straight;
 mod throttle;
 mod tls;
+mod tokens;
 mod two;
 mod wire;

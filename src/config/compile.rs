@@ -4,6 +4,7 @@ mod cases;
 mod egress;
 mod fixed;
 mod gateway;
+mod issuers;
 mod limits;
 mod links;
 mod lint;

@@ -8,7 +8,9 @@ mod tls;
 mod upstream;
 
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
-pub use identity::{CertificatePart, Identity, Partner, UnknownPartners};
+pub use identity::{
+    CertificatePart, Identity, Jwt, JwtAlgorithm, Partner, TokenName, UnknownPartners,
+};
 pub use limits::{Away, Cost, Counts, Limits, Quotas, Scope, Store, Throttle};
 pub use reload::Reload;
 pub use tls::{ClientAuth, Tls};

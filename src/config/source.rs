@@ -17,8 +17,9 @@ pub const GATEWAY: &str = "config/patchgate.yaml";
 /// The shipped policy for the referrals API.
 pub const REFERRALS_POLICY: &str = "config/policies/partner-center-referrals.yaml";
 
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 4] = [
     (GATEWAY, include_str!("../../config/patchgate.yaml")),
+    ("config/issuer-keys.json", include_str!("../../config/issuer-keys.json")),
     (REFERRALS_POLICY, include_str!("../../config/policies/partner-center-referrals.yaml")),
     ("schemas/referral.schema.json", include_str!("../../schemas/referral.schema.json")),
 ];

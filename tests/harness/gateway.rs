@@ -258,6 +258,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
             identity: setup.partners.identity.clone(),
             keys: setup.partners.keys.clone(),
             certificates: setup.partners.certificates.clone(),
+            tokens: setup.partners.tokens.clone(),
             called: setup.partners.called.clone(),
             unknown: setup.partners.unknown.clone(),
         },

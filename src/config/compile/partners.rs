@@ -36,13 +36,20 @@ impl Reading {
                 let message = "this header is read already, and the first source decides";
                 self.errors.push(file.error(&at, message));
             }
+            if matches!(source, IdentitySource::Verified(Verified::Token(_)))
+                && identity.contains(&source)
+            {
+                let message =
+                    "the tokens of this issuer are read already, and the first source decides";
+                self.errors.push(file.error(&format!("{at}/jwt/issuer"), message));
+            }
             identity.push(source);
         }
         let takes_keys = value.identity.iter().any(|source| !source.api_key.is_empty());
         let takes =
             |kind| identity.contains(&IdentitySource::Verified(Verified::Certificate(kind)));
         let (mut keys, mut certificates) = (HashMap::new(), HashMap::new());
-        let mut called = HashMap::new();
+        let (mut tokens, mut called) = (HashMap::new(), HashMap::new());
         let mut ids: Vec<&str> = vec![UNKNOWN];
         for (index, partner) in value.partners.iter().enumerate() {
             let at = format!("/partners/{index}");
@@ -79,9 +86,23 @@ impl Reading {
                 }
                 self.belongs(file, &at, &mut certificates, name, &partner_value);
             }
+            for (position, name) in partner.tokens.iter().enumerate() {
+                let at = format!("{at}/tokens/{position}");
+                let issuers = value.identity.iter().filter_map(|source| source.jwt.as_ref());
+                if !issuers.clone().any(|jwt| jwt.issuer == name.issuer) {
+                    let known: Vec<&str> = issuers.map(|jwt| &*jwt.issuer).collect();
+                    let message = format!(
+                        "no `jwt` under `identity` is of this issuer; those that are known: {known:?}"
+                    );
+                    self.errors.push(file.error(&format!("{at}/issuer"), message));
+                }
+                let named = tokens.entry(name.issuer.clone()).or_default();
+                self.belongs(file, &at, named, Ok(name.subject.clone()), &partner_value);
+            }
             let (names, shown) = (&partner.identities, &partner.certificates);
-            if names.is_empty() && shown.is_empty() && partner.api_keys.is_empty() {
-                let message = "nothing tells that it is this partner; give `identities`, `api_keys` or `certificates`";
+            let is_proven = !partner.api_keys.is_empty() || !partner.tokens.is_empty();
+            if names.is_empty() && shown.is_empty() && !is_proven {
+                let message = "nothing tells that it is this partner; give `identities`, `api_keys`, `certificates` or `tokens`";
                 self.errors.push(file.error(&at, message));
             }
             if !partner.api_keys.is_empty() && !takes_keys {
@@ -103,7 +124,7 @@ impl Reading {
                 Some(Arc::new(Partner { id, roles: Vec::new(), tier, account }))
             }
         };
-        Some(Partners { identity, keys, certificates, called, unknown })
+        Some(Partners { identity, keys, certificates, tokens, called, unknown })
     }
 
     /// A place in a request that tells who is calling.
@@ -123,15 +144,17 @@ impl Reading {
                 file.error(&format!("{at}/{key}"), format!("`{key}` is not a header name"))
             })
         };
-        let made = match (&*source.api_key, source.certificate, &*source.header, &*source.token_claims) {
-            (key, None, "", []) if !key.is_empty() => name("api_key", key).and_then(|name| {
+        let (key, header) = (&*source.api_key, &*source.header);
+        let (claims, jwt) = (&*source.token_claims, source.jwt.as_ref());
+        let made = match (key, source.certificate, header, claims, jwt) {
+            (key, None, "", [], None) if !key.is_empty() => name("api_key", key).and_then(|name| {
                 if name == AUTHORIZATION {
                     let message = "`Authorization` is sent on, and a key is not; give it a header of its own, as `X-Api-Key`";
                     return Err(file.error(&format!("{at}/api_key"), message));
                 }
                 Ok(IdentitySource::Verified(Verified::ApiKey(name)))
             }),
-            ("", Some(part), "", []) => {
+            ("", Some(part), "", [], None) => {
                 let kind = match part {
                     CertificatePart::Dns => NameKind::Dns,
                     CertificatePart::Fingerprint => NameKind::Fingerprint,
@@ -144,12 +167,16 @@ impl Reading {
                     file.error(&format!("{at}/certificate"), message)
                 })
             }
-            ("", None, header, []) if !header.is_empty() => name("header", header)
+            ("", None, header, [], None) if !header.is_empty() => name("header", header)
                 .map(|name| IdentitySource::Unverified(Unverified::Header { name, from })),
-            ("", None, "", claims @ [_, ..]) => {
+            ("", None, "", claims @ [_, ..], None) => {
                 Ok(IdentitySource::Unverified(Unverified::TokenClaims(claims.to_vec())))
             }
-            _ => Err(file.error(at, "give one of `api_key`, `certificate`, `header` and `token_claims`")),
+            ("", None, "", [], Some(jwt)) => {
+                let issuer = self.issuer(file, &format!("{at}/jwt"), jwt)?;
+                Ok(IdentitySource::Verified(Verified::Token(Arc::new(issuer))))
+            }
+            _ => Err(file.error(at, "give one of `api_key`, `certificate`, `header`, `jwt` and `token_claims`")),
         };
         self.keep(made)
     }

@@ -2,13 +2,14 @@
 
 use super::Quotas;
 use crate::config::Secret;
+use crate::config::units::Time;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A place in a request that tells who is calling. A key or a certificate proves it. Headers and
-/// claims are not verified: use them where the network or the upstream has already admitted the caller.
-/// Give one of `api_key`, `certificate`, `header` and `token_claims`.
+/// A place in a request that tells who is calling. A key, a certificate or a `jwt` proves it. Headers and
+/// `token_claims` are not verified: use them where the network or the upstream has already admitted the
+/// caller. Give one of `api_key`, `certificate`, `header`, `jwt` and `token_claims`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
@@ -26,9 +27,98 @@ pub struct Identity {
     /// others the header says nothing. Everybody is believed if it is left out.
     #[serde(default)]
     pub from: Vec<String>,
+    /// The bearer token, if it is of this issuer; it is verified, and its caller looked up among the
+    /// `tokens` of partners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Jwt")]
+    pub jwt: Option<Jwt>,
     /// The first of these claims that the bearer token has, read without verification.
     #[serde(default)]
     pub token_claims: Vec<String>,
+}
+
+/// Tokens of one issuer, as JWTs that it has signed. They have to be made for this gateway: one that is
+/// made for the upstream is for the upstream alone to read.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jwt {
+    /// Who makes them, exactly as their `iss` has it.
+    pub issuer: String,
+    /// What they are made for: `aud` is, or holds, one of these.
+    pub audiences: Vec<String>,
+    /// The issuer's public keys, as a JWK Set. A reload takes other ones.
+    pub jwks_file: String,
+    /// How they may be signed.
+    #[serde(default = "algorithms")]
+    pub algorithms: Vec<JwtAlgorithm>,
+    /// By how much the issuer's clock may differ; at most five minutes.
+    #[serde(default = "leeway")]
+    pub leeway: Time,
+    /// What they say that they are: `typ` is one of these, whatever its case. Many issuers, Microsoft
+    /// Entra among them, write `JWT`.
+    #[serde(default = "typ")]
+    pub typ: Vec<String>,
+    /// The claims that name the caller: the first that is there as a string.
+    #[serde(default = "claims")]
+    pub claims: Vec<String>,
+}
+
+/// A way to sign a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+pub enum JwtAlgorithm {
+    /// ECDSA over P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// ECDSA over P-384 with SHA-384.
+    #[serde(rename = "ES384")]
+    Es384,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// RSASSA-PSS with SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// RSASSA-PSS with SHA-384.
+    #[serde(rename = "PS384")]
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    #[serde(rename = "PS512")]
+    Ps512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    #[serde(rename = "RS512")]
+    Rs512,
+}
+
+fn algorithms() -> Vec<JwtAlgorithm> {
+    vec![JwtAlgorithm::Es256, JwtAlgorithm::Rs256]
+}
+
+fn leeway() -> Time {
+    Time::new("60s")
+}
+
+fn typ() -> Vec<String> {
+    vec!["at+jwt".into()]
+}
+
+fn claims() -> Vec<String> {
+    vec!["sub".into()]
+}
+
+/// Whom an issuer of tokens calls a partner.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenName {
+    /// Which issuer: the `issuer` of a `jwt` under `identity`.
+    pub issuer: String,
+    /// What its tokens call the partner, exactly as the first of the `claims` has it.
+    pub subject: String,
 }
 
 /// What a certificate is known by.
@@ -59,6 +149,9 @@ pub struct Partner {
     /// What its certificates are known by: a SPIFFE id, a DNS name, or `sha256:` and a fingerprint.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// What verified tokens call it.
+    #[serde(default)]
+    pub tokens: Vec<TokenName>,
     /// What it is, as far as the policy tells partners apart: steps between states can be for some
     /// roles only.
     #[serde(default)]
