@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod credential;
 pub mod json;
 pub mod limits;
 pub mod live;

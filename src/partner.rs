@@ -10,6 +10,7 @@ pub use key::KeyDigest;
 pub use network::Network;
 pub use token::Issuer;
 
+use crate::credential::Credential;
 use crate::limits::Account;
 
 use http::HeaderName;
@@ -29,6 +30,8 @@ pub struct Partner {
     pub tier: String,
     /// What it may send, and what is spent of that.
     pub account: Arc<Account>,
+    /// What the upstream is shown for it, if not what it shows itself.
+    pub credential: Option<Arc<Credential>>,
 }
 
 /// The partners of one load, and how a request tells which of them is calling.

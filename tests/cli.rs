@@ -1,6 +1,7 @@
 //! The program as people use it: what it prints, and the code that it exits with.
 
 mod callers;
+mod credentials;
 mod documents;
 mod egress;
 mod graph;

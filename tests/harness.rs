@@ -11,7 +11,9 @@ mod tokens;
 mod upstream;
 
 pub use caller::{Caller, Reply, patch, patch_with};
-pub use gateway::{Gateway, PATH, Setup, by_header, origin, partner, partner_with, quota};
+pub use gateway::{
+    Gateway, PATH, Setup, borrower, by_header, origin, partner, partner_with, quota,
+};
 pub use proxies::{Daemon, USER, scripted};
 pub use store::Redis;
 pub use tls::Authority;

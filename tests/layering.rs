@@ -6,21 +6,45 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top, and the other ones each may name. `cli` may name any.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("violation", &["json"]),
     ("json", &["violation"]),
     ("patch", &["json", "violation"]),
     ("policy", &["patch", "json", "violation"]),
     ("limits", &["policy", "patch", "json", "violation"]),
-    ("partner", &["limits", "policy", "patch", "json", "violation"]),
-    ("snapshot", &["limits", "partner", "policy", "patch", "json", "violation"]),
+    ("credential", &[]),
+    ("partner", &["credential", "limits", "policy", "patch", "json", "violation"]),
+    ("snapshot", &["credential", "limits", "partner", "policy", "patch", "json", "violation"]),
     ("live", &["snapshot"]),
-    ("config", &["snapshot", "policy", "patch", "partner", "limits", "json", "violation", "tls"]),
+    (
+        "config",
+        &[
+            "credential",
+            "snapshot",
+            "policy",
+            "patch",
+            "partner",
+            "limits",
+            "json",
+            "violation",
+            "tls",
+        ],
+    ),
     ("telemetry", &[]),
     ("tls", &[]),
     (
         "proxy",
-        &["snapshot", "policy", "partner", "limits", "live", "violation", "telemetry", "tls"],
+        &[
+            "credential",
+            "snapshot",
+            "policy",
+            "partner",
+            "limits",
+            "live",
+            "violation",
+            "telemetry",
+            "tls",
+        ],
     ),
     ("server", &["proxy", "config", "limits", "live", "snapshot", "telemetry", "tls"]),
     ("reload", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),

@@ -5,6 +5,7 @@ mod body;
 mod certificates;
 mod circuit;
 mod coding;
+mod credentials;
 mod current;
 mod egress;
 mod faults;

@@ -110,10 +110,12 @@ impl Caller {
             terms.request_cost,
             terms.op_cost
         );
+        let credential = self.credential().unwrap_or("its own").to_owned();
         for (name, said) in [
             ("partner", &partner.id),
             ("tier", &partner.tier),
             ("roles", &roles),
+            ("credential", &credential),
             ("counts", &cost),
         ] {
             let _ = writeln!(text, "{indent}{name:<11} {said}");
@@ -153,12 +155,18 @@ impl Caller {
             "partner": self.partner.id,
             "tier": self.partner.tier,
             "roles": self.partner.roles,
+            "credential": self.credential(),
             "closed": self.closed,
             "class": self.word(),
             "cost": { "request": terms.request_cost, "op": terms.op_cost },
             "limits": of(own, "partner").chain(of(total, "all")).collect::<Vec<_>>(),
             "concurrent": own.quotas().concurrent,
         })
+    }
+
+    /// What the upstream is shown for it, by name, if not what it shows itself.
+    fn credential(&self) -> Option<&str> {
+        self.partner.credential.as_ref().map(|credential| credential.name())
     }
 
     fn word(&self) -> &'static str {

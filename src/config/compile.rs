@@ -1,6 +1,7 @@
 //! From what files say to what the gateway runs on. Nothing is run that did not compile whole.
 
 mod cases;
+mod credentials;
 mod egress;
 mod fixed;
 mod gateway;
@@ -96,7 +97,8 @@ fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded,
     let policy = reading.policy(&file.beside(&file.value.policy));
     let gateway = reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy));
     let limits = reading.limits(&file, old);
-    let partners = reading.partners(&file, &limits);
+    let credentials = reading.credentials(&file);
+    let partners = reading.partners(&file, &limits, &credentials);
     let digest = reading.digest();
     match (policy, gateway, partners) {
         (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {

@@ -1,5 +1,6 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
+mod credentials;
 mod fields;
 mod identity;
 mod limits;
@@ -7,6 +8,8 @@ mod reload;
 mod tls;
 mod upstream;
 
+pub(crate) use credentials::PASS;
+pub use credentials::{Credential, Static};
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use identity::{
     CertificatePart, Identity, Jwt, JwtAlgorithm, Partner, TokenName, UnknownPartners,
@@ -21,6 +24,8 @@ use super::units::{Delay, Size, Time};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use std::collections::BTreeMap;
 
 /// A gateway: where it listens, where it sends to, who may call and how often.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -48,6 +53,9 @@ pub struct GatewayFile {
     pub policy: String,
     /// Where requests are sent to.
     pub upstream: Upstream,
+    /// What the gateway shows the upstream in the place of what callers show, by names that you choose.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Credential>,
     /// The listener for probes and operators.
     #[serde(default)]
     pub admin: Admin,

@@ -9,6 +9,7 @@ use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
 
+use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
@@ -80,6 +81,13 @@ impl<B> Routed<B> {
         }
         let violated = self.snapshot.limits.violated(&self.partner.account, decision);
         Rejection::RateLimited { wait: decision.wait(), violated }
+    }
+
+    /// What the upstream is shown: what the partner is lent, and nothing of the caller's beside it; else
+    /// what the caller shows.
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+        let lent = self.partner.credential.as_ref().map(|credential| credential.authorization());
+        lent.or_else(|| self.headers.get(AUTHORIZATION).cloned())
     }
 
     /// The same with another body, and the body it had.

@@ -37,12 +37,12 @@ use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer, clean_request};
 use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
-use super::trail::{Outcome, Sent, Trail};
+use super::trail::{Sent, Trail};
 use crate::policy::NormalPath;
 use crate::policy::links::Addresses;
 use crate::tls::Credentials;
 
-use ask::{Asks, Document};
+use ask::Asks;
 use bytes::Bytes;
 use connect::Connector;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -50,7 +50,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use memory::Memory;
+use memory::{Forgetting, Memory};
 use pool::{Lease, Pool};
 use rustls::ClientConfig;
 use shared::UnderWay;
@@ -303,6 +303,7 @@ impl Upstream {
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
+        let authorization = routed.authorization();
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
         let Routed { method, target, mut headers, id, trail, route, .. } = routed;
         // To HTTP/1.0 a body without a length could break off and look whole.
@@ -310,6 +311,12 @@ impl Upstream {
         let leads = chunks && !route.links.is_empty();
         let addresses = self.0.addresses.as_ref().filter(|_| leads);
         clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
+        if partner.credential.is_some() {
+            headers.remove(header::COOKIE);
+        }
+        if let Some(shown) = authorization {
+            headers.insert(header::AUTHORIZATION, shown);
+        }
         self.sign(&mut headers, &id, &trail);
         if addresses.is_some() {
             links::ask_for_all(&mut headers);
@@ -355,27 +362,6 @@ impl Upstream {
             Some(addresses) => links::lead(response, &method, &route, addresses).map(Content::from),
             None => response.map(Content::from),
         })
-    }
-}
-
-/// A change under way. However it ends, and even if nobody waits for that: where the document may be
-/// another one by then, or has turned out to be, what was seen of it is forgotten.
-struct Forgetting<'s> {
-    memory: &'s Memory,
-    document: Document,
-    trail: &'s Trail,
-}
-
-impl Drop for Forgetting<'_> {
-    fn drop(&mut self) {
-        let stale = Sent::Answered(StatusCode::PRECONDITION_FAILED);
-        let forgets = match self.trail.outcome() {
-            Some(Outcome::Applied | Outcome::Unknown) => true,
-            Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
-        };
-        if forgets {
-            self.memory.forget(self.document);
-        }
     }
 }
 

@@ -127,7 +127,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         target: PathAndQuery::from_static(PATH),
         headers,
         body: Bytes::from_static(body.as_bytes()),
-        partner: Arc::new(Partner { id, roles: Vec::new(), tier, account }),
+        partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,
         snapshot: Arc::new(Snapshot {
             policy,

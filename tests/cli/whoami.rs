@@ -35,6 +35,7 @@ fn whoami_tells_partner_tier_and_the_limits_that_would_hold() {
         ("partner", "acme"),
         ("tier", "gold"),
         ("roles", "signer"),
+        ("credential", "its own"),
         ("counts", "a write, for 2 and 1 for each op"),
         ("requests", "50/1s burst 100"),
         ("requests", "9000/24h"),
@@ -51,7 +52,7 @@ fn whoami_tells_partner_tier_and_the_limits_that_would_hold() {
     let limit =
         |of, most| json!({"of": of, "list": "requests", "most": most, "ms": 1000, "burst": most});
     let expected = json!({
-        "partner": "plain", "tier": "standard", "roles": [], "closed": [], "class": "read",
+        "partner": "plain", "tier": "standard", "roles": [], "closed": [], "credential": null, "class": "read",
         "cost": {"request": 2, "op": 1}, "concurrent": null,
         "limits": [limit("partner", 10), limit("all", 1000)],
     });

@@ -2,6 +2,7 @@
 
 use super::{Caller, Reply, Upstream};
 
+use patchgate::credential::Credential;
 use patchgate::json;
 use patchgate::limits::{Account, Clock, Limits, Quota, Quotas, Wanted};
 use patchgate::live::Live;
@@ -216,6 +217,14 @@ pub fn partner(id: &str, requests: u32) -> Arc<Partner> {
     partner_with(id, Quotas { requests: vec![quota(requests, 60)], ..Quotas::default() })
 }
 
+/// A partner that is lent the bearer token `token`.
+pub fn borrower(id: &str, token: &str) -> Arc<Partner> {
+    let credential = Credential::bearer("lent", token).map(Arc::new);
+    assert!(credential.is_some());
+    let Partner { id, roles, tier, account, .. } = Arc::into_inner(partner(id, 1000)).unwrap();
+    Arc::new(Partner { id, roles, tier, account, credential })
+}
+
 /// A partner with these limits.
 pub fn partner_with(id: &str, quotas: Quotas) -> Arc<Partner> {
     Arc::new(Partner {
@@ -224,6 +233,7 @@ pub fn partner_with(id: &str, quotas: Quotas) -> Arc<Partner> {
         roles: vec![id.to_owned()],
         tier: "standard".to_owned(),
         account: Arc::new(Account::new("gate", quotas)),
+        credential: None,
     })
 }
 

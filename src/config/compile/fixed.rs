@@ -14,6 +14,7 @@ impl Fixed {
             // These a reload takes.
             ca_file: String::new(),
             certificate: String::new(),
+            credentials: String::new(),
             http2: false,
             key: String::new(),
             pins: Vec::new(),

@@ -1,6 +1,7 @@
 //! Partners, and how they are told apart.
 
 use super::Reading;
+use super::credentials::{Credentials, lent, lent_to_unknown};
 use crate::config::gateway::{CertificatePart, ClientAuth, GatewayFile, Identity, UnknownPartners};
 use crate::config::{File, Secret};
 use crate::limits::Limits;
@@ -25,6 +26,7 @@ impl Reading {
         &mut self,
         file: &File<GatewayFile>,
         limits: &Limits,
+        credentials: &Credentials,
     ) -> Option<Partners> {
         let value = &file.value;
         let mut identity: Vec<IdentitySource> = Vec::new();
@@ -64,7 +66,9 @@ impl Reading {
             let Some(account) = limits.get(&partner.id) else { continue };
             let (id, roles) = (partner.id.clone(), partner.roles.clone());
             let tier = super::limits::tier(&value.limits, partner).to_owned();
-            let partner_value = Arc::new(Partner { id, roles, tier, account: Arc::clone(account) });
+            let credential = lent(value, partner).and_then(|name| credentials.get(name)).cloned();
+            let account = Arc::clone(account);
+            let partner_value = Arc::new(Partner { id, roles, tier, account, credential });
             for (position, name) in partner.identities.iter().enumerate() {
                 let at = format!("{at}/identities/{position}");
                 self.belongs(file, &at, &mut called, Ok(name.clone()), &partner_value);
@@ -121,7 +125,9 @@ impl Reading {
             UnknownPartners::Share => {
                 let account = Arc::clone(limits.get(UNKNOWN)?);
                 let (id, tier) = (UNKNOWN.to_owned(), value.limits.unknown_tier.clone());
-                Some(Arc::new(Partner { id, roles: Vec::new(), tier, account }))
+                let name = lent_to_unknown(value);
+                let credential = name.and_then(|name| credentials.get(name)).cloned();
+                Some(Arc::new(Partner { id, roles: Vec::new(), tier, account, credential }))
             }
         };
         Some(Partners { identity, keys, certificates, tokens, called, unknown })

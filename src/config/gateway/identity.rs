@@ -156,6 +156,10 @@ pub struct Partner {
     /// roles only.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Which of `credentials` the upstream is shown for it, if not `upstream.credentials`: `pass` for
+    /// what the caller shows.
+    #[serde(default)]
+    pub credentials: String,
     /// Which of the `limits.tiers` it has, if not `limits.tier`.
     #[serde(default)]
     pub tier: String,

@@ -33,6 +33,10 @@ pub struct Upstream {
     /// Whether HTTP/2 is offered to it, over TLS. A reload takes it for new connections.
     #[serde(default)]
     pub http2: bool,
+    /// Which of `credentials` it is shown, for all partners that name none: `pass` for what the caller
+    /// shows. A reload takes another.
+    #[serde(default = "super::credentials::pass")]
+    pub credentials: String,
     /// The company's proxy that it is reached through.
     #[serde(default)]
     pub proxy: Proxy,

@@ -127,8 +127,8 @@ impl Upstream {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(credentials) = routed.headers.get(header::AUTHORIZATION) {
-            headers.insert(header::AUTHORIZATION, credentials.clone());
+        if let Some(shown) = routed.authorization() {
+            headers.insert(header::AUTHORIZATION, shown);
         }
         self.sign(&mut headers, &routed.id, &routed.trail);
         let mut request = Request::new(Full::default());

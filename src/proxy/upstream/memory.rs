@@ -13,8 +13,10 @@ use super::Remember;
 use super::ask::{Ask, Document};
 use super::fetch::Representation;
 use crate::policy::EntityTag;
+use crate::proxy::trail::{Outcome, Sent, Trail};
 
 use bytes::Bytes;
+use http::StatusCode;
 use tokio::time::Instant;
 
 use std::cell::RefCell;
@@ -127,6 +129,27 @@ impl Kept {
     fn count_out(&mut self, entry: &Entry) {
         self.order.remove(&entry.number);
         self.bytes -= entry.seen.body.len();
+    }
+}
+
+/// A change under way. However it ends, and even if nobody waits for that: where the document may be
+/// another one by then, or has turned out to be, what was seen of it is forgotten.
+pub(super) struct Forgetting<'s> {
+    pub(super) memory: &'s Memory,
+    pub(super) document: Document,
+    pub(super) trail: &'s Trail,
+}
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        let stale = Sent::Answered(StatusCode::PRECONDITION_FAILED);
+        let forgets = match self.trail.outcome() {
+            Some(Outcome::Applied | Outcome::Unknown) => true,
+            Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
+        };
+        if forgets {
+            self.memory.forget(self.document);
+        }
     }
 }
 
