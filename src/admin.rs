@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -50,7 +51,7 @@ pub fn start(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let desk = Rc::new;
     let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-        let desk = desk(Desk { live, draining, reload });
+        let desk = desk(Desk { was_ready: Cell::default(), live, draining, reload });
         run(&runtime, listener, &desk, stopped);
     })?;
     Ok(Running { local_addr, stop, thread: Some(thread) })
@@ -81,6 +82,8 @@ impl Drop for Running {
 }
 
 struct Desk {
+    /// Whether it has been: what is missing later is missing for some callers alone.
+    was_ready: Cell<bool>,
     live: Live,
     draining: Draining,
     reload: Reload,
@@ -147,12 +150,21 @@ impl Desk {
 
     fn readiness(&self) -> Response<Full<Bytes>> {
         let (snapshot, loads) = (self.live.load(), self.live.loads());
-        let ready = !self.draining.has_begun();
+        let awaited: Vec<_> = snapshot
+            .credentials
+            .values()
+            .filter(|credential| !credential.has_come())
+            .map(|credential| credential.name())
+            .collect();
+        self.was_ready.set(self.was_ready.get() || awaited.is_empty());
+        let ready = self.was_ready.get() && !self.draining.has_begun();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let state = serde_json::json!({
             "ready": ready,
             "policy": snapshot.policy.name,
             "digest": snapshot.digest,
+            // Those of which there has been no token yet.
+            "credentials_awaited": awaited,
             // Not as new as the files: no reason to send callers elsewhere, but one to look.
             "reloads": { "taken": loads.taken, "refused": loads.refused, "faults": loads.faults },
         });

@@ -3,12 +3,27 @@
 //! A token is worth what whoever holds it may do. It is shown to nobody but the upstream, and
 //! overwritten when it is no longer needed.
 
+mod answer;
+mod assertion;
+mod grant;
+mod keeper;
+mod state_file;
+
+pub use assertion::{Assertion, Scheme};
+pub use grant::{Client, Grant, Proof};
+pub use state_file::StateFile;
+
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderValue;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The most bytes of a token.
 const TOKEN_MAX: usize = 16 << 10;
@@ -17,7 +32,40 @@ const TOKEN_MAX: usize = 16 << 10;
 pub struct Credential {
     name: String,
     number: u64,
+    shown: ArcSwapOption<Token>,
+    granted: Option<Granted>,
+}
+
+/// A bearer token.
+struct Token {
     authorization: HeaderValue,
+    /// None where it is somebody else's business to replace it in time.
+    until: Option<Instant>,
+}
+
+/// What is known of a credential that a token endpoint grants again and again.
+struct Granted {
+    /// What no other configuration of one has.
+    digest: [u8; 32],
+    /// Until it is kept.
+    grant: Mutex<Option<Grant>>,
+    /// When the next attempt is made.
+    next: Mutex<Option<Instant>>,
+    has_come: AtomicBool,
+    /// The upstream did not take the token that is shown.
+    is_doubted: AtomicBool,
+    /// A request for a token is under way.
+    is_asking: AtomicBool,
+    /// Whoever keeps it is woken: the token is in doubt, or nobody is lent it any longer.
+    woken: Notify,
+    is_retired: AtomicBool,
+}
+
+/// There is no token that could be shown, for about so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// At least a second.
+    pub wait: Duration,
 }
 
 /// Its name alone: the rest is nobody's to see.
@@ -30,22 +78,31 @@ impl fmt::Debug for Credential {
 impl Credential {
     /// The bearer token `token`, called `name`. `None` where it is no token of RFC 6750 §2.1.
     pub fn bearer(name: &str, token: &str) -> Option<Self> {
+        let token = Token { authorization: authorization(token)?, until: None };
+        Some(Self::new(name, Some(token), None))
+    }
+
+    /// Tokens that come of `grant`, called `name`, once it is [kept](keep). `digest` is what no other
+    /// configuration of one has.
+    pub fn granted(name: &str, grant: Grant, digest: [u8; 32]) -> Self {
+        let granted = Granted {
+            digest,
+            grant: Mutex::new(Some(grant)),
+            next: Mutex::default(),
+            has_come: AtomicBool::default(),
+            is_doubted: AtomicBool::default(),
+            is_asking: AtomicBool::default(),
+            woken: Notify::new(),
+            is_retired: AtomicBool::default(),
+        };
+        Self::new(name, None, Some(granted))
+    }
+
+    fn new(name: &str, token: Option<Token>, granted: Option<Granted>) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let digits = token.trim_end_matches('=');
-        let is_token = (1..=TOKEN_MAX).contains(&token.len())
-            && !digits.is_empty()
-            && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
-        if !is_token {
-            return None;
-        }
-        // Made in one piece, and overwritten when the last who holds it lets go.
-        let mut whole = Zeroizing::new(Vec::with_capacity(token.len() + 7));
-        whole.extend_from_slice(b"Bearer ");
-        whole.extend_from_slice(token.as_bytes());
-        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(whole)).ok()?;
-        authorization.set_sensitive(true);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Some(Self { name: name.to_owned(), number, authorization })
+        let shown = ArcSwapOption::from_pointee(token);
+        Self { name: name.to_owned(), number, shown, granted }
     }
 
     /// What it is called in the configuration.
@@ -53,16 +110,109 @@ impl Credential {
         &self.name
     }
 
-    /// What no other credential has, nor another load of this one: nothing that was read with one is
-    /// given to whoever is lent another.
+    /// What no other credential has, nor another load of one that has changed: nothing that was read
+    /// with one is given to whoever is lent another.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The value of `Authorization`.
-    pub fn authorization(&self) -> HeaderValue {
-        self.authorization.clone()
+    /// Whether `other` comes of the same grant, to the letter.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digest = |one: &Self| one.granted.as_ref().map(|granted| granted.digest);
+        digest(self).is_some() && digest(self) == digest(other)
     }
+
+    /// The value of `Authorization`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no token, or none that is still good.
+    pub fn authorization(&self) -> Result<HeaderValue, Missing> {
+        let token = self.shown.load();
+        let good = token
+            .as_ref()
+            .filter(|token| token.until.is_none_or(|until| Instant::now() < until))
+            .map(|token| token.authorization.clone());
+        good.ok_or_else(|| Missing { wait: self.next_attempt() })
+    }
+
+    /// Whether there has ever been a token.
+    pub fn has_come(&self) -> bool {
+        self.granted.as_ref().is_none_or(|granted| granted.has_come.load(Ordering::Relaxed))
+    }
+
+    /// The upstream did not take `authorization`: a token that is still the one to show is asked for
+    /// again, if that was not done a moment ago.
+    pub fn doubt(&self, authorization: &HeaderValue) {
+        let token = self.shown.load();
+        let is_shown = token.as_ref().is_some_and(|token| token.authorization == authorization);
+        if let (true, Some(granted)) = (is_shown, &self.granted) {
+            granted.is_doubted.store(true, Ordering::Relaxed);
+            granted.woken.notify_one();
+        }
+    }
+
+    /// Nobody is lent it any longer, but for requests that are under way: it is not renewed, and
+    /// what it holds on to is free.
+    pub fn retire(&self) {
+        if let Some(granted) = &self.granted {
+            granted.is_retired.store(true, Ordering::SeqCst);
+            granted.woken.notify_one();
+        }
+    }
+
+    /// Retires it, and waits for what is under way: a refresh token that was given must not be lost.
+    pub fn settle(&self) {
+        self.retire();
+        let Some(granted) = &self.granted else { return };
+        let began = Instant::now();
+        while granted.is_asking.load(Ordering::SeqCst) && began.elapsed() < keeper::PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// How long it is until there may be a token.
+    fn next_attempt(&self) -> Duration {
+        let next = self.granted.as_ref().and_then(|granted| *lock(&granted.next));
+        let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
+        wait.unwrap_or_default().max(Duration::from_secs(1))
+    }
+}
+
+/// Credentials by their names.
+pub type Credentials = BTreeMap<String, Arc<Credential>>;
+
+/// Begins to keep those of `credentials` that come of a grant and are not kept yet, for as long as
+/// they are lent to somebody.
+pub fn keep<'c>(credentials: impl Iterator<Item = &'c Arc<Credential>>) {
+    let begun = credentials.filter_map(|credential| {
+        let grant = credential.granted.as_ref().and_then(|granted| lock(&granted.grant).take())?;
+        Some((Arc::downgrade(credential), grant))
+    });
+    keeper::begin(begun.collect());
+}
+
+/// It is whole at any moment, whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `Bearer`, and `token` if it is one of RFC 6750 §2.1.
+fn authorization(token: &str) -> Option<HeaderValue> {
+    let digits = token.trim_end_matches('=');
+    let is_token = (1..=TOKEN_MAX).contains(&token.len())
+        && !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
+    if !is_token {
+        return None;
+    }
+    // Made in one piece, and overwritten when the last who holds it lets go.
+    let mut whole = Zeroizing::new(Vec::with_capacity(token.len() + 7));
+    whole.extend_from_slice(b"Bearer ");
+    whole.extend_from_slice(token.as_bytes());
+    let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(whole)).ok()?;
+    authorization.set_sensitive(true);
+    Some(authorization)
 }
 
 #[cfg(test)]
@@ -72,9 +222,9 @@ mod tests {
     #[test]
     fn a_token_is_one_of_rfc_6750_and_is_not_shown() {
         let credential = Credential::bearer("api", "a.b-_~+/9==").unwrap();
-        assert_eq!(credential.authorization(), "Bearer a.b-_~+/9==");
+        assert_eq!(credential.authorization().unwrap(), "Bearer a.b-_~+/9==");
         let shown = format!("{credential:?} {:?}", credential.authorization());
-        assert_eq!(shown, "Credential(api) Sensitive");
+        assert_eq!(shown, "Credential(api) Ok(Sensitive)");
         assert_ne!(credential.number(), Credential::bearer("api", "a").unwrap().number());
         let long = "a".repeat(TOKEN_MAX + 1);
         for text in ["", "=", "a b", "a\n", "a\0", "a=b", "Bearer a", "é", "a,b", "\"a\"", &long] {

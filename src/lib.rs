@@ -10,6 +10,7 @@ pub mod credential;
 pub mod json;
 pub mod limits;
 pub mod live;
+pub mod outbound;
 pub mod partner;
 pub mod patch;
 pub mod policy;

@@ -15,6 +15,7 @@ use crate::limits::Account;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,18 @@ pub struct Partner {
     pub account: Arc<Account>,
     /// What the upstream is shown for it, if not what it shows itself.
     pub credential: Option<Arc<Credential>>,
+}
+
+impl Partner {
+    /// The upstream answered `status` to what it was `shown`: a credential that it does not take is
+    /// asked for anew.
+    pub fn doubt(&self, status: StatusCode, shown: Option<&HeaderValue>) {
+        if let (StatusCode::UNAUTHORIZED, Some(credential), Some(shown)) =
+            (status, &self.credential, shown)
+        {
+            credential.doubt(shown);
+        }
+    }
 }
 
 /// The partners of one load, and how a request tells which of them is calling.

@@ -11,6 +11,7 @@ pub use watch::Watch;
 use crate::config::compile::Fixed;
 use crate::config::{self, Files, Loaded, Source};
 use crate::live::Live;
+use crate::snapshot::Snapshot;
 use crate::tls::Credentials;
 
 use rustls::{ClientConfig, ServerConfig};
@@ -71,10 +72,10 @@ impl Reload {
         let old = self.live.load();
         // A bug in what compiles must not end what serves.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
-            config::load(self.source, &self.path, &old.limits, &mut files)
+            config::load(self.source, &self.path, Some(&old), &mut files)
         }));
         let faults: Vec<String> = match loaded {
-            Ok(Ok(loaded)) => return Ok(self.take(loaded, &old.digest)),
+            Ok(Ok(loaded)) => return Ok(self.take(loaded, &old)),
             Ok(Err(errors)) => errors.sorted().iter().map(ToString::to_string).collect(),
             Err(_) => vec!["the reload panicked, which is a bug; see the log".to_owned()],
         };
@@ -86,7 +87,7 @@ impl Reload {
         Err(format!("{faults}\nnothing was changed; the digest is still {}\n", old.digest))
     }
 
-    fn take(&self, loaded: Loaded, before: &str) -> String {
+    fn take(&self, loaded: Loaded, old: &Snapshot) -> String {
         for warning in &loaded.warnings {
             tracing::warn!(%warning, "odd in the configuration");
         }
@@ -95,7 +96,8 @@ impl Reload {
             tracing::warn!(%keys, "a restart is needed");
         }
         // Those who are inside go on with the connection that they have.
-        loaded.snapshot.limits.open();
+        loaded.snapshot.open(Some(old));
+        let before = &old.digest;
         let digest = loaded.snapshot.digest.clone();
         self.live.replace(loaded.snapshot);
         replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");

@@ -1,8 +1,11 @@
-//! Policy, partners and limits of one load: immutable, and known by a digest.
+//! Policy, partners, credentials and limits of one load: immutable, and known by a digest.
 
+use crate::credential::{self, Credentials};
 use crate::limits::Limits;
 use crate::partner::Partners;
 use crate::policy::Policy;
+
+use std::sync::Arc;
 
 /// What one load of the configuration came to. A request sees one, from its start to its end.
 #[derive(Debug)]
@@ -11,8 +14,24 @@ pub struct Snapshot {
     pub policy: Policy,
     /// Who may call.
     pub partners: Partners,
+    /// What callers are lent.
+    pub credentials: Credentials,
     /// What they may spend; kept to be carried over at the next load.
     pub limits: Limits,
     /// The first 16 hexadecimal digits of a digest of every file that was read.
     pub digest: String,
+}
+
+impl Snapshot {
+    /// Begins to do what it takes to serve with it in the place of `old`: connects to the store, asks
+    /// for credentials, and gives up those that are no longer lent.
+    pub fn open(&self, old: Option<&Self>) {
+        let stays = |credential: &Arc<_>| {
+            self.credentials.values().any(|other| Arc::ptr_eq(other, credential))
+        };
+        let old = old.into_iter().flat_map(|old| old.credentials.values());
+        old.filter(|credential| !stays(credential)).for_each(|credential| credential.retire());
+        credential::keep(self.credentials.values());
+        self.limits.open();
+    }
 }

@@ -10,6 +10,7 @@ mod killed;
 mod lifecycle;
 mod lint;
 mod load;
+mod oauth;
 mod policy;
 mod process;
 mod reloading;

@@ -213,6 +213,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::HeadMalformed("it is malformed"),
         Rejection::HeadTooLarge,
         Rejection::HeadTooSlow,
+        Rejection::CredentialUnavailable { wait: Duration::from_secs(1) },
         Rejection::LimitsUnavailable { wait: Duration::from_secs(1) },
         Rejection::LoopDetected,
         Rejection::MediaTypeUnsupported(route),
@@ -241,6 +242,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::HeadMalformed(_)
             | Rejection::HeadTooLarge
             | Rejection::HeadTooSlow
+            | Rejection::CredentialUnavailable { .. }
             | Rejection::LimitsUnavailable { .. }
             | Rejection::LoopDetected
             | Rejection::MediaTypeUnsupported(_)

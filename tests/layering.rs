@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top, and the other ones each may name. `cli` may name any.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("violation", &["json"]),
     ("json", &["violation"]),
     ("patch", &["json", "violation"]),
     ("policy", &["patch", "json", "violation"]),
     ("limits", &["policy", "patch", "json", "violation"]),
-    ("credential", &[]),
+    ("outbound", &["tls"]),
+    ("credential", &["json", "outbound", "tls", "violation"]),
     ("partner", &["credential", "limits", "policy", "patch", "json", "violation"]),
     ("snapshot", &["credential", "limits", "partner", "policy", "patch", "json", "violation"]),
     ("live", &["snapshot"]),
@@ -26,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "partner",
             "limits",
             "json",
+            "outbound",
             "violation",
             "tls",
         ],
@@ -41,6 +43,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "partner",
             "limits",
             "live",
+            "outbound",
             "violation",
             "telemetry",
             "tls",

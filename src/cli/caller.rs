@@ -42,8 +42,7 @@ pub(super) enum Nobody {
 
 /// Everything that the gateway file at `path` says.
 pub(super) fn loaded(path: &Path) -> Result<Loaded, String> {
-    load(Source::Disk, path, &Limits::default(), &mut Files::default())
-        .map_err(|errors| errors.to_string())
+    load(Source::Disk, path, None, &mut Files::default()).map_err(|errors| errors.to_string())
 }
 
 /// What a request shows of who calls.

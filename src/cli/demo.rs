@@ -7,7 +7,6 @@ use super::launch::{Asked, Launched, Signals, launch};
 use super::print::print;
 use super::supervisor::Sockets;
 use crate::config::{Files, Source, load, source};
-use crate::limits::Limits;
 
 use script::{Answer, Request};
 
@@ -78,7 +77,7 @@ impl Command {
 /// The shipped configuration on free ports, without an access log.
 fn start() -> io::Result<Launched> {
     let path = Path::new(source::GATEWAY);
-    let mut loaded = load(Source::Shipped, path, &Limits::default(), &mut Files::default())
+    let mut loaded = load(Source::Shipped, path, None, &mut Files::default())
         .map_err(|errors| io::Error::other(errors.to_string()))?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     loaded.gateway.listen = any;

@@ -32,6 +32,7 @@ pub(super) struct Launched {
     pub(super) admin: admin::Running,
     pub(super) sandbox: Option<SandboxThread>,
     pub(super) reload: Reload,
+    pub(super) live: Live,
     pub(super) watch: Option<Watch>,
     pub(super) drain_delay: Duration,
 }
@@ -45,7 +46,7 @@ pub(super) fn launch(
     sockets: Sockets,
 ) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, fixed, .. } = loaded;
-    snapshot.limits.open();
+    snapshot.open(None);
     let live = Live::new(snapshot);
     let to_callers = gateway.tls.clone().map(Credentials::new);
     let to_upstream = gateway.upstream.tls.clone().map(Credentials::new);
@@ -68,9 +69,9 @@ pub(super) fn launch(
     let again = reload.clone();
     let again: admin::Reload = Arc::new(move || again.run());
     let listen = sockets.admin.unwrap_or(gateway.admin.into());
-    let admin = admin::start(&listen, live, server.draining(), again)
+    let admin = admin::start(&listen, live.clone(), server.draining(), again)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
-    Ok(Launched { server, admin, sandbox, reload, watch, drain_delay: gateway.drain_delay })
+    Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay: gateway.drain_delay })
 }
 
 fn destination(access_log: &str) -> Destination {
@@ -159,12 +160,7 @@ fn upstream_settings(upstream: &Upstream, base: Uri) -> upstream::Settings {
         server_name: upstream.server_name.clone(),
         pseudonym: None,
         public: None,
-        egress: upstream.egress.as_ref().map(|egress| upstream::Egress {
-            host: egress.host.clone(),
-            port: egress.port,
-            tls: egress.tls.clone(),
-            authorization: egress.authorization.clone(),
-        }),
+        egress: upstream.egress.clone(),
         connect_time: upstream.connect_timeout,
         handshake_time: upstream.handshake_timeout,
         head_time: upstream.response_timeout.min(upstream.total_timeout),

@@ -5,7 +5,6 @@ use super::bounds;
 use super::launch::{Asked, Launched, Signals, launch};
 use super::supervisor::{self, Sockets};
 use crate::config::{Files, Source, load, source};
-use crate::limits::Limits;
 use crate::telemetry;
 
 use std::path::{Path, PathBuf};
@@ -46,7 +45,7 @@ impl Command {
             }
         };
         let mut files = Files::default();
-        let loaded = match load(source, path, &Limits::default(), &mut files) {
+        let loaded = match load(source, path, None, &mut files) {
             Ok(loaded) => loaded,
             Err(errors) => {
                 eprintln!("{errors}");
@@ -89,6 +88,7 @@ impl Command {
         gateway.server.leave();
         std::thread::sleep(gateway.drain_delay);
         gateway.server.shutdown();
+        gateway.live.load().credentials.values().for_each(|credential| credential.settle());
         tracing::info!("stopped");
         ExitCode::SUCCESS
     }

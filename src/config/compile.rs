@@ -9,13 +9,13 @@ mod issuers;
 mod limits;
 mod links;
 mod lint;
+mod oauth;
 mod partners;
 mod policy;
 mod store;
 mod upstream;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
-pub use egress::Egress;
 pub use fixed::Fixed;
 pub use gateway::Gateway;
 pub use upstream::{Target, Upstream};
@@ -24,7 +24,6 @@ use super::gateway::GatewayFile;
 use super::policy::PolicyFile;
 use super::references::References;
 use super::{ConfigError, ConfigErrors, File, Files, Kind, Source, kind, parse, read, typed};
-use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -61,7 +60,8 @@ pub struct Loaded {
 /// How often files are read again that change while they are read.
 const TRIES: usize = 5;
 
-/// Reads the gateway file at `path` and everything it refers to. What is spent of `old` is kept.
+/// Reads the gateway file at `path` and everything it refers to. What is spent of `old`, and the
+/// credentials in it that stay as they are, are kept.
 /// `files` become those that were read, whatever came of it.
 ///
 /// # Errors
@@ -70,7 +70,7 @@ const TRIES: usize = 5;
 pub fn load(
     source: Source,
     path: &Path,
-    old: &Limits,
+    old: Option<&Snapshot>,
     files: &mut Files,
 ) -> Result<Loaded, ConfigErrors> {
     let mut changed = None;
@@ -89,22 +89,28 @@ pub fn load(
     Err(ConfigError { file, place: None, message: message.to_owned() }.into())
 }
 
-fn load_once(reading: &mut Reading, path: &Path, old: &Limits) -> Result<Loaded, ConfigErrors> {
+fn load_once(
+    reading: &mut Reading,
+    path: &Path,
+    old: Option<&Snapshot>,
+) -> Result<Loaded, ConfigErrors> {
     let file: Option<File<GatewayFile>> = reading.gateway_file(path);
     let Some(file) = file else { return Err(reading.faults()) };
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy));
-    let gateway = reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy));
-    let limits = reading.limits(&file, old);
-    let credentials = reading.credentials(&file);
+    let egress = reading.egress(&file).flatten();
+    let gateway =
+        reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy), egress.as_ref());
+    let limits = reading.limits(&file, old.map(|old| &old.limits));
+    let credentials = reading.credentials(&file, egress.as_ref(), old.map(|old| &old.credentials));
     let partners = reading.partners(&file, &limits, &credentials);
     let digest = reading.digest();
     match (policy, gateway, partners) {
         (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {
             Ok(Loaded {
                 gateway,
-                snapshot: Snapshot { policy, partners, limits, digest },
+                snapshot: Snapshot { policy, partners, credentials, limits, digest },
                 policy: written,
                 effective: file.effective(),
                 fixed: Fixed::of(&file.value),
@@ -169,7 +175,7 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
         }
         Kind::Gateway => {
             let Loaded { snapshot, warnings, effective, .. } =
-                load(source, path, &Limits::default(), &mut Files::default())?;
+                load(source, path, None, &mut Files::default())?;
             let policy = described(&snapshot.policy);
             let found = format!("gateway, {policy}, digest {}", snapshot.digest);
             Ok(Checked { found, warnings: ConfigErrors(warnings), effective: Some(effective) })

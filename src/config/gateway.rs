@@ -9,7 +9,7 @@ mod tls;
 mod upstream;
 
 pub(crate) use credentials::PASS;
-pub use credentials::{Credential, Static};
+pub use credentials::{AssertionAlgorithm, AuthMethod, Credential, GrantType, Oauth, Static};
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use identity::{
     CertificatePart, Identity, Jwt, JwtAlgorithm, Partner, TokenName, UnknownPartners,

@@ -59,6 +59,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         }
         Rejection::CurrentUnavailable(Fault::Paused(wait))
         | Rejection::UpstreamFailed(Fault::Paused(wait))
+        | Rejection::CredentialUnavailable { wait }
         | Rejection::LimitsUnavailable { wait }
         | Rejection::RateLimited { wait, .. }
         | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {

@@ -30,6 +30,11 @@ pub enum Rejection {
         /// The ones that it takes, as a field value.
         accepted: &'static str,
     },
+    /// What the caller is lent cannot be had at the moment.
+    CredentialUnavailable {
+        /// When to try again.
+        wait: Duration,
+    },
     /// The judge needs the current state, and it could not be had.
     CurrentUnavailable(Fault),
     /// The request took too long.

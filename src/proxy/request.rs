@@ -3,6 +3,7 @@
 
 use super::rejection::Rejection;
 use super::trail::Trail;
+use crate::credential::Missing;
 use crate::limits::Decision;
 use crate::partner::{Certificate, Partner};
 use crate::policy::route::Param;
@@ -85,9 +86,12 @@ impl<B> Routed<B> {
 
     /// What the upstream is shown: what the partner is lent, and nothing of the caller's beside it; else
     /// what the caller shows.
-    pub(super) fn authorization(&self) -> Option<HeaderValue> {
-        let lent = self.partner.credential.as_ref().map(|credential| credential.authorization());
-        lent.or_else(|| self.headers.get(AUTHORIZATION).cloned())
+    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Rejection> {
+        let Some(credential) = &self.partner.credential else {
+            return Ok(self.headers.get(AUTHORIZATION).cloned());
+        };
+        let shown = credential.authorization();
+        shown.map(Some).map_err(|Missing { wait }| Rejection::CredentialUnavailable { wait })
     }
 
     /// The same with another body, and the body it had.

@@ -7,15 +7,12 @@
 mod answer;
 mod ask;
 mod circuit;
-mod connect;
-mod egress;
 mod exchange;
 mod fetch;
 mod links;
 mod memory;
 mod one;
 mod pool;
-mod race;
 mod shared;
 mod strict;
 mod tapped;
@@ -25,8 +22,6 @@ mod two;
 pub use answer::Streamed;
 pub use ask::Ask;
 pub use circuit::Circuit;
-pub use connect::{Dial, Duplex, Tcp, Transport};
-pub use egress::Egress;
 pub use fetch::{Fetched, Representation};
 pub use links::Led;
 pub use shared::Since;
@@ -38,13 +33,13 @@ use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
 use super::trail::{Sent, Trail};
+use crate::outbound::{Connector, Dial, Egress, Tcp, Unreached, Way};
 use crate::policy::NormalPath;
 use crate::policy::links::Addresses;
 use crate::tls::Credentials;
 
 use ask::Asks;
 use bytes::Bytes;
-use connect::Connector;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -147,6 +142,17 @@ pub enum Fault {
     Unusable(&'static str),
 }
 
+impl From<Unreached> for Fault {
+    fn from(unreached: Unreached) -> Self {
+        match unreached {
+            Unreached::Proxy(why) => Self::Proxy(why),
+            Unreached::TooSlow => Self::TooSlow,
+            Unreached::Unreachable => Self::Unreachable,
+            Unreached::Untrusted => Self::Untrusted,
+        }
+    }
+}
+
 /// The door, with the connections of one worker.
 #[derive(Clone, Debug)]
 pub struct Upstream(Rc<Inner>);
@@ -218,7 +224,15 @@ impl Upstream {
         };
         let own = settings.public.as_deref();
         let addresses = own.map(|own| Arc::new(links::addresses(&settings.base, &base_path, own)));
-        let connector = Connector::new(&settings, Box::new(network)).map_err(invalid)?;
+        let way = Way {
+            url: settings.base.clone(),
+            tls: settings.tls.clone(),
+            server_name: settings.server_name.clone(),
+            egress: settings.egress.clone(),
+            connect_time: settings.connect_time,
+            handshake_time: settings.handshake_time,
+        };
+        let connector = Connector::new(way, Box::new(network)).map_err(invalid)?;
         let pool = Pool::new(&settings, connector);
         let memory = Memory::new(settings.remember);
         let inner = Inner {
@@ -303,7 +317,7 @@ impl Upstream {
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
-        let authorization = routed.authorization();
+        let authorization = routed.authorization()?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
         let Routed { method, target, mut headers, id, trail, route, .. } = routed;
         // To HTTP/1.0 a body without a length could break off and look whole.
@@ -314,8 +328,8 @@ impl Upstream {
         if partner.credential.is_some() {
             headers.remove(header::COOKIE);
         }
-        if let Some(shown) = authorization {
-            headers.insert(header::AUTHORIZATION, shown);
+        if let Some(shown) = &authorization {
+            headers.insert(header::AUTHORIZATION, shown.clone());
         }
         self.sign(&mut headers, &id, &trail);
         if addresses.is_some() {
@@ -351,6 +365,7 @@ impl Upstream {
         throttle::heed(&snapshot.limits, &partner.account, &response);
         drop(turn);
         let status = response.status();
+        partner.doubt(status, authorization.as_ref());
         if status == StatusCode::SWITCHING_PROTOCOLS {
             // Nobody asked for it, and what follows is no HTTP.
             return Err(Rejection::UpstreamFailed(Fault::Broken));

@@ -4,15 +4,14 @@
 
 use patchgate::config::{Source, load_policy, source};
 use patchgate::limits::{Account, Limits, Quotas};
+use patchgate::outbound::{Dial, Transport};
 use patchgate::partner::{Partner, Partners};
 use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution, Verdict};
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
 use patchgate::proxy::request::{RequestId, Routed};
 use patchgate::proxy::trail::{Source as Came, Trail};
-use patchgate::proxy::upstream::{
-    Circuit, Dial, Remember, Representation, Settings, Transport, Upstream,
-};
+use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
 use patchgate::snapshot::Snapshot;
 
 use bytes::Bytes;
@@ -132,6 +131,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         snapshot: Arc::new(Snapshot {
             policy,
             partners: Partners::default(),
+            credentials: Default::default(),
             limits: Limits::default(),
             digest: "0123456789abcdef".to_owned(),
         }),

@@ -4,7 +4,6 @@ use super::process::{Answer, Gateway, ask};
 use crate::harness::{Authority, Caller, Upstream, eventually};
 
 use patchgate::config::{Files, Source, load};
-use patchgate::limits::Limits;
 use patchgate::live::Live;
 use patchgate::reload::{Origin, Reload, Watch};
 
@@ -215,7 +214,7 @@ fn half_a_write_is_not_taken() {
     let set = Set::new("");
     let path = set.path("gateway.yaml");
     let mut files = Files::default();
-    let loaded = load(Source::Disk, &path, &Limits::default(), &mut files).expect("valid");
+    let loaded = load(Source::Disk, &path, None, &mut files).expect("valid");
     let origin = Origin { source: Source::Disk, path, files, fixed: loaded.fixed };
     let live = Live::new(loaded.snapshot);
     let every = Duration::from_secs(2);
@@ -340,7 +339,7 @@ fn every_file_that_is_read_is_watched() {
     set.write("up.pem", &ca);
     let files = |path: &Path| {
         let mut files = Files::default();
-        load(Source::Disk, path, &Limits::default(), &mut files).expect("valid");
+        load(Source::Disk, path, None, &mut files).expect("valid");
         files
     };
     let before = files(&set.path("gateway.yaml"));

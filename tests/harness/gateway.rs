@@ -272,6 +272,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
             called: setup.partners.called.clone(),
             unknown: setup.partners.unknown.clone(),
         },
+        credentials: Default::default(),
         limits: Limits::carry_over(&Limits::by(setup.clock.clone()), setup.limits.clone()),
         digest: "0123456789abcdef".to_owned(),
     }

@@ -1,5 +1,6 @@
 //! An issuer of tokens, with keys of its own.
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -45,6 +46,12 @@ impl Signer {
 
     pub fn rsa(id: &'static str) -> Self {
         Self { id, pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) }
+    }
+
+    /// The private key (PKCS #8), if it is one for RSA.
+    pub fn private(&self) -> Option<Vec<u8>> {
+        let Pair::Rsa(pair) = &self.pair else { return None };
+        Some(AsDer::<Pkcs8V1Der<'_>>::as_der(pair).unwrap().as_ref().to_vec())
     }
 
     /// The public key, as the issuer publishes it.

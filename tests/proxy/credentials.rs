@@ -108,6 +108,7 @@ fn what_was_read_with_one_credential_is_not_used_for_another_and_callers_of_one_
                 called,
                 ..Partners::default()
             },
+            credentials: Default::default(),
             limits: Limits::default(),
             digest: old.digest.clone(),
         });

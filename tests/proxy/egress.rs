@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 
-use patchgate::proxy::upstream::Egress;
+use patchgate::outbound::Egress;
 use patchgate::tls::Credentials;
 
 use http::HeaderValue;

@@ -97,6 +97,7 @@ fn a_new_snapshot_is_in_force_for_the_next_request() {
     gateway.live.replace(patchgate::snapshot::Snapshot {
         policy: patchgate::policy::Policy::default(),
         partners: Default::default(),
+        credentials: Default::default(),
         limits: Default::default(),
         digest: "2".to_owned(),
     });

@@ -4,7 +4,7 @@ use crate::harness::frames::*;
 use crate::harness::streams::{Deed, Peer, Streams};
 use crate::harness::*;
 
-use patchgate::proxy::upstream::Egress;
+use patchgate::outbound::Egress;
 use patchgate::tls::{self, Client, Credentials, Pin};
 
 use bytes::Bytes;

@@ -6,10 +6,11 @@ use crate::harness::{by_header, origin, partner};
 use patchgate::config::{Source, load_policy};
 use patchgate::limits::{Capacity, Limits};
 use patchgate::live::Live;
+use patchgate::outbound::{Dial, Transport};
 use patchgate::partner::Partners;
 use patchgate::proxy::budget::{Budget, Pace};
 use patchgate::proxy::request::IdForm;
-use patchgate::proxy::upstream::{self, Dial, Transport, Upstream};
+use patchgate::proxy::upstream::{self, Upstream};
 use patchgate::proxy::{self, Shared, stack};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::AccessLog;
@@ -58,6 +59,7 @@ pub fn live() -> Live {
             called: known.into(),
             ..Partners::default()
         },
+        credentials: Default::default(),
         limits: Limits::default(),
         digest: "0123456789abcdef".to_owned(),
     })

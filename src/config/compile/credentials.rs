@@ -3,19 +3,22 @@
 use super::Reading;
 use crate::config::File;
 use crate::config::gateway::{GatewayFile, PASS, Partner, UnknownPartners};
-use crate::credential::Credential;
+use crate::credential::{Credential, Credentials};
+use crate::outbound::Egress;
 
 use http::Uri;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// The credentials of a load, by their names.
-pub(super) type Credentials = BTreeMap<String, Arc<Credential>>;
-
 impl Reading {
-    pub(super) fn credentials(&mut self, file: &File<GatewayFile>) -> Credentials {
+    /// What is lent to somebody. What has not changed since `old` is the same.
+    pub(super) fn credentials(
+        &mut self,
+        file: &File<GatewayFile>,
+        egress: Option<&Egress>,
+        old: Option<&Credentials>,
+    ) -> Credentials {
         let value = &file.value;
         let mut made = Credentials::new();
         for (name, credential) in &value.credentials {
@@ -24,14 +27,30 @@ impl Reading {
                 let message = "`pass` stands for what the caller shows; choose another name";
                 self.errors.push(file.error(&at, message));
             }
-            let token =
-                Credential::bearer(name, credential.fixed.token.reveal()).ok_or_else(|| {
+            let one = match (&credential.fixed, &credential.oauth) {
+                (Some(fixed), None) => {
+                    let token = Credential::bearer(name, fixed.token.reveal()).ok_or_else(|| {
+                        let message = "this is no bearer token: letters, digits and `-._~+/`, and `=` at the end";
+                        file.error(&format!("{at}/static/token"), message)
+                    });
+                    self.keep(token)
+                }
+                (None, Some(oauth)) => {
+                    self.oauth(file, &format!("{at}/oauth"), name, oauth, egress)
+                }
+                (None, None) | (Some(_), Some(_)) => {
                     let message =
-                        "this is no bearer token: letters, digits and `-._~+/`, and `=` at the end";
-                    file.error(&format!("{at}/static/token"), message)
-                });
-            made.extend(self.keep(token).map(|token| (name.clone(), Arc::new(token))));
+                        "a credential is either `static` or `oauth`; write one of the two";
+                    self.errors.push(file.error(&at, message));
+                    None
+                }
+            };
+            made.extend(one.map(|one| {
+                let same = old.and_then(|old| old.get(name)).filter(|old| old.is_same(&one));
+                (name.clone(), same.map_or_else(|| Arc::new(one), Arc::clone))
+            }));
         }
+        self.check_state_files(file);
         let named = value.partners.iter().enumerate().map(|(index, partner)| {
             (format!("/partners/{index}/credentials"), &*partner.credentials)
         });
@@ -50,11 +69,27 @@ impl Reading {
                 let message =
                     "nobody is lent this; name it in `upstream.credentials`, or a partner's";
                 self.warnings.push(file.error(&format!("/credentials/{name}"), message));
+                made.remove(name);
             }
         }
         self.check_way(file);
         self.check_borrowers(file);
         made
+    }
+
+    /// A refresh token that two would use is soon good for neither.
+    fn check_state_files(&mut self, file: &File<GatewayFile>) {
+        let mut seen = Vec::new();
+        for (name, credential) in &file.value.credentials {
+            let path = credential.oauth.as_ref().map(|oauth| file.beside(&oauth.state_file));
+            let Some(path) = path.filter(|path| path.is_file()) else { continue };
+            if seen.contains(&path) {
+                let message = "another credential has this file; each needs one of its own";
+                let at = format!("/credentials/{name}/oauth/state_file");
+                self.errors.push(file.error(&at, message));
+            }
+            seen.push(path);
+        }
     }
 
     /// What is lent leaves in TLS, or not this machine.
@@ -113,7 +148,7 @@ fn borrowers(file: &GatewayFile) -> impl Iterator<Item = usize> {
     partners.filter(|(_, partner)| lent(file, partner).is_some()).map(|(index, _)| index)
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }

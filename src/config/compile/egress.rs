@@ -1,9 +1,10 @@
 //! The company's proxy of the gateway file, and the names that are reached without it.
 
 use super::Reading;
-use super::upstream::Target;
+use super::upstream::SANDBOX;
 use crate::config::File;
 use crate::config::gateway::GatewayFile;
+use crate::outbound::Egress;
 use crate::tls::{self, Client};
 
 use base64::Engine;
@@ -15,26 +16,9 @@ use zeroize::Zeroizing;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The company's proxy that the upstream is reached through.
-#[derive(Clone, Debug)]
-pub struct Egress {
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Whom to trust, if TLS is spoken with it.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// Who we say we are: the value of `Proxy-Authorization`.
-    pub authorization: Option<HeaderValue>,
-}
-
 impl Reading {
-    /// The proxy that leads to `target`, if one does; the outer `None` is a fault.
-    pub(super) fn egress(
-        &mut self,
-        file: &File<GatewayFile>,
-        target: Option<&Target>,
-    ) -> Option<Option<Egress>> {
+    /// The proxy, if there is one; the outer `None` is a fault.
+    pub(super) fn egress(&mut self, file: &File<GatewayFile>) -> Option<Option<Egress>> {
         let value = &file.value.upstream.proxy;
         let fault =
             |key: &str, message: &str| file.error(&format!("/upstream/proxy/{key}"), message);
@@ -61,30 +45,20 @@ impl Reading {
             let message = "`ca_file` is for TLS, and `url` is not `https://`";
             self.errors.push(fault("ca_file", message));
         }
-        let to = match target {
-            Some(Target::Url(url)) => Some(url),
-            Some(Target::Sandbox) => {
-                self.errors.push(fault("url", "the sandbox is not behind a proxy"));
-                None
-            }
-            None => None,
-        };
-        let mut is_exempt = false;
+        if file.value.upstream.url == SANDBOX {
+            self.errors.push(fault("url", "the sandbox is not behind a proxy"));
+        }
         for (index, entry) in value.no_proxy.iter().enumerate() {
-            match to.map_or_else(|| exempts(entry, "x", 1), |url| exempts_url(entry, url)) {
-                Some(exempt) => is_exempt |= exempt,
-                None => {
-                    let message = "this is neither `*`, nor a name, an address or a network, with or without a port";
-                    self.errors.push(fault(&format!("no_proxy/{index}"), message));
-                }
+            if exempts(entry, "x", 1).is_none() {
+                let message = "this is neither `*`, nor a name, an address or a network, with or without a port";
+                self.errors.push(fault(&format!("no_proxy/{index}"), message));
             }
         }
         if self.errors.len() > before {
             return None;
         }
         let (host, port, _) = place?;
-        let egress = Egress { host, port, tls, authorization };
-        Some((!is_exempt).then_some(egress))
+        Some(Some(Egress { host, port, tls, authorization }))
     }
 
     fn proxy_tls(&mut self, file: &File<GatewayFile>) -> Option<Arc<ClientConfig>> {
@@ -162,9 +136,11 @@ fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-fn exempts_url(entry: &str, url: &Uri) -> Option<bool> {
+/// Whether one of the entries of `no_proxy` says that `url` is reached without the proxy.
+pub(super) fn is_exempt(no_proxy: &[String], url: &Uri) -> bool {
     let port = if url.scheme_str() == Some("https") { 443 } else { 80 };
-    exempts(entry, bare(url.host()?), url.port_u16().unwrap_or(port))
+    let (host, port) = (bare(url.host().unwrap_or_default()), url.port_u16().unwrap_or(port));
+    no_proxy.iter().any(|entry| exempts(entry, host, port) == Some(true))
 }
 
 /// Whether `entry` of `no_proxy` says that `port` of `host` is reached without the proxy; nothing

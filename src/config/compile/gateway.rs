@@ -4,6 +4,7 @@ use super::Reading;
 use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
+use crate::outbound::Egress;
 use crate::partner::Network;
 use crate::policy::Policy;
 use crate::tls::{self, Files, Part};
@@ -99,11 +100,12 @@ impl Reading {
         &mut self,
         file: &File<GatewayFile>,
         policy: Option<&Policy>,
+        egress: Option<&Egress>,
     ) -> Option<Gateway> {
         let value = &file.value;
         let listen = self.address(file, "/listen", &value.listen);
         let admin = self.address(file, "/admin/listen", &value.admin.listen);
-        let upstream = self.upstream(file);
+        let upstream = self.upstream(file, egress);
         let tls = self.tls(file);
         let name = HeaderName::from_bytes(value.request_id.header.as_bytes());
         let request_id = self.keep(name.map_err(|_| {

@@ -16,7 +16,7 @@ pub(super) fn tier<'f>(limits: &'f file::Limits, partner: &'f file::Partner) -> 
 
 impl Reading {
     /// The limits that `file` asks for; what is spent of `old` is kept.
-    pub(super) fn limits(&mut self, file: &File<GatewayFile>, old: &Limits) -> Limits {
+    pub(super) fn limits(&mut self, file: &File<GatewayFile>, old: Option<&Limits>) -> Limits {
         let value = &file.value;
         let limits = &value.limits;
         for (name, quotas) in &limits.tiers {
@@ -43,7 +43,10 @@ impl Reading {
         // The same for every gateway in a row, were it not for the name that tells them apart.
         let prefix = if value.via == "off" { "patchgate" } else { &value.via }.to_owned();
         let terms = terms(limits);
-        Limits::carry_over(old, Wanted { prefix, terms, accounts, total, store })
+        Limits::carry_over(
+            old.unwrap_or(&Limits::default()),
+            Wanted { prefix, terms, accounts, total, store },
+        )
     }
 
     fn tier(&mut self, file: &File<GatewayFile>, at: &str, name: &str) -> file::Quotas {

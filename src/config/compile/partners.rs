@@ -1,9 +1,10 @@
 //! Partners, and how they are told apart.
 
 use super::Reading;
-use super::credentials::{Credentials, lent, lent_to_unknown};
+use super::credentials::{lent, lent_to_unknown};
 use crate::config::gateway::{CertificatePart, ClientAuth, GatewayFile, Identity, UnknownPartners};
 use crate::config::{File, Secret};
+use crate::credential::Credentials;
 use crate::limits::Limits;
 use crate::partner::{
     CertificateName, IdentitySource, KeyDigest, NameKind, Partner, Partners, Unverified, Verified,

@@ -1,10 +1,11 @@
 //! The upstream of the gateway file: where it is, whom to trust there, and how long things may take.
 
 use super::Reading;
-use super::egress::Egress;
+use super::egress::is_exempt;
 use crate::config::File;
 use crate::config::gateway::GatewayFile;
 use crate::config::units::Time;
+use crate::outbound::Egress;
 use crate::policy::NormalPath;
 use crate::tls::{self, Client, Part, Pin};
 
@@ -54,6 +55,9 @@ pub struct Upstream {
     pub remember_time: Duration,
 }
 
+/// What stands for the built-in stand-in.
+pub(super) const SANDBOX: &str = "sandbox";
+
 /// Where requests are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -70,11 +74,19 @@ impl Target {
 }
 
 impl Reading {
-    pub(super) fn upstream(&mut self, file: &File<GatewayFile>) -> Option<Upstream> {
+    /// The upstream, where `egress` is the company's proxy.
+    pub(super) fn upstream(
+        &mut self,
+        file: &File<GatewayFile>,
+        egress: Option<&Egress>,
+    ) -> Option<Upstream> {
         let value = &file.value.upstream;
         let target = self.target(file);
         let tls = self.client(file, target.as_ref());
-        let egress = self.egress(file, target.as_ref());
+        let is_direct = match &target {
+            Some(Target::Url(url)) => is_exempt(&value.proxy.no_proxy, url),
+            Some(Target::Sandbox) | None => true,
+        };
         let server_name = Some(&value.server_name).filter(|name| !name.is_empty()).cloned();
         if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
             let message = "`server_name` is neither a host name nor an IP address";
@@ -84,7 +96,7 @@ impl Reading {
             target: target?,
             tls: tls?,
             server_name,
-            egress: egress?,
+            egress: egress.filter(|_| !is_direct).cloned(),
             connect_timeout: value.connect_timeout.duration(),
             handshake_timeout: value.handshake_timeout.duration(),
             response_timeout: value.response_timeout.duration(),
@@ -103,7 +115,7 @@ impl Reading {
 
     fn target(&mut self, file: &File<GatewayFile>) -> Option<Target> {
         let text = &file.value.upstream.url;
-        if text == "sandbox" {
+        if text == SANDBOX {
             return Some(Target::Sandbox);
         }
         let plain = |uri: &Uri| {

@@ -108,6 +108,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::Credentials;
     use crate::limits::Limits;
     use crate::partner::Partners;
     use crate::policy::Policy;
@@ -120,7 +121,8 @@ mod tests {
     fn live() -> Live {
         let partners = Partners::default();
         let (policy, limits) = (Policy::default(), Limits::default());
-        Live::new(Snapshot { policy, partners, limits, digest: String::new() })
+        let credentials = Credentials::new();
+        Live::new(Snapshot { policy, partners, credentials, limits, digest: String::new() })
     }
 
     fn arrived() -> Arrived<()> {

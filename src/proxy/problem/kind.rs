@@ -30,6 +30,9 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::CodingUnsupported { .. } => {
             (415, "coding-unsupported", "The content coding is not accepted")
         }
+        Rejection::CredentialUnavailable { .. } => {
+            (503, "credential-unavailable", "The gateway has no credential for the API")
+        }
         Rejection::CurrentUnavailable(fault) => (
             fault_status(*fault),
             "current-unavailable",
@@ -145,7 +148,9 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             "nothing but `100-continue` can be expected; leave `Expect` out".into()
         }
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
-        Rejection::LimitsUnavailable { .. } => "nothing was sent; try again".into(),
+        Rejection::CredentialUnavailable { .. } | Rejection::LimitsUnavailable { .. } => {
+            "nothing was sent; try again after the time in `Retry-After`".into()
+        }
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
         Rejection::MediaTypeUnsupported(_) => "send one of the accepted media types".into(),
         Rejection::MethodNotAllowed { .. } => "`Allow` lists the methods that are".into(),
@@ -192,9 +197,10 @@ pub(super) fn type_uri(kind: Kind) -> Cow<'static, str> {
         (StatusCode::TOO_MANY_REQUESTS, _) => {
             "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
         }
-        (_, "limits-unavailable" | "overloaded" | "upstream-throttled") => {
-            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into()
-        }
+        (
+            _,
+            "credential-unavailable" | "limits-unavailable" | "overloaded" | "upstream-throttled",
+        ) => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into(),
         (_, slug) => format!("https://patchgate.dev/problems/{slug}").into(),
     }
 }

@@ -35,7 +35,9 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::Unrouted => "http_request_denied",
         Rejection::CurrentUnavailable(fault) => of_fault(*fault, Sent::Begun),
         Rejection::DeadlineExceeded => "http_response_timeout",
-        Rejection::Failed | Rejection::LimitsUnavailable { .. } => "proxy_internal_error",
+        Rejection::CredentialUnavailable { .. }
+        | Rejection::Failed
+        | Rejection::LimitsUnavailable { .. } => "proxy_internal_error",
         Rejection::LoopDetected => "proxy_loop_detected",
         Rejection::UpstreamFailed(fault) => of_fault(*fault, sent),
         Rejection::UpstreamThrottled(_) => "destination_unavailable",

@@ -127,8 +127,9 @@ impl Upstream {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(shown) = routed.authorization() {
-            headers.insert(header::AUTHORIZATION, shown);
+        let authorization = routed.authorization()?;
+        if let Some(shown) = &authorization {
+            headers.insert(header::AUTHORIZATION, shown.clone());
         }
         self.sign(&mut headers, &routed.id, &routed.trail);
         let mut request = Request::new(Full::default());
@@ -139,6 +140,7 @@ impl Upstream {
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
         let answer = self.exchange(request, Some(until), |_| {}).await.map_err(unavailable)?;
         let status = answer.0.status();
+        routed.partner.doubt(status, authorization.as_ref());
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
         if let Some(held) = throttle::heed(limits, account, &answer.0) {

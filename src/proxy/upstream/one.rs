@@ -1,10 +1,10 @@
 //! A connection that HTTP/1.1 is spoken over: for one request at a time.
 
 use super::Fault;
-use super::connect::Wire;
 use super::pool::{Counted, Lost};
 use super::strict::{Asked, Strict};
 use super::tapped::Tapped;
+use crate::outbound::Wire;
 
 use bytes::Bytes;
 use http::{Request, Response};

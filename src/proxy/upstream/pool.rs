@@ -4,10 +4,10 @@
 //! A connection with HTTP/1.1 comes back only when the body of its answer has ended cleanly; all
 //! others are closed by being dropped.
 
-use super::connect::Connector;
 use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
+use crate::outbound::Connector;
 use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
 

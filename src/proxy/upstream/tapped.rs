@@ -1,6 +1,5 @@
 //! A connection to the upstream whose bytes are seen as they come in.
-
-use super::connect::Wire;
+use crate::outbound::Wire;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 

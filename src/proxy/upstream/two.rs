@@ -1,10 +1,10 @@
 //! A connection that HTTP/2 is spoken over: for many requests at once, each on a stream of its own.
 
 use super::Fault;
-use super::connect::Wire;
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
 use super::tapped::{Tap, Tapped};
+use crate::outbound::Wire;
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};

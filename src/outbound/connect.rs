@@ -1,11 +1,11 @@
-//! Opens connections to the upstream: TCP, and TLS where the scheme says so.
+//! Opens connections to one place: TCP, and TLS where the scheme says so.
 
+use super::Unreached;
 use super::egress::Egress;
 use super::race::{STAGGER, race};
-use super::{Fault, Settings};
-use crate::proxy::middleware::Local;
 use crate::tls::{self, Credentials};
 
+use http::Uri;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -26,8 +26,11 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Opens the transport that HTTP, or TLS, is spoken over.
 pub trait Dial {
     /// Opens one to `port` of `host`.
-    fn dial(&self, host: &str, port: u16) -> Local<io::Result<Transport>>;
+    fn dial(&self, host: &str, port: u16) -> Dialing;
 }
+
+/// A transport that is being opened, on this thread.
+pub type Dialing = Pin<Box<dyn Future<Output = io::Result<Transport>>>>;
 
 /// What HTTP, or TLS, is spoken over.
 pub type Transport = Box<dyn Duplex>;
@@ -42,7 +45,7 @@ impl<T: AsyncRead + AsyncWrite + fmt::Debug + Unpin> Duplex for T {}
 pub struct Tcp;
 
 impl Dial for Tcp {
-    fn dial(&self, host: &str, port: u16) -> Local<io::Result<Transport>> {
+    fn dial(&self, host: &str, port: u16) -> Dialing {
         let host = host.to_owned();
         Box::pin(async move {
             // Asked anew for each connection, so that a change of address is seen.
@@ -56,8 +59,25 @@ impl Dial for Tcp {
     }
 }
 
-/// Opens connections to one upstream.
-pub(super) struct Connector {
+/// Where a place is, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Scheme and authority.
+    pub url: Uri,
+    /// Whom to trust and what to show; needed where the scheme is `https`.
+    pub tls: Option<Credentials<ClientConfig>>,
+    /// The name that it has to prove, if not that of `url`.
+    pub server_name: Option<String>,
+    /// The company's proxy that every connection goes through.
+    pub egress: Option<Egress>,
+    /// The longest time to open a connection, before TLS.
+    pub connect_time: Duration,
+    /// The longest time to agree upon TLS.
+    pub handshake_time: Duration,
+}
+
+/// Opens connections to one place.
+pub struct Connector {
     dial: Box<dyn Dial>,
     host: String,
     port: u16,
@@ -74,68 +94,83 @@ impl fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(super) fn new(settings: &Settings, dial: Box<dyn Dial>) -> Result<Self, &'static str> {
-        let base = &settings.base;
-        let host = base.host().unwrap_or_default();
+    /// Connections by `way`, over the network behind `dial`.
+    ///
+    /// # Errors
+    ///
+    /// When the way leads nowhere.
+    pub fn new(way: Way, dial: Box<dyn Dial>) -> Result<Self, &'static str> {
+        let Way { url, tls, server_name, egress, connect_time: time, handshake_time } = way;
+        let host = url.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let (tls, port) = match base.scheme_str() {
+        let (tls, port) = match url.scheme_str() {
             Some("http") => (None, 80),
             Some("https") => {
-                let credentials =
-                    settings.tls.clone().ok_or("an `https` upstream needs TLS settings")?;
-                let name = settings.server_name.clone().unwrap_or_else(|| host.clone());
-                let name = ServerName::try_from(name);
-                let name = name.map_err(|_| "the upstream's host is no name for TLS")?;
+                let credentials = tls.ok_or("an `https` URL needs TLS settings")?;
+                let name = ServerName::try_from(server_name.unwrap_or_else(|| host.clone()));
+                let name = name.map_err(|_| "the host of the URL is no name for TLS")?;
                 (Some((credentials, name)), 443)
             }
-            _ => return Err("the upstream URL is neither `http` nor `https`"),
+            _ => return Err("the URL is neither `http` nor `https`"),
         };
-        let port = base.port_u16().unwrap_or(port);
-        let (time, handshake_time) = (settings.connect_time, settings.handshake_time);
-        let egress = settings.egress.clone();
+        let port = url.port_u16().unwrap_or(port);
         Ok(Self { dial, host, port, tls, egress, time, handshake_time })
     }
 
-    pub(super) async fn connect(&self) -> Result<Wire, Fault> {
-        let transport = timeout(self.time, self.reach()).await.map_err(|_| Fault::TooSlow)??;
+    /// A new connection.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or none that is to be trusted.
+    pub async fn connect(&self) -> Result<Wire, Unreached> {
+        let transport = timeout(self.time, self.reach()).await;
+        let transport = transport.map_err(|_| Unreached::TooSlow)??;
         let Some((credentials, name)) = &self.tls else { return Ok(Wire::Plain { transport }) };
         let connector = TlsConnector::from(credentials.load());
         let shaken = timeout(self.handshake_time, connector.connect(name.clone(), transport)).await;
-        let tls = shaken.map_err(|_| Fault::TooSlow)?.map_err(|error| {
-            tracing::warn!(%error, "no TLS connection to the upstream");
-            Fault::Untrusted
+        let tls = shaken.map_err(|_| Unreached::TooSlow)?.map_err(|error| {
+            tracing::warn!(%error, host = %self.host, "no TLS connection");
+            Unreached::Untrusted
         })?;
         Ok(Wire::Tls { tls: Box::new(tls) })
     }
 
     /// Whether HTTP/2 is offered on connections that are made now.
-    pub(super) fn offers_two(&self) -> bool {
+    pub fn offers_two(&self) -> bool {
         let credentials = self.tls.as_ref().map(|(credentials, _)| credentials.load());
         credentials.is_some_and(|config| config.alpn_protocols.iter().any(|one| one == tls::TWO))
     }
 
     /// Through the company's proxy where there is one, and then never around it.
-    async fn reach(&self) -> Result<Transport, Fault> {
+    async fn reach(&self) -> Result<Transport, Unreached> {
         if let Some(egress) = &self.egress {
             return egress.open(&*self.dial, &self.host, self.port).await;
         }
         self.dial.dial(&self.host, self.port).await.map_err(|error| {
-            tracing::warn!(%error, "the upstream cannot be reached");
-            Fault::Unreachable
+            tracing::warn!(%error, host = %self.host, "no connection");
+            Unreached::Unreachable
         })
     }
 }
 
 /// A connection, encrypted or not.
 #[derive(Debug)]
-pub(super) enum Wire {
-    Plain { transport: Transport },
-    Tls { tls: Box<TlsStream<Transport>> },
+pub enum Wire {
+    /// One that everybody on the way can read.
+    Plain {
+        /// What the bytes go over.
+        transport: Transport,
+    },
+    /// One that nobody can.
+    Tls {
+        /// What the bytes go over.
+        tls: Box<TlsStream<Transport>>,
+    },
 }
 
 impl Wire {
     /// Whether HTTP/2 was agreed upon.
-    pub(super) fn speaks_two(&self) -> bool {
+    pub fn speaks_two(&self) -> bool {
         match self {
             Self::Plain { .. } => false,
             Self::Tls { tls } => tls.get_ref().1.alpn_protocol() == Some(tls::TWO),

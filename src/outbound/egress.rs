@@ -2,7 +2,7 @@
 //!
 //! The proxy sees where the tunnel leads and, where the upstream speaks TLS, nothing else.
 
-use super::Fault;
+use super::Unreached;
 use super::connect::{Dial, Transport};
 
 use http::header::HeaderValue;
@@ -38,10 +38,10 @@ impl Egress {
         dial: &dyn Dial,
         host: &str,
         port: u16,
-    ) -> Result<Transport, Fault> {
+    ) -> Result<Transport, Unreached> {
         let fault = |error: io::Error, why| {
             tracing::warn!(%error, proxy = %self.host, "the company's proxy opened no tunnel");
-            Fault::Proxy(why)
+            Unreached::Proxy(why)
         };
         let transport = dial.dial(&self.host, self.port).await;
         let mut transport = transport.map_err(|error| fault(error, UNREACHABLE))?;
@@ -60,7 +60,7 @@ impl Egress {
             _ => FORBIDDEN,
         };
         tracing::warn!(status, proxy = %self.host, "the company's proxy opened no tunnel");
-        Err(Fault::Proxy(why))
+        Err(Unreached::Proxy(why))
     }
 
     fn request(&self, host: &str, port: u16) -> Vec<u8> {
