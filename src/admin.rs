@@ -156,7 +156,8 @@ impl Desk {
             .filter(|credential| !credential.has_come())
             .map(|credential| credential.name())
             .collect();
-        self.was_ready.set(self.was_ready.get() || awaited.is_empty());
+        let has_keys = snapshot.partners.key_sets().all(|keys| keys.has_come());
+        self.was_ready.set(self.was_ready.get() || awaited.is_empty() && has_keys);
         let ready = self.was_ready.get() && !self.draining.has_begun();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let state = serde_json::json!({
@@ -165,6 +166,8 @@ impl Desk {
             "digest": snapshot.digest,
             // Those of which there has been no token yet.
             "credentials_awaited": awaited,
+            // Whether those of every issuer are there.
+            "keys": has_keys,
             // Not as new as the files: no reason to send callers elsewhere, but one to look.
             "reloads": { "taken": loads.taken, "refused": loads.refused, "faults": loads.faults },
         });

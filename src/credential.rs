@@ -13,10 +13,11 @@ pub use assertion::{Assertion, Scheme};
 pub use grant::{Client, Grant, Proof};
 pub use state_file::StateFile;
 
+use crate::outbound::{Bell, Rest, run};
+
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderValue;
-use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use std::collections::BTreeMap;
@@ -52,13 +53,10 @@ struct Granted {
     /// When the next attempt is made.
     next: Mutex<Option<Instant>>,
     has_come: AtomicBool,
-    /// The upstream did not take the token that is shown.
-    is_doubted: AtomicBool,
     /// A request for a token is under way.
     is_asking: AtomicBool,
-    /// Whoever keeps it is woken: the token is in doubt, or nobody is lent it any longer.
-    woken: Notify,
-    is_retired: AtomicBool,
+    /// Rung when the token is in doubt.
+    bell: Arc<Bell>,
 }
 
 /// There is no token that could be shown, for about so long.
@@ -90,10 +88,8 @@ impl Credential {
             grant: Mutex::new(Some(grant)),
             next: Mutex::default(),
             has_come: AtomicBool::default(),
-            is_doubted: AtomicBool::default(),
             is_asking: AtomicBool::default(),
-            woken: Notify::new(),
-            is_retired: AtomicBool::default(),
+            bell: Arc::default(),
         };
         Self::new(name, None, Some(granted))
     }
@@ -147,8 +143,7 @@ impl Credential {
         let token = self.shown.load();
         let is_shown = token.as_ref().is_some_and(|token| token.authorization == authorization);
         if let (true, Some(granted)) = (is_shown, &self.granted) {
-            granted.is_doubted.store(true, Ordering::Relaxed);
-            granted.woken.notify_one();
+            granted.bell.ring();
         }
     }
 
@@ -156,8 +151,7 @@ impl Credential {
     /// what it holds on to is free.
     pub fn retire(&self) {
         if let Some(granted) = &self.granted {
-            granted.is_retired.store(true, Ordering::SeqCst);
-            granted.woken.notify_one();
+            granted.bell.end();
         }
     }
 
@@ -186,10 +180,12 @@ pub type Credentials = BTreeMap<String, Arc<Credential>>;
 /// they are lent to somebody.
 pub fn keep<'c>(credentials: impl Iterator<Item = &'c Arc<Credential>>) {
     let begun = credentials.filter_map(|credential| {
-        let grant = credential.granted.as_ref().and_then(|granted| lock(&granted.grant).take())?;
-        Some((Arc::downgrade(credential), grant))
+        let granted = credential.granted.as_ref()?;
+        let grant = lock(&granted.grant).take()?;
+        let rest = Rest::new(Arc::downgrade(&granted.bell));
+        Some(keeper::errand(Arc::downgrade(credential), grant, rest))
     });
-    keeper::begin(begun.collect());
+    run("credentials", begun.collect());
 }
 
 /// It is whole at any moment, whoever panicked.

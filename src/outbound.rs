@@ -3,12 +3,14 @@
 
 mod connect;
 mod egress;
+mod errand;
 mod race;
 mod retry_after;
 mod visit;
 
 pub use connect::{Connector, Dial, Dialing, Duplex, Tcp, Transport, Way, Wire};
 pub use egress::Egress;
+pub use errand::{Bell, Errand, Rest, run};
 pub use retry_after::retry_after;
 pub use visit::{Answer, Unvisited, visit};
 

@@ -10,6 +10,8 @@ pub use key::KeyDigest;
 pub use network::Network;
 pub use token::Issuer;
 
+use token::KeySet;
+
 use crate::credential::Credential;
 use crate::limits::Account;
 
@@ -144,6 +146,15 @@ impl Partners {
         let mut known = names.filter_map(|name| self.certificates.get(name));
         let Some(first) = known.next() else { return Some(self.unknown.as_ref()) };
         Some(known.all(|other| Arc::ptr_eq(first, other)).then_some(first))
+    }
+
+    /// The keys of the issuers of tokens.
+    pub fn key_sets(&self) -> impl Iterator<Item = &Arc<KeySet>> {
+        self.identity.iter().filter_map(|source| match source {
+            IdentitySource::Verified(Verified::Token(issuer)) => Some(&issuer.keys),
+            IdentitySource::Verified(Verified::ApiKey(_) | Verified::Certificate(_))
+            | IdentitySource::Unverified(_) => None,
+        })
     }
 
     /// Whom `issuer` calls `subject`, or the shared one for everybody else.

@@ -2,7 +2,7 @@
 
 use crate::credential::{self, Credentials};
 use crate::limits::Limits;
-use crate::partner::Partners;
+use crate::partner::{Partners, token};
 use crate::policy::Policy;
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Begins to do what it takes to serve with it in the place of `old`: connects to the store, asks
-    /// for credentials, and gives up those that are no longer lent.
+    /// for credentials and the keys of issuers, and gives up those that are no longer lent.
     pub fn open(&self, old: Option<&Self>) {
         let stays = |credential: &Arc<_>| {
             self.credentials.values().any(|other| Arc::ptr_eq(other, credential))
@@ -32,6 +32,7 @@ impl Snapshot {
         let old = old.into_iter().flat_map(|old| old.credentials.values());
         old.filter(|credential| !stays(credential)).for_each(|credential| credential.retire());
         credential::keep(self.credentials.values());
+        token::keep(self.partners.key_sets());
         self.limits.open();
     }
 }

@@ -214,6 +214,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::HeadTooLarge,
         Rejection::HeadTooSlow,
         Rejection::CredentialUnavailable { wait: Duration::from_secs(1) },
+        Rejection::KeysUnavailable,
         Rejection::LimitsUnavailable { wait: Duration::from_secs(1) },
         Rejection::LoopDetected,
         Rejection::MediaTypeUnsupported(route),
@@ -243,6 +244,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::HeadTooLarge
             | Rejection::HeadTooSlow
             | Rejection::CredentialUnavailable { .. }
+            | Rejection::KeysUnavailable
             | Rejection::LimitsUnavailable { .. }
             | Rejection::LoopDetected
             | Rejection::MediaTypeUnsupported(_)

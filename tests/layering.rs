@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("limits", &["policy", "patch", "json", "violation"]),
     ("outbound", &["tls"]),
     ("credential", &["json", "outbound", "tls", "violation"]),
-    ("partner", &["credential", "limits", "policy", "patch", "json", "violation"]),
+    ("partner", &["credential", "outbound", "limits", "policy", "patch", "json", "violation"]),
     ("snapshot", &["credential", "limits", "partner", "policy", "patch", "json", "violation"]),
     ("live", &["snapshot"]),
     (

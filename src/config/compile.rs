@@ -14,6 +14,7 @@ mod partners;
 mod policy;
 mod store;
 mod upstream;
+mod way;
 
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
 pub use fixed::Fixed;
@@ -28,6 +29,7 @@ use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
 use lint::Callers;
+use partners::With;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
@@ -104,7 +106,8 @@ fn load_once(
         reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy), egress.as_ref());
     let limits = reading.limits(&file, old.map(|old| &old.limits));
     let credentials = reading.credentials(&file, egress.as_ref(), old.map(|old| &old.credentials));
-    let partners = reading.partners(&file, &limits, &credentials);
+    let with = With { limits: &limits, credentials: &credentials, egress: egress.as_ref(), old };
+    let partners = reading.partners(&file, &with);
     let digest = reading.digest();
     match (policy, gateway, partners) {
         (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {

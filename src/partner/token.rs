@@ -2,8 +2,10 @@
 //! signed. What is left open by the RFCs, and what has been attacked before (RFC 8725), is refused.
 
 mod key;
+mod key_set;
 
 pub use key::{Algorithm, Keys};
+pub use key_set::{KeySet, Source as KeySource, keep};
 
 use crate::json::{self, Bounds, Object, Value};
 
@@ -11,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest token that is looked at.
@@ -35,12 +38,22 @@ pub struct Issuer {
     /// The claims that name the caller: the first that is there as a string.
     pub claims: Vec<String>,
     /// What they are signed with.
-    pub keys: Keys,
+    pub keys: Arc<KeySet>,
 }
+
+/// Nothing can be said of a token before the keys are there.
+const NO_KEYS: &str = "the keys of the issuer have not been fetched";
 
 /// Why a token proves nothing. It is for the operator; the caller is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken(pub &'static str);
+
+impl Broken {
+    /// Whether it may prove something later.
+    pub fn is_passing(self) -> bool {
+        self.0 == NO_KEYS
+    }
+}
 
 /// One issuer is read in one way.
 impl PartialEq for Issuer {
@@ -85,12 +98,20 @@ impl Issuer {
             Some(Value::String(id)) => Some(&**id),
             Some(_) => return Err(Broken("its `kid` is no string")),
         };
-        let key = self.keys.find(id, algorithm).ok_or(Broken("no key of the issuer fits it"))?;
         let signature = URL_SAFE_NO_PAD.decode(parts.signature);
         let signature = signature.map_err(|_| Broken("its signature is unreadable"))?;
-        match key.verifies(algorithm, parts.signed.as_bytes(), &signature) {
-            true => Ok(()),
-            false => Err(Broken("its signature is wrong")),
+        let verified = self.keys.with(|keys| {
+            let key = keys.find(id, algorithm)?;
+            Some(key.verifies(algorithm, parts.signed.as_bytes(), &signature))
+        });
+        match verified {
+            Some(Some(true)) => Ok(()),
+            Some(Some(false)) => Err(Broken("its signature is wrong")),
+            Some(None) => {
+                self.keys.miss();
+                Err(Broken("no key of the issuer fits it"))
+            }
+            None => Err(Broken(NO_KEYS)),
         }
     }
 

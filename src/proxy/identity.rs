@@ -84,6 +84,7 @@ fn proven<'p>(
             match text.and_then(|text| issuer.prove(text, now.as_secs())) {
                 None => Ok(None),
                 Some(Ok(subject)) => Ok(Some(partners.by_token(issuer, &subject))),
+                Some(Err(broken)) if broken.is_passing() => Err(Rejection::KeysUnavailable),
                 Some(Err(token::Broken(why))) => {
                     tracing::debug!(issuer = issuer.name, why, "a token proves nothing");
                     Err(Rejection::Unidentified { challenges: INVALID.to_owned() })

@@ -53,6 +53,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
             }
         }
         Rejection::Overloaded
+        | Rejection::KeysUnavailable
         | Rejection::CurrentUnavailable(Fault::Saturated)
         | Rejection::UpstreamFailed(Fault::Saturated) => {
             headers.insert(header::RETRY_AFTER, retry(1));

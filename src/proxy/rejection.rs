@@ -49,6 +49,8 @@ pub enum Rejection {
     HeadTooLarge,
     /// The head of the request did not come in time.
     HeadTooSlow,
+    /// The keys that would verify what the caller shows have not been fetched.
+    KeysUnavailable,
     /// The limits are counted in a store that is away, and nothing passes uncounted.
     LimitsUnavailable {
         /// When to try again.

@@ -553,7 +553,7 @@ fn what_is_wrong_is_told_in_its_place() {
         ))
     };
     for (url, message) in [
-        ("http://login.example/token", "secrets would leave in the clear"),
+        ("http://login.example/token", "in the clear; use `https://`"),
         ("https://u:m4rk@login.example/token", "without user and password"),
         ("login.example", "no `https://` URL"),
         ("ftp://login.example/", "no `https://` URL"),

@@ -2,11 +2,12 @@
 
 use super::file;
 use super::process::{Finished, Gateway, ask, gateway_file, patchgate};
-use crate::harness::{Signer, now};
+use crate::harness::{Act, Authority, Signer, Upstream, answer, eventually, now, scripted};
 
 use serde_json::json;
 
 use std::fs;
+use std::time::Duration;
 
 const NOTES: &str = r#"[{"op":"replace","path":"/details/notes","value":"n"}]"#;
 const PATCH: &str = "PATCH /v1.0/engagements/referrals/1";
@@ -123,4 +124,151 @@ partners:
     let text = text.replace("issuer: a", "issuer: a, algorithms: [HS256]");
     let Finished { err, .. } = patchgate(&["check", &gateway_file(&folder, &text)]);
     assert!(err.contains("ES256") && err.contains("gateway.yaml:5:"), "{err}");
+}
+
+/// The gateway file with the keys at `url`, and `more` beside it.
+fn fetching(folder: &tempfile::TempDir, url: &str, more: &str) -> String {
+    let keys = KEYS.replace("jwks_file: keys.json", &format!("jwks_url: \"{url}\"{more}"));
+    gateway_file(folder, &keys.replace("access: off", "access: stdout"))
+}
+
+fn jwks(signers: &[&Signer]) -> Act {
+    Act::Answer(answer("200 OK", "Content-Type: application/jwk-set+json\r\n", &set(signers)))
+}
+
+fn status(gateway: &Gateway, signer: &Signer) -> u16 {
+    ask(gateway.address, PATCH, &[&shown(signer, "gate")], NOTES).status
+}
+
+fn ready(gateway: &Gateway) -> u16 {
+    ask(gateway.admin, "GET /readyz", &[], "").status
+}
+
+#[test]
+fn keys_are_fetched_once_and_again_when_one_is_missing_whatever_a_flood_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (old, new, other) = (Signer::p256("old"), Signer::p256("new"), Signer::p256("old"));
+    let (give, act) = Act::held();
+    let publisher = Upstream::start([act]);
+    let url = format!("http://{}/keys?v=2", publisher.address);
+    let config = fetching(&folder, &url, "");
+    let gateway = Gateway::run(&config);
+    publisher.wait_for(1);
+    // Nothing can be said of a token yet; who shows none is told as ever.
+    assert_eq!((ready(&gateway), status(&gateway, &old)), (503, 503));
+    assert_eq!(ask(gateway.address, PATCH, &["Authorization: Basic eDp5"], NOTES).status, 401);
+    let good = answer("200 OK", "", &set(&[&old]));
+    give.send(good).expect("it waits");
+    eventually("they are there", || ready(&gateway) == 200);
+    assert_eq!((status(&gateway, &old), status(&gateway, &other)), (404, 401));
+    let asked = publisher.only_request();
+    assert_eq!(asked.line(), "GET /keys?v=2 HTTP/1.1");
+    assert!(asked.header("authorization").is_none(), "{}", asked.head);
+
+    // The issuer signs with a new one.
+    publisher.then(jwks(&[&new]));
+    assert_eq!(status(&gateway, &new), 401);
+    eventually("the new one is there", || status(&gateway, &new) == 404);
+    assert_eq!(publisher.requests().len(), 2);
+    for _ in 0..50 {
+        assert_eq!(status(&gateway, &old), 401);
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(publisher.requests().len(), 2);
+
+    // A reload keeps them, and what is offline does not ask for them.
+    assert_eq!(ask(gateway.admin, "POST /reload", &[], "").status, 200);
+    assert_eq!((status(&gateway, &new), publisher.requests().len()), (404, 2));
+    let Finished { code, err, .. } =
+        patchgate(&["whoami", "--config", &config, "-H", &shown(&new, "gate")]);
+    assert!(code != 0 && err.contains("503 keys-unavailable"), "{err}");
+    assert_eq!(publisher.requests().len(), 2);
+}
+
+#[test]
+fn the_last_good_keys_stay_whatever_the_issuer_publishes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = (Signer::p256("one"), Signer::p256("two"));
+    let huge = format!("{{\"keys\":[\"{}\"]}}", "x".repeat(2 << 20));
+    let bad = |body: &str| Act::Answer(answer("200 OK", "", body));
+    let secret = r#"{"keys":[{"kty":"oct","kid":"two","k":"c2VjcmV0"}]}"#;
+    let publisher = Upstream::start([
+        jwks(&[&one]),
+        Act::Slow(vec![answer("200 OK", "", "{}")], Duration::from_millis(100)),
+        bad(secret),
+        bad(&huge),
+        Act::Answer(answer("302 Found", "Location: http://127.0.0.1:1/\r\n", "")),
+        Act::Answer(answer("503 Service Unavailable", "Retry-After: 60\r\n", "")),
+    ]);
+    let url = format!("http://{}", publisher.address);
+    let gateway = Gateway::run(&fetching(&folder, &url, ""));
+    eventually("they are there", || status(&gateway, &one) == 404);
+    assert_eq!(status(&gateway, &two), 401);
+    let mut pauses = Vec::new();
+    for why in [
+        "its answer is no set of keys",
+        "its answer has a key that is secret",
+        "the answer is too large",
+        "it answered 302",
+        "it answered 503",
+    ] {
+        let event = gateway.process.err.event("keys of an issuer are not fetched");
+        let told = event["why"].as_str().expect("text");
+        assert!(told.starts_with(why) && !told.contains("c2VjcmV0"), "{why}: {event}");
+        pauses.push(event["again_in"].as_f64().expect("seconds"));
+        assert_eq!((status(&gateway, &one), status(&gateway, &two)), (404, 401));
+    }
+    assert!(pauses.windows(2).all(|two| two[0] < two[1]) && pauses[4] >= 60.0, "{pauses:?}");
+    assert_eq!(ready(&gateway), 200);
+}
+
+#[test]
+fn keys_come_from_whom_is_trusted_and_through_the_proxy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    let signer = Signer::p256("one");
+    let publisher = || Upstream::start_tls_with([jwks(&[&signer])], authority.server("localhost"));
+    let (trusted, stranger) = (publisher(), publisher());
+    let url = |of: &Upstream| format!("https://localhost:{}/", of.address.port());
+    let more = format!(", ca_file: \"{}\"", authority.path().display());
+    let gateway = Gateway::run(&fetching(&folder, &url(&trusted), &more));
+    eventually("they are there", || status(&gateway, &signer) == 404);
+    let gateway = Gateway::run(&fetching(&folder, &url(&stranger), ""));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!((status(&gateway, &signer), stranger.requests().len()), (503, 0));
+
+    let (port, heard) = scripted("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    let config = fetching(&folder, &url(&stranger), &more);
+    let proxy =
+        format!("url: \"http://api.example\", proxy: {{ url: \"http://127.0.0.1:{port}\" }}");
+    let text = fs::read_to_string(&config).expect("a file").replace("url: sandbox", &proxy);
+    fs::write(&config, text).expect("a file");
+    drop(gateway);
+    let connections = stranger.connections();
+    let gateway = Gateway::run(&config);
+    let heard = String::from_utf8(heard.join().expect("a proxy")).expect("text");
+    let connect = format!("CONNECT localhost:{} HTTP/1.1\r\n", stranger.address.port());
+    assert!(heard.starts_with(&connect), "{heard}");
+    assert_eq!((status(&gateway, &signer), stranger.connections()), (503, connections));
+}
+
+#[test]
+fn what_is_wrong_with_a_source_of_keys_is_told_in_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    file(&folder, "keys.json", &set(&[&Signer::p256("one")]));
+    for (keys, message) in [
+        ("", "write one of the two"),
+        (", jwks_file: keys.json, jwks_url: \"https://a.example/\"", "write one of the two"),
+        (", jwks_url: \"http://a.example/\"", "in the clear; use `https://`"),
+        (", jwks_url: a", "`jwks_url` is no `https://` URL"),
+        (", jwks_url: \"https://a.example/\", ca_file: nowhere", "`ca_file` cannot be read"),
+        (", jwks_url: \"http://127.0.0.1:1/\", ca_file: keys.json", "`ca_file` is for TLS"),
+        (", jwks_file: keys.json, ca_file: keys.json", "`ca_file` is for `jwks_url`"),
+    ] {
+        let text = KEYS.replace(", jwks_file: keys.json", keys);
+        let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, &text)]);
+        let told =
+            err.lines().any(|told| told.contains("gateway.yaml:7:") && told.contains(message));
+        assert!(code == 1 && told && err.lines().count() == 1, "{keys}: {err}");
+    }
 }

@@ -11,9 +11,10 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use patchgate::partner::Issuer;
-use patchgate::partner::token::{Algorithm, Keys};
+use patchgate::partner::token::{Algorithm, KeySet, Keys};
 use serde_json::{Value, json};
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A key pair, called something.
@@ -143,7 +144,7 @@ pub fn issuer(name: &str, keys: &[Value]) -> Issuer {
         .into(),
         leeway: Duration::from_secs(60),
         claims: vec!["sub".to_owned()],
-        keys: Keys::read(set.as_bytes()).unwrap(),
+        keys: Arc::new(KeySet::fixed(Keys::read(set.as_bytes()).unwrap())),
     }
 }
 

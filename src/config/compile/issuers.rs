@@ -1,11 +1,14 @@
 //! Issuers of tokens that prove who is calling.
 
 use super::Reading;
+use super::partners::With;
+use super::way::{Remote, fingerprint, trusted_url};
 use crate::config::File;
 use crate::config::gateway::{GatewayFile, Jwt, JwtAlgorithm};
 use crate::partner::Issuer;
-use crate::partner::token::{Algorithm, Keys};
+use crate::partner::token::{Algorithm, KeySet, KeySource, Keys};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -17,6 +20,7 @@ impl Reading {
         file: &File<GatewayFile>,
         at: &str,
         jwt: &Jwt,
+        with: &With<'_>,
     ) -> Option<Issuer> {
         let before = self.errors.len();
         let is_empty = |texts: &[String]| texts.is_empty() || texts.iter().any(String::is_empty);
@@ -37,13 +41,21 @@ impl Reading {
                 "clocks that differ by more than five minutes have to be set; write at most `5m`";
             self.errors.push(file.error(&format!("{at}/leeway"), message));
         }
-        let path = file.beside(&jwt.jwks_file);
-        let text = self.note(&path);
-        let text = text.map_err(|error| file.error(&format!("{at}/jwks_file"), error.to_string()));
-        let keys = self.keep(text).map(|text| Keys::read(text.as_bytes()));
-        let keys = self.keep(keys?.map_err(|what| {
-            file.error(&format!("{at}/jwks_file"), format!("`{}` {what}", path.display()))
-        }))?;
+        let keys = match (&*jwt.jwks_file, &*jwt.jwks_url) {
+            (path, "") if !path.is_empty() => self.keys_in_file(file, at, path),
+            ("", url) if !url.is_empty() => self.keys_at_url(file, at, jwt, with),
+            _ => {
+                let message =
+                    "the keys come from `jwks_file` or from `jwks_url`; write one of the two";
+                self.errors.push(file.error(at, message));
+                None
+            }
+        };
+        if !jwt.ca_file.is_empty() && jwt.jwks_url.is_empty() {
+            let message = "`ca_file` is for `jwks_url`";
+            self.errors.push(file.error(&format!("{at}/ca_file"), message));
+        }
+        let keys = keys?;
         if self.errors.len() > before {
             return None;
         }
@@ -56,6 +68,45 @@ impl Reading {
             claims: jwt.claims.clone(),
             keys,
         })
+    }
+}
+
+impl Reading {
+    fn keys_in_file(
+        &mut self,
+        file: &File<GatewayFile>,
+        at: &str,
+        path: &str,
+    ) -> Option<Arc<KeySet>> {
+        let path = file.beside(path);
+        let text = self.note(&path);
+        let text = text.map_err(|error| file.error(&format!("{at}/jwks_file"), error.to_string()));
+        let keys = self.keep(text).map(|text| Keys::read(text.as_bytes()));
+        let keys = self.keep(keys?.map_err(|what| {
+            file.error(&format!("{at}/jwks_file"), format!("`{}` {what}", path.display()))
+        }));
+        keys.map(KeySet::fixed).map(Arc::new)
+    }
+
+    /// What has not changed since the last load is the same.
+    fn keys_at_url(
+        &mut self,
+        file: &File<GatewayFile>,
+        at: &str,
+        jwt: &Jwt,
+        with: &With<'_>,
+    ) -> Option<Arc<KeySet>> {
+        let url = trusted_url("jwks_url", &jwt.jwks_url);
+        let url = self.keep(url.map_err(|what| file.error(&format!("{at}/jwks_url"), what)))?;
+        let remote = Remote { file, at, url_key: "jwks_url", ca_file: &jwt.ca_file, pair: None };
+        let way = self.way(&remote, &url, with.egress)?;
+        let authorities = (!jwt.ca_file.is_empty()).then(|| file.beside(&jwt.ca_file));
+        let written = format!("{} {}", jwt.issuer, jwt.jwks_url);
+        let digest = fingerprint(&written, &[], &[authorities], &way);
+        let keys = KeySet::fetched(KeySource { url, way }, digest);
+        let old = with.old.into_iter().flat_map(|old| old.partners.key_sets());
+        let same = old.into_iter().find(|old| old.is_same(&keys)).map(Arc::clone);
+        Some(same.unwrap_or_else(|| Arc::new(keys)))
     }
 }
 

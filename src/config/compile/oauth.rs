@@ -1,20 +1,15 @@
 //! Credentials that a token endpoint grants.
 
 use super::Reading;
-use super::egress::is_exempt;
+use super::way::{Remote, fingerprint, trusted_url};
 use crate::config::gateway::{AssertionAlgorithm, AuthMethod, GatewayFile, GrantType, Oauth};
 use crate::config::{ConfigError, File};
 use crate::credential::{Assertion, Client, Credential, Grant, Proof, Scheme, StateFile};
-use crate::outbound::{Egress, Way};
-use crate::tls::{self, Credentials, Part};
+use crate::outbound::Egress;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use http::Uri;
-use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// What stands in one place of the file.
 struct Section<'f> {
@@ -45,7 +40,8 @@ impl Reading {
     ) -> Option<Credential> {
         let section = Section { file, at, oauth };
         let before = self.errors.len();
-        let url = self.keep(token_url(&oauth.token_url).map_err(|m| section.fault("token_url", m)));
+        let url = trusted_url("token_url", &oauth.token_url);
+        let url = self.keep(url.map_err(|message| section.fault("token_url", message)));
         if oauth.client_id.is_empty() {
             let message = "`client_id` says nothing; write what the token endpoint knows you as";
             self.errors.push(section.fault("client_id", message));
@@ -62,19 +58,22 @@ impl Reading {
         }
         let url = url?;
         let proof = self.proof(&section);
-        let tls = self.token_tls(&section, &url);
-        let (proof, tls) = (proof?, tls?);
-        let upstream = &file.value.upstream;
-        let egress = egress.filter(|_| !is_exempt(&upstream.proxy.no_proxy, &url)).cloned();
-        let digest = self.fingerprint(&section, egress.as_ref());
-        let way = Way {
-            url: url.clone(),
-            tls: tls.map(Credentials::new),
-            server_name: None,
-            egress,
-            connect_time: upstream.connect_timeout.duration(),
-            handshake_time: upstream.handshake_timeout.duration(),
+        let shows = oauth.auth_method == AuthMethod::TlsClientAuth;
+        let remote = Remote {
+            file,
+            at,
+            url_key: "token_url",
+            ca_file: &oauth.ca_file,
+            pair: shows.then_some((&*oauth.certificate, &*oauth.key)),
         };
+        let way = self.way(&remote, &url, egress);
+        let (proof, way) = (proof?, way?);
+        let files = [&oauth.key, &oauth.certificate, &oauth.ca_file];
+        let files = files.map(|text| section.path(text));
+        let state = section.path(&oauth.state_file);
+        let written = format!("{oauth:?} {state:?}");
+        let secret = oauth.client_secret.reveal().as_bytes();
+        let digest = fingerprint(&written, &[secret], &files, &way);
         let client = Client { id: oauth.client_id.clone(), proof };
         let grant = Grant { url, way, client, scope: oauth.scope.clone(), refresh };
         Some(Credential::granted(name, grant, digest))
@@ -170,89 +169,5 @@ impl Reading {
         self.files.push(key.clone());
         self.guard(section.file, &format!("{}/key", section.at), &key);
         Some(key)
-    }
-
-    /// Whom to trust at the token endpoint, and what to show there; the outer `None` is a fault.
-    fn token_tls(&mut self, section: &Section<'_>, url: &Uri) -> Option<Option<Arc<ClientConfig>>> {
-        let oauth = section.oauth;
-        let shows = oauth.auth_method == AuthMethod::TlsClientAuth;
-        if url.scheme_str() != Some("https") {
-            for (key, is_there) in [("ca_file", !oauth.ca_file.is_empty()), ("certificate", shows)]
-            {
-                if is_there {
-                    let message = format!("`{key}` is for TLS, and `token_url` is not `https://`");
-                    self.errors.push(section.fault(key, message));
-                    return None;
-                }
-            }
-            return Some(None);
-        }
-        let authorities = section.path(&oauth.ca_file);
-        self.files.extend(authorities.clone());
-        let pair = if shows {
-            let certificate = section.path(&oauth.certificate);
-            self.files.extend(certificate.clone());
-            certificate.zip(self.key_file(section))
-        } else {
-            None
-        };
-        let made = tls::client(tls::Client {
-            authorities: authorities.as_deref(),
-            pair: pair.as_ref().map(|(certificate, key)| (&**certificate, &**key)),
-            ..tls::Client::default()
-        });
-        let made = made.map_err(|fault| {
-            let key = match fault.part {
-                Part::Authorities if authorities.is_none() => "token_url",
-                Part::Authorities => "ca_file",
-                Part::Certificate => "certificate",
-                Part::Key => "key",
-            };
-            section.fault(key, format!("`{key}` {fault}"))
-        });
-        self.keep(made).map(Some)
-    }
-
-    /// What no other configuration has: one that stays as it is keeps its token over a reload.
-    fn fingerprint(&self, section: &Section<'_>, egress: Option<&Egress>) -> [u8; 32] {
-        let oauth = section.oauth;
-        let mut content = Context::new(&SHA256);
-        let mut add = |bytes: &[u8]| {
-            content.update(&bytes.len().to_be_bytes());
-            content.update(bytes);
-        };
-        add(format!("{oauth:?} {:?}", egress.map(|egress| (&egress.host, egress.port))).as_bytes());
-        add(oauth.client_secret.reveal().as_bytes());
-        let authorization = egress.and_then(|egress| egress.authorization.as_ref());
-        add(authorization.map_or(b"", |authorization| authorization.as_bytes()));
-        let files = [&oauth.key, &oauth.certificate, &oauth.ca_file, &oauth.state_file];
-        for (index, path) in files.into_iter().enumerate() {
-            let path = section.path(path);
-            add(path.as_deref().map_or(b"", |path| path.as_os_str().as_encoded_bytes()));
-            // The last of them changes by itself.
-            let path = path.filter(|_| index < 3);
-            add(&path.and_then(|path| held(&path)).unwrap_or_default());
-        }
-        let mut digest = [0; 32];
-        digest.iter_mut().zip(content.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        digest
-    }
-}
-
-fn held(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
-    std::fs::read(path).ok().map(Zeroizing::new)
-}
-
-/// Secrets go there: it is in TLS, or on this machine.
-fn token_url(text: &str) -> Result<Uri, &'static str> {
-    let url = text.parse::<Uri>().ok().filter(|url| {
-        let is_whole = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        is_whole && matches!(url.scheme_str(), Some("http" | "https"))
-    });
-    let url = url.ok_or("`token_url` is no `https://` URL without user and password")?;
-    let is_here = url.host().is_some_and(super::credentials::is_loopback);
-    match url.scheme_str() == Some("https") || is_here {
-        true => Ok(url),
-        false => Err("secrets would leave in the clear; use an `https://` URL"),
     }
 }

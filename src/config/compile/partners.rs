@@ -6,9 +6,11 @@ use crate::config::gateway::{CertificatePart, ClientAuth, GatewayFile, Identity,
 use crate::config::{File, Secret};
 use crate::credential::Credentials;
 use crate::limits::Limits;
+use crate::outbound::Egress;
 use crate::partner::{
     CertificateName, IdentitySource, KeyDigest, NameKind, Partner, Partners, Unverified, Verified,
 };
+use crate::snapshot::Snapshot;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -22,18 +24,29 @@ const NO_NAME: &str = "this is no name of a certificate; write a SPIFFE id as `s
 /// What callers that are no known partner are called.
 pub(super) const UNKNOWN: &str = "unknown";
 
+/// What partners are made with.
+#[derive(Clone, Copy)]
+pub(super) struct With<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) credentials: &'a Credentials,
+    /// The company's proxy.
+    pub(super) egress: Option<&'a Egress>,
+    /// What is in force.
+    pub(super) old: Option<&'a Snapshot>,
+}
+
 impl Reading {
     pub(super) fn partners(
         &mut self,
         file: &File<GatewayFile>,
-        limits: &Limits,
-        credentials: &Credentials,
+        with: &With<'_>,
     ) -> Option<Partners> {
+        let With { limits, credentials, .. } = *with;
         let value = &file.value;
         let mut identity: Vec<IdentitySource> = Vec::new();
         for (index, source) in value.identity.iter().enumerate() {
             let at = format!("/identity/{index}");
-            let Some(source) = self.source(file, &at, source) else { continue };
+            let Some(source) = self.source(file, &at, source, with) else { continue };
             let is_same = |other: &IdentitySource| other.field() == source.field();
             if source.field().is_some() && identity.iter().any(is_same) {
                 let message = "this header is read already, and the first source decides";
@@ -140,6 +153,7 @@ impl Reading {
         file: &File<GatewayFile>,
         at: &str,
         source: &Identity,
+        with: &With<'_>,
     ) -> Option<IdentitySource> {
         let from = self.networks(file, &format!("{at}/from"), &source.from);
         if source.header.is_empty() && !source.from.is_empty() {
@@ -180,7 +194,7 @@ impl Reading {
                 Ok(IdentitySource::Unverified(Unverified::TokenClaims(claims.to_vec())))
             }
             ("", None, "", [], Some(jwt)) => {
-                let issuer = self.issuer(file, &format!("{at}/jwt"), jwt)?;
+                let issuer = self.issuer(file, &format!("{at}/jwt"), jwt, with)?;
                 Ok(IdentitySource::Verified(Verified::Token(Arc::new(issuer))))
             }
             _ => Err(file.error(at, "give one of `api_key`, `certificate`, `header`, `jwt` and `token_claims`")),

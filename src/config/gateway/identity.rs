@@ -46,8 +46,16 @@ pub struct Jwt {
     pub issuer: String,
     /// What they are made for: `aud` is, or holds, one of these.
     pub audiences: Vec<String>,
-    /// The issuer's public keys, as a JWK Set. A reload takes other ones.
+    /// The issuer's public keys, as a JWK Set in a file: this or `jwks_url`. A reload takes other ones.
+    #[serde(default)]
     pub jwks_file: String,
+    /// Where they are published, to be fetched now and then. It is reached through `upstream.proxy`,
+    /// where there is one.
+    #[serde(default)]
+    pub jwks_url: String,
+    /// With `jwks_url`: a PEM file with the authorities to trust there instead of the system's.
+    #[serde(default)]
+    pub ca_file: String,
     /// How they may be signed.
     #[serde(default = "algorithms")]
     pub algorithms: Vec<JwtAlgorithm>,

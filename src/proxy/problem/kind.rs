@@ -46,6 +46,9 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
         Rejection::HeadTooLarge => (431, "head-too-large", "The head is too large"),
         Rejection::HeadTooSlow => (408, "head-too-slow", "The head did not come in time"),
+        Rejection::KeysUnavailable => {
+            (503, "keys-unavailable", "The token cannot be verified at the moment")
+        }
         Rejection::LimitsUnavailable { .. } => {
             (503, "limits-unavailable", "The limits cannot be counted at the moment")
         }
@@ -148,7 +151,9 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             "nothing but `100-continue` can be expected; leave `Expect` out".into()
         }
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
-        Rejection::CredentialUnavailable { .. } | Rejection::LimitsUnavailable { .. } => {
+        Rejection::CredentialUnavailable { .. }
+        | Rejection::KeysUnavailable
+        | Rejection::LimitsUnavailable { .. } => {
             "nothing was sent; try again after the time in `Retry-After`".into()
         }
         Rejection::LoopDetected => "`Via` names this gateway already".into(),
@@ -199,7 +204,11 @@ pub(super) fn type_uri(kind: Kind) -> Cow<'static, str> {
         }
         (
             _,
-            "credential-unavailable" | "limits-unavailable" | "overloaded" | "upstream-throttled",
+            "credential-unavailable"
+            | "keys-unavailable"
+            | "limits-unavailable"
+            | "overloaded"
+            | "upstream-throttled",
         ) => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into(),
         (_, slug) => format!("https://patchgate.dev/problems/{slug}").into(),
     }

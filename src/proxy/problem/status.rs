@@ -37,6 +37,7 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         Rejection::DeadlineExceeded => "http_response_timeout",
         Rejection::CredentialUnavailable { .. }
         | Rejection::Failed
+        | Rejection::KeysUnavailable
         | Rejection::LimitsUnavailable { .. } => "proxy_internal_error",
         Rejection::LoopDetected => "proxy_loop_detected",
         Rejection::UpstreamFailed(fault) => of_fault(*fault, sent),
