@@ -53,6 +53,9 @@ struct Granted {
     /// When the next attempt is made.
     next: Mutex<Option<Instant>>,
     has_come: AtomicBool,
+    /// How often a token was granted, and how often none was.
+    granted: AtomicU64,
+    failed: AtomicU64,
     /// A request for a token is under way.
     is_asking: AtomicBool,
     /// Rung when the token is in doubt.
@@ -88,6 +91,8 @@ impl Credential {
             grant: Mutex::new(Some(grant)),
             next: Mutex::default(),
             has_come: AtomicBool::default(),
+            granted: AtomicU64::default(),
+            failed: AtomicU64::default(),
             is_asking: AtomicBool::default(),
             bell: Arc::default(),
         };
@@ -135,6 +140,12 @@ impl Credential {
     /// Whether there has ever been a token.
     pub fn has_come(&self) -> bool {
         self.granted.as_ref().is_none_or(|granted| granted.has_come.load(Ordering::Relaxed))
+    }
+
+    /// How often a token was granted, and how often none was; nothing where nobody is asked for one.
+    pub fn asked(&self) -> Option<(u64, u64)> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.granted.as_ref().map(|granted| (count(&granted.granted), count(&granted.failed)))
     }
 
     /// The upstream did not take `authorization`: a token that is still the one to show is asked for

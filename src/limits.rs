@@ -135,6 +135,11 @@ impl Limits {
         }
     }
 
+    /// Whether the store answers; nothing where there is none.
+    pub fn is_store_up(&self) -> Option<bool> {
+        self.store.as_ref().map(|store| !store.is_away())
+    }
+
     /// The account of `key`.
     pub fn get(&self, key: &str) -> Option<&Arc<Account>> {
         self.accounts.get(key)

@@ -5,6 +5,7 @@ use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The snapshot in force, replaced whole and at once.
 #[derive(Clone, Debug)]
@@ -17,8 +18,10 @@ struct Inner {
 }
 
 /// What came of the loads since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loads {
+    /// When the one took effect that is in force.
+    pub at: SystemTime,
     /// How many took effect.
     pub taken: u64,
     /// How many did not, because of faults.
@@ -31,7 +34,8 @@ impl Live {
     /// Begins with `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
         let snapshot = ArcSwap::from_pointee(snapshot);
-        Self(Arc::new(Inner { snapshot, loads: ArcSwap::default() }))
+        let loads = Loads { at: SystemTime::now(), taken: 0, refused: 0, faults: Vec::new() };
+        Self(Arc::new(Inner { snapshot, loads: ArcSwap::from_pointee(loads) }))
     }
 
     /// The snapshot in force now; whoever holds it keeps it, whatever is loaded meanwhile.
@@ -47,7 +51,9 @@ impl Live {
     /// Puts `snapshot` in force for every request that comes from now on.
     pub fn replace(&self, snapshot: Snapshot) {
         self.0.snapshot.store(Arc::new(snapshot));
+        let at = SystemTime::now();
         self.0.loads.rcu(|loads| Loads {
+            at,
             taken: loads.taken + 1,
             refused: loads.refused,
             faults: Vec::new(),
@@ -57,6 +63,7 @@ impl Live {
     /// Keeps the snapshot in force; what was to replace it has `faults`.
     pub fn refuse(&self, faults: &[String]) {
         self.0.loads.rcu(|loads| Loads {
+            at: loads.at,
             taken: loads.taken,
             refused: loads.refused + 1,
             faults: faults.to_vec(),

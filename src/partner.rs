@@ -30,7 +30,7 @@ pub struct Partner {
     /// What it is, as far as the policy tells partners apart; from the configuration as well.
     pub roles: Vec<String>,
     /// The name of the limits that it has, unless its own override them.
-    pub tier: String,
+    pub tier: Arc<str>,
     /// What it may send, and what is spent of that.
     pub account: Arc<Account>,
     /// What the upstream is shown for it, if not what it shows itself.

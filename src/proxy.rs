@@ -23,7 +23,7 @@ pub use stack::stack;
 
 use crate::limits::Capacity;
 use crate::live::Live;
-use crate::telemetry::AccessLog;
+use crate::telemetry::Telemetry;
 
 use budget::{Budget, Pace};
 use request::IdForm;
@@ -64,6 +64,6 @@ pub struct Shared {
     pub capacity: Capacity,
     /// The room for their bodies.
     pub budget: Budget,
-    /// Where the access log goes.
-    pub access_log: AccessLog,
+    /// Who is told of all that happens.
+    pub telemetry: Telemetry,
 }

@@ -12,7 +12,7 @@ use crate::config::compile::Fixed;
 use crate::config::{self, Files, Loaded, Source};
 use crate::live::Live;
 use crate::snapshot::Snapshot;
-use crate::tls::Credentials;
+use crate::tls::{Credentials, Side};
 
 use rustls::{ClientConfig, ServerConfig};
 
@@ -116,9 +116,9 @@ impl Reload {
     }
 }
 
-fn replace<C>(credentials: Option<&Credentials<C>>, config: Option<Arc<C>>, with: &str) {
-    match (credentials, config) {
-        (Some(credentials), Some(config)) => credentials.replace(config),
+fn replace<C>(credentials: Option<&Credentials<C>>, side: Option<Side<C>>, with: &str) {
+    match (credentials, side) {
+        (Some(credentials), Some(side)) => credentials.replace(side),
         (None, None) => {}
         (Some(_), None) | (None, Some(_)) => {
             tracing::warn!(with, "a restart is needed to begin or end with TLS");

@@ -4,6 +4,7 @@
 mod connection;
 mod crowd;
 mod entrance;
+mod gauges;
 pub mod guard;
 mod listen;
 mod patient;
@@ -11,6 +12,7 @@ mod phase;
 mod reception;
 mod two;
 
+pub use gauges::Gauges;
 pub use listen::Listen;
 pub(crate) use listen::bind;
 use listen::bind_all;
@@ -26,7 +28,7 @@ use crate::live::Live;
 use crate::proxy::budget::Budget;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{self, Shared, stack};
-use crate::telemetry::AccessLog;
+use crate::telemetry::Telemetry;
 use crate::tls::Credentials;
 
 use rustls::ServerConfig;
@@ -80,16 +82,24 @@ pub struct Settings {
 /// # Errors
 ///
 /// When the address cannot be listened on, the upstream's URL is none, or a thread cannot start.
-pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Result<Running> {
+pub fn start(settings: Settings, live: Live, telemetry: Telemetry) -> io::Result<Running> {
+    let shared = Shared {
+        live,
+        capacity: Capacity::new(settings.proxy.in_flight),
+        budget: Budget::new(settings.proxy.memory),
+        telemetry,
+    };
     // Every worker makes its own; this one only tells now whether they can.
-    let budget = Budget::new(settings.proxy.memory);
-    let (upstream, request_id) = (&settings.proxy.upstream, &settings.proxy.request_id);
-    Upstream::new(upstream.clone(), request_id.clone(), budget.clone())?;
+    Upstream::new(&settings.proxy, &shared)?;
     let settings = Arc::new(settings);
     let crowd = Crowd::new(settings.connections_per_address);
-    let capacity = Capacity::new(settings.proxy.in_flight);
     let connections = Capacity::new(settings.connections);
-    let shared = Shared { live, capacity, budget, access_log };
+    let gauges = Gauges {
+        capacity: shared.capacity.clone(),
+        budget: shared.budget.clone(),
+        connections: connections.clone(),
+        circuit: settings.proxy.upstream.circuit.clone(),
+    };
     let (phase, phases) = watch::channel(Phase::Serve);
     let (pulse, pulses) = watch::channel(0);
     let draining = Draining::default();
@@ -113,7 +123,7 @@ pub fn start(settings: Settings, live: Live, access_log: AccessLog) -> io::Resul
         });
     }
     let threads = Vec::new();
-    let mut running = Running { local_addr, phase, draining, shared, threads, pulse, beats };
+    let mut running = Running { local_addr, phase, draining, gauges, threads, pulse, beats };
     for (index, worker) in workers.into_iter().enumerate() {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
@@ -128,7 +138,7 @@ pub struct Running {
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
     draining: Draining,
-    shared: Shared,
+    gauges: Gauges,
     threads: Vec<JoinHandle<()>>,
     pulse: watch::Sender<u64>,
     beats: Vec<Arc<AtomicU64>>,
@@ -145,14 +155,19 @@ impl Running {
         self.draining.clone()
     }
 
+    /// What is as much as it is at the moment.
+    pub fn gauges(&self) -> Gauges {
+        self.gauges.clone()
+    }
+
     /// How many requests are under way.
     pub fn in_flight(&self) -> usize {
-        self.shared.capacity.used()
+        self.gauges.capacity.used()
     }
 
     /// How many bytes of bodies are in memory.
     pub fn memory(&self) -> usize {
-        self.shared.budget.used()
+        self.gauges.budget.used()
     }
 
     /// Whether every worker has answered what this asked when it was last called; asks anew.
@@ -221,13 +236,13 @@ impl Worker {
     async fn serve(self) -> io::Result<()> {
         let proxy = &self.settings.proxy;
         let listener = TcpListener::from_std(self.listener)?;
-        let budget = self.shared.budget.clone();
-        let upstream = Upstream::new(proxy.upstream.clone(), proxy.request_id.clone(), budget)?;
-        let log = self.shared.access_log.writer();
+        let upstream = Upstream::new(proxy, &self.shared)?;
+        let log = self.shared.telemetry.access_log.writer();
         tokio::task::spawn_local(upstream.tend());
         tokio::task::spawn_local(log.clone().tend());
         let stack = Rc::new(RefCell::new(stack(proxy, &self.shared, log, upstream)));
-        let http = Rc::new(Http::new(&self.settings, self.draining));
+        let metrics = Arc::clone(&self.shared.telemetry.metrics);
+        let http = Rc::new(Http::new(&self.settings, self.draining, metrics));
         let phases = self.phases.clone();
         let serve =
             |tcp, from| Rc::clone(&http).serve(tcp, from, Rc::clone(&stack), phases.clone());

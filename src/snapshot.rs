@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// The first 16 hexadecimal digits of a digest of every file that was read.
     pub digest: String,
+    /// The gateway file with all defaults, secrets masked, as JSON.
+    pub effective: Arc<str>,
 }
 
 impl Snapshot {

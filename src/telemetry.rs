@@ -1,9 +1,12 @@
 //! What the process tells about itself: events for its operator, and the access log.
 
 pub mod line;
+pub mod metrics;
 
-use tracing_subscriber::EnvFilter;
+pub use metrics::Metrics;
+
 use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::{EnvFilter, reload};
 
 use std::cell::RefCell;
 use std::fmt;
@@ -29,21 +32,68 @@ const FLUSH_OVER: usize = 32 << 10;
 /// # Errors
 ///
 /// When `filter` is malformed, or events go somewhere already.
-pub fn init(filter: &str) -> Result<(), InitError> {
+pub fn init(filter: &str) -> Result<Events, InitError> {
     use tracing_subscriber::util::SubscriberInitExt;
-    let filter = EnvFilter::try_new(filter).map_err(|error| InitError(error.to_string()))?;
+    let filter = parse(filter)?;
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let taken = |error: TryInitError| InitError(error.to_string());
-    if io::stderr().is_terminal() {
+    let events = if io::stderr().is_terminal() {
+        let events = events.with_filter_reloading();
+        let handle = Events::by(events.reload_handle());
         events.finish().try_init().map_err(taken)?;
+        handle
     } else {
-        events.json().flatten_event(true).with_ansi(false).finish().try_init().map_err(taken)?;
-    }
+        let events = events.json().flatten_event(true).with_ansi(false).with_filter_reloading();
+        let handle = Events::by(events.reload_handle());
+        events.finish().try_init().map_err(taken)?;
+        handle
+    };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%place, "panicked");
     }));
-    Ok(())
+    Ok(events)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, InitError> {
+    EnvFilter::try_new(filter).map_err(|error| InitError(error.to_string()))
+}
+
+/// Which events are told, while the process runs.
+#[derive(Clone)]
+pub struct Events {
+    get: Arc<dyn Fn() -> String + Send + Sync>,
+    set: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Events").field(&self.filter()).finish()
+    }
+}
+
+impl Events {
+    fn by<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Self {
+        let reading = handle.clone();
+        Self {
+            get: Arc::new(move || reading.with_current(ToString::to_string).unwrap_or_default()),
+            set: Arc::new(move |filter| handle.reload(filter)),
+        }
+    }
+
+    /// The filter in force.
+    pub fn filter(&self) -> String {
+        (self.get)()
+    }
+
+    /// Puts `filter` in force until the next start.
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed.
+    pub fn set_filter(&self, filter: &str) -> Result<(), InitError> {
+        (self.set)(parse(filter)?).map_err(|error| InitError(error.to_string()))
+    }
 }
 
 /// Why events go nowhere.
@@ -57,6 +107,22 @@ impl fmt::Display for InitError {
 }
 
 impl std::error::Error for InitError {}
+
+/// Who is told of all that happens.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// The access log.
+    pub access_log: AccessLog,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Telemetry {
+    /// This access log, and numbers that begin at 0.
+    pub fn new(access_log: AccessLog) -> Self {
+        Self { access_log, metrics: Arc::default() }
+    }
+}
 
 /// Where the access log goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +169,14 @@ impl AccessLog {
             Destination::Stdout => Sink::Stdout,
         };
         Ok(Self { sink: Arc::new(sink) })
+    }
+
+    /// How many writes have failed.
+    pub fn lost(&self) -> u64 {
+        match &*self.sink {
+            Sink::File { lost, .. } => lost.load(Ordering::Relaxed),
+            Sink::Off | Sink::Stderr | Sink::Stdout => 0,
+        }
     }
 
     /// A writer for one worker.

@@ -1,6 +1,7 @@
 //! Whom the gateway trusts when it speaks TLS to the upstream, and what it shows to either side.
 
 mod client;
+mod expiry;
 mod pin;
 mod server;
 
@@ -16,14 +17,37 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What HTTP/2 and HTTP/1.1 are called where the protocol is agreed upon (ALPN).
 pub const TWO: &[u8] = b"h2";
 pub(crate) const ONE: &[u8] = b"http/1.1";
 
+/// One side of TLS.
+#[derive(Debug)]
+pub struct Side<C> {
+    /// What it shows and whom it trusts.
+    pub config: Arc<C>,
+    /// When the certificate ends that it shows, if it shows one.
+    pub expires: Option<SystemTime>,
+}
+
+impl<C> Clone for Side<C> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config), expires: self.expires }
+    }
+}
+
+/// One that shows no certificate, or one that ends nobody knows when.
+impl<C> From<Arc<C>> for Side<C> {
+    fn from(config: Arc<C>) -> Self {
+        Self { config, expires: None }
+    }
+}
+
 /// What the gateway shows and whom it trusts from now on; a connection keeps what it was made with.
 #[derive(Debug)]
-pub struct Credentials<C>(Arc<ArcSwap<C>>);
+pub struct Credentials<C>(Arc<ArcSwap<Side<C>>>);
 
 impl<C> Clone for Credentials<C> {
     fn clone(&self) -> Self {
@@ -33,18 +57,23 @@ impl<C> Clone for Credentials<C> {
 
 impl<C> Credentials<C> {
     /// These, until they are replaced.
-    pub fn new(config: Arc<C>) -> Self {
-        Self(Arc::new(ArcSwap::new(config)))
+    pub fn new(side: impl Into<Side<C>>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(side.into())))
     }
 
     /// Those of a connection that is made now.
     pub fn load(&self) -> Arc<C> {
-        self.0.load_full()
+        Arc::clone(&self.0.load().config)
+    }
+
+    /// When the certificate ends that is shown now, if one is.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.0.load().expires
     }
 
     /// Replaces them for connections that are made from now on.
-    pub fn replace(&self, config: Arc<C>) {
-        self.0.store(config);
+    pub fn replace(&self, side: impl Into<Side<C>>) {
+        self.0.store(Arc::new(side.into()));
     }
 }
 

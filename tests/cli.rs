@@ -11,6 +11,7 @@ mod lifecycle;
 mod lint;
 mod load;
 mod oauth;
+mod operating;
 mod policy;
 mod process;
 mod reloading;

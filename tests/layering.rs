@@ -51,7 +51,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ),
     ("server", &["proxy", "config", "limits", "live", "snapshot", "telemetry", "tls"]),
     ("reload", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
-    ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry"]),
+    ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry", "tls"]),
     ("audit", &["proxy", "config", "live", "snapshot", "telemetry"]),
     ("sandbox", &["patch", "json"]),
     ("main", &["cli"]),

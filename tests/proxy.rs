@@ -1,5 +1,6 @@
 //! Claims about the proxy, by gate.
 
+mod admin;
 mod answers;
 mod body;
 mod certificates;
@@ -19,6 +20,7 @@ mod limits;
 mod links;
 mod log;
 mod memory;
+mod metrics;
 mod multiplexed;
 mod origin;
 mod outcome;

@@ -89,7 +89,7 @@ impl Caller {
         });
         let partner = Arc::clone(found?);
         let is_closed = |route: &&Arc<Route>| identity::admit(partners, &partner, route).is_err();
-        let closed = policy.routes.iter().filter(is_closed).map(|route| route.id.clone());
+        let closed = policy.routes.iter().filter(is_closed).map(|route| route.id.to_string());
         let (closed, is_known) = (closed.collect(), partners.is_known(&partner));
         Ok(Self { partner, is_known, class: Class::of(&method), limits, closed })
     }
@@ -111,8 +111,8 @@ impl Caller {
         );
         let credential = self.credential().unwrap_or("its own").to_owned();
         for (name, said) in [
-            ("partner", &partner.id),
-            ("tier", &partner.tier),
+            ("partner", &*partner.id),
+            ("tier", &*partner.tier),
             ("roles", &roles),
             ("credential", &credential),
             ("counts", &cost),
@@ -152,7 +152,7 @@ impl Caller {
         let terms = &self.limits.terms;
         json!({
             "partner": self.partner.id,
-            "tier": self.partner.tier,
+            "tier": *self.partner.tier,
             "roles": self.partner.roles,
             "credential": self.credential(),
             "closed": self.closed,

@@ -37,7 +37,7 @@ impl Command {
                         eprintln!("warning: {warning}");
                     }
                     match effective.filter(|_| self.print_config) {
-                        Some(effective) => print(format_args!("{effective:#}\n")),
+                        Some(effective) => print(format_args!("{effective}\n")),
                         None => print(format_args!("{} is valid: {found}\n", file.display())),
                     }
                     worst = worst.max(u8::from(self.deny_warnings && !warnings.0.is_empty()));

@@ -83,7 +83,7 @@ fn start() -> io::Result<Launched> {
     loaded.gateway.listen = any;
     loaded.gateway.admin = any;
     "off".clone_into(&mut loaded.gateway.access_log);
-    launch(loaded, Source::Shipped, path, Files::default(), Sockets::default())
+    launch(loaded, (Source::Shipped, path, Files::default()), Sockets::default(), None)
 }
 
 fn show(request: &Request, answer: &Answer) {

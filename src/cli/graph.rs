@@ -92,7 +92,7 @@ impl Command {
             }
         }
         if let Some(name) = &self.resource {
-            found.retain(|resource| resource.name == *name);
+            found.retain(|resource| *resource.name == **name);
         }
         let (resource, graph) = match found.as_slice() {
             [resource] => match &resource.graph {
@@ -106,7 +106,7 @@ impl Command {
                 ));
             }
             [..] => {
-                let names: Vec<_> = found.iter().map(|resource| resource.name.as_str()).collect();
+                let names: Vec<_> = found.iter().map(|resource| &*resource.name).collect();
                 let names = names.join("`, `");
                 return Err((1, format!("say which with `--resource`: `{names}`")));
             }

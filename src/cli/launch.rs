@@ -12,7 +12,7 @@ use crate::proxy::{self, origin, upstream};
 use crate::reload::{Origin, Reload, Watch};
 use crate::sandbox::{self, Sandbox};
 use crate::server::{self, guard::Bounds};
-use crate::telemetry::{AccessLog, Destination};
+use crate::telemetry::{AccessLog, Destination, Events, Telemetry};
 use crate::tls::Credentials;
 
 use http::Uri;
@@ -40,10 +40,9 @@ pub(super) struct Launched {
 /// Starts all that `loaded`, which came from `files`, the first of them at `path`, asks for.
 pub(super) fn launch(
     loaded: Loaded,
-    source: Source,
-    path: &Path,
-    files: Files,
+    (source, path, files): (Source, &Path, Files),
     sockets: Sockets,
+    events: Option<Events>,
 ) -> io::Result<Launched> {
     let Loaded { gateway, snapshot, fixed, .. } = loaded;
     snapshot.open(None);
@@ -62,14 +61,25 @@ pub(super) fn launch(
     })?;
     let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
     settings.listen = sockets.callers.unwrap_or(settings.listen);
-    settings.tls = to_callers;
-    settings.proxy.upstream.tls = to_upstream;
-    let server = server::start(settings, live.clone(), access_log)
+    settings.tls = to_callers.clone();
+    settings.proxy.upstream.tls = to_upstream.clone();
+    let telemetry = Telemetry::new(access_log);
+    let server = server::start(settings, live.clone(), telemetry.clone())
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
-    let again: admin::Reload = Arc::new(move || again.run());
+    let told = admin::Gateway {
+        live: live.clone(),
+        draining: server.draining(),
+        gauges: server.gauges(),
+        telemetry,
+        events,
+        to_callers,
+        to_upstream,
+        reload: Arc::new(move || again.run()),
+    };
     let listen = sockets.admin.unwrap_or(gateway.admin.into());
-    let admin = admin::start(&listen, live.clone(), server.draining(), again)
+    let hosts = gateway.admin_hosts.clone();
+    let admin = admin::start(admin::Settings { listen, hosts }, told)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
     Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay: gateway.drain_delay })
 }

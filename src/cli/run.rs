@@ -52,10 +52,13 @@ impl Command {
                 return ExitCode::from(EX_CONFIG);
             }
         };
-        if let Err(error) = telemetry::init(&loaded.gateway.log_level) {
-            eprintln!("{}: `level` is no filter: {error}", path.display());
-            return ExitCode::from(EX_CONFIG);
-        }
+        let events = match telemetry::init(&loaded.gateway.log_level) {
+            Ok(events) => events,
+            Err(error) => {
+                eprintln!("{}: `level` is no filter: {error}", path.display());
+                return ExitCode::from(EX_CONFIG);
+            }
+        };
         for warning in &loaded.warnings {
             tracing::warn!(%warning, "odd in the configuration");
         }
@@ -64,8 +67,9 @@ impl Command {
             tracing::warn!(limit, connections, "fewer files may be open than connections");
         }
         let digest = loaded.snapshot.digest.clone();
+        let origin = (source, path, files);
         let started = Signals::listen()
-            .and_then(|signals| Ok((signals, launch(loaded, source, path, files, sockets)?)));
+            .and_then(|signals| Ok((signals, launch(loaded, origin, sockets, Some(events))?)));
         let (mut signals, mut gateway) = match started {
             Ok(started) => started,
             Err(error) => {

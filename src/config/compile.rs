@@ -36,6 +36,7 @@ use serde::de::DeserializeOwned;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The JSON Schema of gateway files.
 pub const GATEWAY_SCHEMA: &str = include_str!("../../schemas/gateway.schema.json");
@@ -51,8 +52,6 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// The policy file as it is written.
     pub policy: File<PolicyFile>,
-    /// The gateway file with everything that it leaves out, and without what is secret.
-    pub effective: serde_json::Value,
     /// What is written where only a start takes it.
     pub fixed: Fixed,
     /// What is odd in the configuration without being wrong.
@@ -113,9 +112,15 @@ fn load_once(
         (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {
             Ok(Loaded {
                 gateway,
-                snapshot: Snapshot { policy, partners, credentials, limits, digest },
+                snapshot: Snapshot {
+                    policy,
+                    partners,
+                    credentials,
+                    limits,
+                    digest,
+                    effective: format!("{:#}", file.effective()).into(),
+                },
                 policy: written,
-                effective: file.effective(),
                 fixed: Fixed::of(&file.value),
                 warnings: std::mem::take(&mut reading.warnings),
             })
@@ -157,7 +162,7 @@ pub struct Checked {
     /// What is odd in it without being wrong.
     pub warnings: ConfigErrors,
     /// A gateway file with everything that it leaves out, and without what is secret.
-    pub effective: Option<serde_json::Value>,
+    pub effective: Option<Arc<str>>,
 }
 
 /// Reads the file at `path`, whichever kind it says it is, and everything it refers to.
@@ -177,11 +182,15 @@ pub fn check(source: Source, path: &Path) -> Result<Checked, ConfigErrors> {
             Ok(Checked { found, warnings: ConfigErrors(cases.warnings), effective: None })
         }
         Kind::Gateway => {
-            let Loaded { snapshot, warnings, effective, .. } =
+            let Loaded { snapshot, warnings, .. } =
                 load(source, path, None, &mut Files::default())?;
             let policy = described(&snapshot.policy);
             let found = format!("gateway, {policy}, digest {}", snapshot.digest);
-            Ok(Checked { found, warnings: ConfigErrors(warnings), effective: Some(effective) })
+            Ok(Checked {
+                found,
+                warnings: ConfigErrors(warnings),
+                effective: Some(snapshot.effective),
+            })
         }
         Kind::Policy => {
             // Its own cases are checked with it.

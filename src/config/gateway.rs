@@ -115,11 +115,14 @@ pub struct Admin {
     /// The address; keep it on loopback or inside the pod.
     #[serde(default = "admin_listen")]
     pub listen: String,
+    /// The names that it answers to, beside addresses and `localhost`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: admin_listen() }
+        Self { listen: admin_listen(), hosts: Vec::new() }
     }
 }
 

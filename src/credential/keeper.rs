@@ -37,6 +37,7 @@ async fn keep(credential: Weak<Credential>, grant: Grant, mut rest: Rest) {
         let Some(granted) = &held.granted else { return };
         let pause = match asked {
             Ok((token, lifetime)) => {
+                granted.granted.fetch_add(1, Ordering::Relaxed);
                 if rest.succeeded() {
                     tracing::info!(credential = held.name, "a credential is granted again");
                 }
@@ -48,6 +49,7 @@ async fn keep(credential: Weak<Credential>, grant: Grant, mut rest: Rest) {
                 left.unwrap_or_default().saturating_sub(ahead)
             }
             Err(Failed { why, wait }) => {
+                granted.failed.fetch_add(1, Ordering::Relaxed);
                 let pause = rest.failed(wait);
                 let again_in = pause.as_secs_f64();
                 tracing::warn!(

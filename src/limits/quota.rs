@@ -66,6 +66,15 @@ impl Class {
     pub fn of(method: &Method) -> Self {
         if method.is_safe() { Self::Read } else { Self::Write }
     }
+
+    /// The word in numbers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Prefetch => "prefetch",
+        }
+    }
 }
 
 /// All that holds for one partner, or for all together.

@@ -118,15 +118,15 @@ mod tests {
             "lines": { "items": { "properties": { "id": { "readOnly": true } } } },
         }});
         let resource = Resource {
-            name: "any".to_owned(),
+            name: "any".into(),
             schema: Arc::new(Schema::new(&schema).unwrap()),
             graph: None,
             folds_case: false,
             tag: Some(Pointer::parse("/eTag").unwrap()),
         };
         Route {
-            id: "a".to_owned(),
-            template: "/a".to_owned(),
+            id: "a".into(),
+            template: "/a".into(),
             methods: vec!["PATCH".to_owned()],
             params: Vec::new(),
             body: BodyForm::JsonPatch,

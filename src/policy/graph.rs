@@ -4,6 +4,8 @@ use super::facts::Caller;
 use crate::json::Value;
 use crate::patch::Pointer;
 
+use std::sync::Arc;
+
 /// States, and which of them may follow which.
 #[derive(Debug)]
 pub struct Graph {
@@ -20,7 +22,7 @@ pub struct Graph {
 #[derive(Debug)]
 pub struct State {
     /// The values, joined by `/`, as `Active/Accepted`.
-    pub name: String,
+    pub name: Arc<str>,
     values: Vec<Value<'static>>,
 }
 
@@ -107,10 +109,10 @@ impl Graph {
                 );
                 errors.push((Part::Name(at), message));
             }
-            if states.iter().any(|state| state.name == *name) {
+            if states.iter().any(|state| *state.name == **name) {
                 errors.push((Part::Name(at), format!("the state `{name}` is named twice")));
             }
-            states.push(State { name: name.clone(), values });
+            states.push(State { name: name.as_str().into(), values });
         }
         let mut matching = |pattern: &str, part: Part| {
             let found: Vec<usize> = (0..)
@@ -189,7 +191,12 @@ impl Graph {
 
     /// The name of the state `at`.
     pub fn name(&self, at: usize) -> &str {
-        self.states.get(at).map_or("?", |state| &state.name)
+        self.state(at).map_or("?", |state| &state.name)
+    }
+
+    /// The state `at`.
+    pub fn state(&self, at: usize) -> Option<&State> {
+        self.states.get(at)
     }
 
     /// What the policy says of the step between two states.

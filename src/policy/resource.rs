@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Resource {
     /// The name in the policy.
-    pub name: String,
+    pub name: Arc<str>,
     /// What its documents look like.
     pub schema: Arc<Schema>,
     /// The states and the steps between them, if it has any.

@@ -14,9 +14,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Route {
     /// The name in logs and metrics.
-    pub id: String,
+    pub id: Arc<str>,
     /// The path template, as `/v1.0/things/{id}`.
-    pub template: String,
+    pub template: Arc<str>,
     /// The methods, as `PATCH`.
     pub methods: Vec<String>,
     /// Whom it is open to.
@@ -151,7 +151,7 @@ impl Routes {
     pub fn new(all: Vec<Arc<Route>>) -> Result<Self, (Arc<Route>, String)> {
         let mut by_template: Vec<(&str, Vec<Arc<Route>>)> = Vec::new();
         for route in &all {
-            match by_template.iter_mut().find(|(template, _)| *template == route.template) {
+            match by_template.iter_mut().find(|(template, _)| *template == &*route.template) {
                 Some((_, routes)) => routes.push(Arc::clone(route)),
                 None => by_template.push((&route.template, vec![Arc::clone(route)])),
             }

@@ -3,11 +3,11 @@
 //! None of them ever makes a caller wait for readiness: `poll_ready` is always ready, so a service
 //! may be called as it is.
 
-pub mod access_log;
 pub mod collect;
 pub mod deadline;
 pub mod enforce;
 pub mod in_flight;
+pub mod observe;
 pub mod origin;
 pub mod rate_limit;
 pub mod request_id;

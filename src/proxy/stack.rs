@@ -1,11 +1,11 @@
 //! Everything that happens to a request, in the order it happens.
 
 use super::headers::Via;
-use super::middleware::access_log::{LogAccess, Logged};
 use super::middleware::collect::Collect;
 use super::middleware::deadline::Deadline;
 use super::middleware::enforce::Enforce;
 use super::middleware::in_flight::InFlight;
+use super::middleware::observe::{Observe, Observed};
 use super::middleware::origin::FindOrigin;
 use super::middleware::rate_limit::RateLimit;
 use super::middleware::request_id::SetRequestId;
@@ -20,9 +20,10 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder};
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// An answer as it leaves.
-pub type Answer = Response<Logged<body::Content>>;
+pub type Answer = Response<Observed<body::Content>>;
 
 /// Everything that happens to a request, in the order it happens.
 pub fn stack(
@@ -33,6 +34,7 @@ pub fn stack(
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
 + Clone
 + 'static {
+    let metrics = &shared.telemetry.metrics;
     let id = settings.request_id.clone();
     let own = settings.upstream.pseudonym.as_deref();
     let via = own.and_then(Via::new);
@@ -41,7 +43,7 @@ pub fn stack(
         // Every request, however it ends.                          -> Arrived
         .layer(SetRequestId::layer(id.clone(), settings.id_form))
         .layer(FindOrigin::layer(settings.origin.clone(), own))
-        .layer(LogAccess::layer(log, settings.logs_client))
+        .layer(Observe::layer(log, Arc::clone(metrics), settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
         .layer(Rescue::layer(shared.live.clone(), name))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.

@@ -4,7 +4,7 @@
 use super::origin::Origin;
 use crate::limits::Decision as Limited;
 use crate::partner::Partner;
-use crate::policy::Route;
+use crate::policy::{Route, Step};
 use crate::snapshot::Snapshot;
 use crate::violation::{Code, Violations};
 
@@ -13,6 +13,9 @@ use http::{Method, StatusCode};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+/// What stands for a rule where a body is not what it has to be, before any rule is asked.
+pub const READING: &str = "reading";
 
 /// What is learned of one request.
 #[derive(Debug)]
@@ -35,8 +38,12 @@ pub struct Trail {
     pub limits: Cell<Option<Limited>>,
     /// How it was decided.
     pub decision: Cell<Option<Decision>>,
-    /// The codes of the violations that it was refused for.
-    pub codes: RefCell<Vec<Code>>,
+    /// The codes of the violations that it was refused for, with the rules that found them.
+    pub codes: RefCell<Vec<(Code, &'static str)>>,
+    /// The step between two states that it makes, if it makes one.
+    pub step: Cell<Option<Step>>,
+    /// Whether it was sent with the version that was judged.
+    pub pinned: Cell<bool>,
     /// What the policy warns of.
     pub warnings: RefCell<Violations>,
     /// The slug of the rejection that ended it.
@@ -77,6 +84,8 @@ impl Trail {
             limits: Cell::new(None),
             decision: Cell::new(None),
             codes: RefCell::default(),
+            step: Cell::new(None),
+            pinned: Cell::new(false),
             warnings: RefCell::default(),
             rejection: Cell::new(None),
             attempts: Cell::new(0),
@@ -98,8 +107,8 @@ impl Trail {
         let mut codes = self.codes.borrow_mut();
         codes.clear();
         for violation in violations {
-            if !codes.contains(&violation.code) {
-                codes.push(violation.code);
+            if !codes.iter().any(|(code, _)| *code == violation.code) {
+                codes.push((violation.code, violation.rule.unwrap_or(READING)));
             }
         }
     }
@@ -126,6 +135,13 @@ impl Trail {
             Sent::Answered(_) => Outcome::NotApplied,
         })
     }
+}
+
+/// A method is the caller's text; only the well-known ones are repeated.
+pub fn known_method(method: &Method) -> Option<&'static str> {
+    const KNOWN: [&str; 9] =
+        ["GET", "PATCH", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str())
 }
 
 /// The time that the upstream takes. It counts even where nobody waits to the end.

@@ -8,6 +8,7 @@ mod answer;
 mod ask;
 mod circuit;
 mod exchange;
+mod fault;
 mod fetch;
 mod links;
 mod memory;
@@ -22,6 +23,7 @@ mod two;
 pub use answer::Streamed;
 pub use ask::Ask;
 pub use circuit::Circuit;
+pub use fault::Fault;
 pub use fetch::{Fetched, Representation};
 pub use links::Led;
 pub use shared::Since;
@@ -33,9 +35,11 @@ use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
 use super::trail::{Sent, Trail};
-use crate::outbound::{Connector, Dial, Egress, Tcp, Unreached, Way};
+use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
 use crate::policy::NormalPath;
 use crate::policy::links::Addresses;
+use crate::proxy::{self, Shared};
+use crate::telemetry::Metrics;
 use crate::tls::Credentials;
 
 use ask::Asks;
@@ -121,38 +125,6 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What went wrong between the gateway and the upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It closed the connection, or broke the protocol, after the request was begun.
-    Broken,
-    /// It failed too often, and nothing is sent for so long.
-    Paused(Duration),
-    /// The company's proxy led to nobody; why, and that nothing was sent.
-    Proxy(&'static str),
-    /// Every connection is in use.
-    Saturated,
-    /// It did not answer in time.
-    TooSlow,
-    /// No connection could be made.
-    Unreachable,
-    /// No trusted TLS connection could be made.
-    Untrusted,
-    /// It answered, but with something that is of no use here.
-    Unusable(&'static str),
-}
-
-impl From<Unreached> for Fault {
-    fn from(unreached: Unreached) -> Self {
-        match unreached {
-            Unreached::Proxy(why) => Self::Proxy(why),
-            Unreached::TooSlow => Self::TooSlow,
-            Unreached::Unreachable => Self::Unreachable,
-            Unreached::Untrusted => Self::Untrusted,
-        }
-    }
-}
-
 /// The door, with the connections of one worker.
 #[derive(Clone, Debug)]
 pub struct Upstream(Rc<Inner>);
@@ -169,23 +141,25 @@ struct Inner {
     addresses: Option<Arc<Addresses>>,
     pool: Pool,
     budget: Budget,
+    metrics: Arc<Metrics>,
     asks: Asks,
     under_way: UnderWay,
     memory: Memory,
 }
 
 impl Upstream {
-    /// The upstream of one worker; `request_id` is the field that carries the id, and current
-    /// states take up room of `budget`.
+    /// The upstream of one worker.
     ///
     /// # Errors
     ///
     /// When the settings name no API that can be reached.
-    pub fn new(settings: Settings, request_id: HeaderName, budget: Budget) -> io::Result<Self> {
-        Self::over(Tcp, settings, request_id, budget)
+    pub fn new(settings: &proxy::Settings, shared: &Shared) -> io::Result<Self> {
+        let (upstream, request_id) = (settings.upstream.clone(), settings.request_id.clone());
+        Self::over(Tcp, upstream, request_id, shared)
     }
 
-    /// The same over another network than that of this machine.
+    /// The same over another network than that of this machine; `request_id` is the field that carries
+    /// the id.
     ///
     /// # Errors
     ///
@@ -194,8 +168,9 @@ impl Upstream {
         network: impl Dial + 'static,
         settings: Settings,
         request_id: HeaderName,
-        budget: Budget,
+        shared: &Shared,
     ) -> io::Result<Self> {
+        let (budget, metrics) = (shared.budget.clone(), Arc::clone(&shared.telemetry.metrics));
         let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
         let authority = settings
             .base
@@ -233,7 +208,7 @@ impl Upstream {
             handshake_time: settings.handshake_time,
         };
         let connector = Connector::new(way, Box::new(network)).map_err(invalid)?;
-        let pool = Pool::new(&settings, connector);
+        let pool = Pool::new(&settings, connector, metrics.upstream_connections.clone());
         let memory = Memory::new(settings.remember);
         let inner = Inner {
             settings,
@@ -244,6 +219,7 @@ impl Upstream {
             addresses,
             pool,
             budget,
+            metrics,
             asks: Asks::new()?,
             under_way: UnderWay::default(),
             memory,
@@ -340,6 +316,7 @@ impl Upstream {
             let value = HeaderValue::from_str(pin.as_str());
             let value = value.map_err(|_| Rejection::CurrentUnavailable(unusable))?;
             headers.insert(header::IF_MATCH, value);
+            trail.pinned.set(true);
         }
         let body: Bytes = permit.body().clone();
         headers.remove(header::CONTENT_LENGTH);
@@ -362,7 +339,7 @@ impl Upstream {
         let result = self.exchange(request, until, |sent| trail.sent.set(sent)).await;
         drop(waiting);
         let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
-        throttle::heed(&snapshot.limits, &partner.account, &response);
+        self.heed(&snapshot.limits, &partner.account, &response);
         drop(turn);
         let status = response.status();
         partner.doubt(status, authorization.as_ref());

@@ -8,6 +8,7 @@ use super::phase::{Draining, Phase};
 use super::two::{self, Here};
 use crate::proxy::request::Peer;
 use crate::proxy::stack::Answer;
+use crate::telemetry::metrics::{Metrics, Shaken};
 use crate::tls::Credentials;
 
 use http::Request;
@@ -29,6 +30,7 @@ use std::future::pending;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most that hyper reads ahead, unless a head is larger.
@@ -54,6 +56,7 @@ pub(super) struct Http {
     credentials: Option<Credentials<ServerConfig>>,
     h2c: bool,
     draining: Draining,
+    metrics: Arc<Metrics>,
 }
 
 /// Whatever answers requests.
@@ -68,7 +71,7 @@ impl<S> Stack for S where
 }
 
 impl Http {
-    pub(super) fn new(settings: &Settings, draining: Draining) -> Self {
+    pub(super) fn new(settings: &Settings, draining: Draining, metrics: Arc<Metrics>) -> Self {
         let head = settings.head;
         let whole = head.line + head.header + 64;
         let mut one = http1::Builder::new();
@@ -84,6 +87,7 @@ impl Http {
             credentials: settings.tls.clone(),
             h2c: settings.h2c,
             draining,
+            metrics,
         }
     }
 
@@ -128,7 +132,14 @@ impl Http {
     ) -> Result<(), Ended> {
         let socket = Patient::new(tcp, self.stall_time);
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
-        let tls = timeout(self.handshake_time, handshake).await??;
+        let tls = timeout(self.handshake_time, handshake).await;
+        let shaken = match &tls {
+            Ok(Ok(_)) => Shaken::DONE,
+            Ok(Err(_)) => Shaken::FAILED,
+            Err(_) => Shaken::LATE,
+        };
+        self.metrics.handshakes.get_or_create(&shaken).inc();
+        let tls = tls??;
         let (_, session) = tls.get_ref();
         let shown = session.peer_certificates().and_then(<[_]>::first);
         let peer = peer.over_tls(shown.map(|certificate| certificate.as_ref()));

@@ -1,7 +1,8 @@
 //! How the gateway makes sure of the upstream, and proves to it who it is.
 
+use super::expiry::expires;
 use super::pin::Pinned;
-use super::{ONE, Part, Pin, TWO, TlsFault, authorities, certificates, key};
+use super::{ONE, Part, Pin, Side, TWO, TlsFault, authorities, certificates, key};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
@@ -29,7 +30,7 @@ pub struct Client<'f> {
 ///
 /// When a file cannot be read or used, the key is not that of the certificate, or there is nobody
 /// to trust: a gateway that trusts nobody reaches nobody.
-pub fn client(client: Client<'_>) -> Result<Arc<ClientConfig>, TlsFault> {
+pub fn client(client: Client<'_>) -> Result<Side<ClientConfig>, TlsFault> {
     let roots = match client.authorities {
         Some(path) => authorities(path)?,
         None => system()?,
@@ -51,15 +52,18 @@ pub fn client(client: Client<'_>) -> Result<Arc<ClientConfig>, TlsFault> {
         let pinned = Pinned { verifier, pins: client.pins.to_vec() };
         config.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
     };
-    let mut config = match client.pair {
-        None => config.with_no_client_auth(),
-        Some((certificate, private)) => config
-            .with_client_auth_cert(certificates(certificate, Part::Certificate)?, key(private)?)
-            .map_err(TlsFault::unusable(Part::Certificate))?,
+    let (mut config, expires) = match client.pair {
+        None => (config.with_no_client_auth(), None),
+        Some((certificate, private)) => {
+            let chain = certificates(certificate, Part::Certificate)?;
+            let expires = expires(&chain);
+            let config = config.with_client_auth_cert(chain, key(private)?);
+            (config.map_err(TlsFault::unusable(Part::Certificate))?, expires)
+        }
     };
     let offered: &[&[u8]] = if client.http2 { &[TWO, ONE] } else { &[ONE] };
     config.alpn_protocols = offered.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(Arc::new(config))
+    Ok(Side { config: Arc::new(config), expires })
 }
 
 /// The authorities that this machine trusts.

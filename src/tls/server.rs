@@ -1,6 +1,7 @@
 //! How the gateway proves to callers who it is, and whose certificates it takes from them.
 
-use super::{ONE, Part, TWO, TlsFault, authorities, certificates, key};
+use super::expiry::expires;
+use super::{ONE, Part, Side, TWO, TlsFault, authorities, certificates, key};
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -28,8 +29,9 @@ pub struct Files<'f> {
 /// # Errors
 ///
 /// When a file cannot be read or used, or the key is not that of the certificate.
-pub fn server(files: Files<'_>) -> Result<Arc<ServerConfig>, TlsFault> {
+pub fn server(files: Files<'_>) -> Result<Side<ServerConfig>, TlsFault> {
     let certificates = certificates(files.certificate, Part::Certificate)?;
+    let expires = expires(&certificates);
     let key = key(files.key)?;
     // The provider is named: a default can change when some crate turns on another.
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -45,7 +47,7 @@ pub fn server(files: Files<'_>) -> Result<Arc<ServerConfig>, TlsFault> {
     let config = config.with_single_cert(certificates, key);
     let mut config = config.map_err(TlsFault::unusable(Part::Certificate))?;
     config.alpn_protocols = [TWO, ONE].map(<[u8]>::to_vec).to_vec();
-    Ok(Arc::new(config))
+    Ok(Side { config: Arc::new(config), expires })
 }
 
 fn verifier(

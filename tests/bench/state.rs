@@ -3,16 +3,19 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 
 use patchgate::config::{Source, load_policy, source};
-use patchgate::limits::{Account, Limits, Quotas};
+use patchgate::limits::{Account, Capacity, Limits, Quotas};
+use patchgate::live::Live;
 use patchgate::outbound::{Dial, Transport};
 use patchgate::partner::{Partner, Partners};
 use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution, Verdict};
+use patchgate::proxy::Shared;
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
 use patchgate::proxy::request::{RequestId, Routed};
 use patchgate::proxy::trail::{Source as Came, Trail};
 use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
 use patchgate::snapshot::Snapshot;
+use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -104,19 +107,37 @@ fn upstream() -> Upstream {
         age: time,
     };
     let id = header::HeaderName::from_static("request-id");
-    Upstream::over(Memory, settings, id, Budget::new(128 << 20)).expect("an upstream")
+    let shared = Shared {
+        live: Live::new(snapshot()),
+        capacity: Capacity::new(1),
+        budget: Budget::new(128 << 20),
+        telemetry: Telemetry::new(AccessLog::open(&Destination::Off).expect("no log")),
+    };
+    Upstream::over(Memory, settings, id, &shared).expect("an upstream")
+}
+
+/// The shipped policy, and nobody who is known by name.
+fn snapshot() -> Snapshot {
+    let policy = load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY));
+    Snapshot {
+        policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
+        partners: Partners::default(),
+        credentials: Default::default(),
+        limits: Limits::default(),
+        digest: "0123456789abcdef".to_owned(),
+        effective: "{}".into(),
+    }
 }
 
 /// A request that has come as far as the judge.
 fn routed(body: &'static str) -> Routed<Bytes> {
-    let policy = load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY));
-    let policy = policy.unwrap_or_else(|errors| panic!("{errors}"));
+    let snapshot = snapshot();
     let path = NormalPath::of(PATH).expect("a normal form");
-    let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else {
+    let Resolution::Found(route) = snapshot.policy.routes.resolve("PATCH", &path) else {
         panic!("no route")
     };
     let route = Arc::clone(route);
-    let (id, tier) = ("one".to_owned(), String::new());
+    let (id, tier) = ("one".to_owned(), "standard".into());
     let account = Arc::new(Account::new("gate", Quotas::default()));
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_MATCH, HeaderValue::from_static(TAG));
@@ -128,13 +149,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         body: Bytes::from_static(body.as_bytes()),
         partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,
-        snapshot: Arc::new(Snapshot {
-            policy,
-            partners: Partners::default(),
-            credentials: Default::default(),
-            limits: Limits::default(),
-            digest: "0123456789abcdef".to_owned(),
-        }),
+        snapshot: Arc::new(snapshot),
         id: RequestId::make(),
         trail: Rc::new(Trail::begin(Method::PATCH)),
     }

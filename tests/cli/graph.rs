@@ -25,8 +25,8 @@ fn steps() -> Vec<(String, String)> {
     let graph = graph.expect("a graph");
     let mut steps = Vec::new();
     for (from, state) in graph.states().iter().enumerate() {
-        let next = graph.next(from, Caller::default()).filter(|to| *to != state.name);
-        steps.extend(next.map(|to| (state.name.clone(), to.to_owned())));
+        let next = graph.next(from, Caller::default()).filter(|to| *to != &*state.name);
+        steps.extend(next.map(|to| (state.name.to_string(), to.to_owned())));
     }
     assert_eq!(steps.len(), 16);
     steps

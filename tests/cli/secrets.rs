@@ -240,7 +240,15 @@ fn no_credential_and_no_value_comes_out_anywhere() {
     let refused = ask(gateway.admin, "POST /reload", &fields, "");
     assert_eq!(refused.status, 422);
     let mut pages = refused.body;
-    for page in ["GET /readyz", "GET /version", "GET /livez", "GET /nothing"] {
+    for page in [
+        "GET /readyz?verbose",
+        "GET /version",
+        "GET /livez",
+        "GET /metrics",
+        "GET /config",
+        "GET /loglevel",
+        "GET /nothing",
+    ] {
         pages.push_str(&ask(gateway.admin, page, &fields, "").body);
     }
     assert_hidden(&pages, &secrets, "a page");

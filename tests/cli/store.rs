@@ -2,7 +2,7 @@
 
 use super::file;
 use super::process::{Answer, Gateway, Lines, ask, gateway_file, patchgate, policy_file};
-use crate::harness::{Authority, Redis, eventually};
+use crate::harness::{Authority, Caller, Redis, eventually};
 
 use serde_json::Value;
 
@@ -104,6 +104,50 @@ fn two_processes_share_a_quota_and_outlive_the_death_of_their_store_under_load()
             "once each"
         );
     }
+}
+
+/// `STORE=60 cargo test --release over_time -- --nocapture` takes a minute, and tells what a request
+/// takes.
+#[test]
+fn over_time_two_processes_admit_what_one_quota_allows() {
+    let seconds = std::env::var("STORE").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let redis = Redis::start();
+    let store = format!("url: \"redis://127.0.0.1:{}\"", redis.port);
+    let limits = "tiers: { standard: { requests: [100/1s burst 50] } }";
+    let both = [gateway(&store, limits), gateway(&store, limits)];
+    let began = Instant::now();
+    let is_over = || began.elapsed() > Duration::from_secs(seconds);
+    let (admitted, times): (Vec<_>, Vec<_>) = std::thread::scope(|scope| {
+        let threads = [0, 1, 0, 1].map(|at: usize| {
+            let mut caller = Caller::to(both[at].0.address);
+            let text = format!("{REFERRAL} HTTP/1.1\r\nHost: test\r\nX-Partner: local\r\nAuthorization: Bearer x\r\n\r\n");
+            scope.spawn(move || {
+                let (mut admitted, mut times) = (0, Vec::new());
+                while !is_over() {
+                    let before = Instant::now();
+                    let status = caller.ask(&text).status;
+                    times.push(before.elapsed());
+                    assert!([200, 429].contains(&status), "{status}");
+                    admitted += u32::from(status == 200);
+                }
+                (admitted, times)
+            })
+        });
+        threads.map(|thread| thread.join().expect("no panic")).into_iter().unzip()
+    });
+    let allowed = 100.0 * began.elapsed().as_secs_f64() + 50.0;
+    let admitted = f64::from(admitted.iter().sum::<u32>());
+    let mut times: Vec<Duration> = times.concat();
+    times.sort();
+    let at = |share: f64| times[(times.len() as f64 * share) as usize];
+    println!(
+        "{admitted} admitted of {allowed:.0}; {} requests, median {:?}, p99 {:?}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+    );
+    assert!(admitted <= allowed * 1.01 + 1.0, "{admitted} of {allowed}");
+    assert!(admitted >= (allowed - 50.0) * 0.95, "{admitted} of {allowed}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Caller, Reply, Upstream};
 
+use patchgate::admin;
 use patchgate::credential::Credential;
 use patchgate::json;
 use patchgate::limits::{Account, Clock, Limits, Quota, Quotas, Wanted};
@@ -21,9 +22,10 @@ use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::{self, origin, upstream};
 use patchgate::server::guard::Bounds;
-use patchgate::server::{self, Running, Settings};
+use patchgate::server::{self, Draining, Running, Settings};
 use patchgate::snapshot::Snapshot;
-use patchgate::telemetry::{AccessLog, Destination};
+use patchgate::telemetry::metrics::Form;
+use patchgate::telemetry::{AccessLog, Destination, Metrics, Telemetry};
 
 use http::HeaderName;
 
@@ -65,6 +67,7 @@ pub struct Gateway {
     running: Option<Running>,
     pub live: Live,
     pub address: SocketAddr,
+    pub metrics: Arc<Metrics>,
     log: tempfile::NamedTempFile,
 }
 
@@ -103,9 +106,38 @@ impl Gateway {
         let Setup { settings, .. } = setup;
         let log = tempfile::NamedTempFile::new().unwrap();
         let access_log = AccessLog::open(&Destination::File(log.path().to_owned())).unwrap();
-        let running = server::start(settings, live.clone(), access_log)?;
+        let telemetry = Telemetry::new(access_log);
+        let running = server::start(settings, live.clone(), telemetry.clone())?;
         let address = running.local_addr();
-        Ok(Self { running: Some(running), live, address, log })
+        let metrics = telemetry.metrics;
+        Ok(Self { running: Some(running), live, address, metrics, log })
+    }
+
+    /// The listener of its operator, where a reload comes to what `reload` says.
+    pub fn operator(&self, reload: admin::Reload) -> (admin::Running, Draining) {
+        let draining = Draining::default();
+        let access_log = AccessLog::open(&Destination::Off).unwrap();
+        let gateway = admin::Gateway {
+            live: self.live.clone(),
+            draining: draining.clone(),
+            gauges: self.running().gauges(),
+            telemetry: Telemetry { access_log, metrics: Arc::clone(&self.metrics) },
+            events: None,
+            to_callers: None,
+            to_upstream: None,
+            reload,
+        };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
+        let settings = admin::Settings { listen, hosts: vec!["admin".to_owned()] };
+        (admin::start(settings, gateway).unwrap(), draining)
+    }
+
+    /// What the metrics say of `series`, as it is written there; 0 where they do not know it.
+    pub fn number(&self, series: &str) -> f64 {
+        let text = self.metrics.text(Form::OpenMetrics);
+        let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let found = lines.filter(|(name, _)| *name == series);
+        found.map(|(_, number)| number.parse::<f64>().unwrap()).sum()
     }
 
     pub fn running(&self) -> &Running {
@@ -228,10 +260,10 @@ pub fn borrower(id: &str, token: &str) -> Arc<Partner> {
 /// A partner with these limits.
 pub fn partner_with(id: &str, quotas: Quotas) -> Arc<Partner> {
     Arc::new(Partner {
-        id: id.to_owned(),
+        id: id.into(),
         // A role for each, called like it.
         roles: vec![id.to_owned()],
-        tier: "standard".to_owned(),
+        tier: "standard".into(),
         account: Arc::new(Account::new("gate", quotas)),
         credential: None,
     })
@@ -275,12 +307,17 @@ fn snapshot(setup: &Setup) -> Snapshot {
         credentials: Default::default(),
         limits: Limits::carry_over(&Limits::by(setup.clock.clone()), setup.limits.clone()),
         digest: "0123456789abcdef".to_owned(),
+        effective: "{}".into(),
     }
 }
 
-/// A rule that needs the current state for a patch of `/status`, and for no other. Only those with
-/// the role `signer` may sign.
+/// A rule that needs the current state for a patch of `/status`, and for no other.
 fn judged_from_current() -> Rule {
+    Rule::Transition(Transition { graph: graph(), edits: Vec::new() })
+}
+
+/// Every step is allowed, but only those with the role `signer` may sign.
+fn graph() -> Arc<Graph> {
     let names = ["New", "Active", "Closed", "Signed"].map(String::from);
     let every = Step {
         from: vec!["*".to_owned()],
@@ -295,15 +332,15 @@ fn judged_from_current() -> Rule {
     };
     let field = Pointer::parse("/status").unwrap();
     let draft = Draft { names: &names, steps: &[every, sign], ..Draft::default() };
-    let graph = Graph::new(vec![field], draft).unwrap();
-    Rule::Transition(Transition { graph: Arc::new(graph), edits: Vec::new() })
+    Arc::new(Graph::new(vec![field], draft).unwrap())
 }
 
 /// Documents of any kind that carry their tag at `tag`.
 fn resource(tag: &'static str) -> Arc<Resource> {
     let schema = Arc::new(Schema::new(&serde_json::json!({})).unwrap());
     let tag = Some(Pointer::parse(tag).unwrap());
-    Arc::new(Resource { name: "any".to_owned(), schema, graph: None, folds_case: false, tag })
+    let graph = Some(graph());
+    Arc::new(Resource { name: "any".into(), schema, graph, folds_case: false, tag })
 }
 
 fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
@@ -314,8 +351,8 @@ fn route(setup: &Setup, id: &str, method: &str, body: BodyForm) -> Route {
         BodyForm::Nothing => &[],
     };
     Route {
-        id: id.to_owned(),
-        template: TEMPLATE.to_owned(),
+        id: id.into(),
+        template: TEMPLATE.into(),
         methods: vec![method.to_owned()],
         audience: setup.audience.clone(),
         params: setup.params.clone(),

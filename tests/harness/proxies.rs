@@ -4,7 +4,7 @@ use super::{Authority, PATIENCE};
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -15,12 +15,12 @@ pub const USER: &str = "gateway";
 /// The hash of the password, as `openssl passwd -apr1` writes it.
 const HASH: &str = "$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/";
 
-/// A proxy of Debian's; dropped, it is killed.
+/// A server of Debian's; dropped, it is killed.
 pub struct Daemon {
     child: Child,
-    /// Where HTTP is spoken.
+    /// Where it speaks HTTP.
     pub port: u16,
-    /// Where it is spoken over TLS.
+    /// Where it speaks it over TLS.
     pub tls_port: u16,
     folder: tempfile::TempDir,
 }
@@ -69,10 +69,28 @@ impl Daemon {
         Self::start(Command::new("tinyproxy").args(["-d", "-c", &config]), port, port, folder)
     }
 
+    /// A Prometheus that asks `target` every second.
+    pub fn prometheus(target: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let text = format!(
+            "scrape_configs:\n- job_name: p\n  scrape_interval: 1s\n  \
+             static_configs: [{{ targets: [\"{target}\"] }}]\n"
+        );
+        let path = folder.path().join("prometheus.yml");
+        fs::write(&path, text).unwrap();
+        let (path, data) = (path.display(), folder.path().join("data"));
+        let mut command = Command::new("prometheus");
+        command.arg(format!("--config.file={path}"));
+        command.arg(format!("--storage.tsdb.path={}", data.display()));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        Self::start(&mut command, port, port, folder)
+    }
+
     fn start(command: &mut Command, port: u16, tls_port: u16, folder: tempfile::TempDir) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| {
-            panic!("install squid and tinyproxy, as `tests/run` does: {command:?}: {error}")
+            panic!("install it, as `tests/run` does: {command:?}: {error}")
         });
         let daemon = Self { child, port, tls_port, folder };
         let began = Instant::now();

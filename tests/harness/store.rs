@@ -129,7 +129,7 @@ impl Redis {
     /// The same over TLS, as the user `gate`.
     pub fn guarded_settings(&self, authority: &Authority, password: &str) -> Settings {
         let client = Client { authorities: Some(authority.path()), ..Client::default() };
-        let mut config = rustls::ClientConfig::clone(&tls::client(client).unwrap());
+        let mut config = rustls::ClientConfig::clone(&tls::client(client).unwrap().config);
         config.alpn_protocols.clear();
         let mut settings = self.settings();
         settings.server.host = "localhost".into();

@@ -146,13 +146,13 @@ impl Authority {
         pins: &[Pin],
     ) -> Arc<rustls::ClientConfig> {
         let authorities = Some(self.path());
-        tls::client(Client { authorities, pair, pins, ..Client::default() }).unwrap()
+        tls::client(Client { authorities, pair, pins, ..Client::default() }).unwrap().config
     }
 
     /// A client that trusts this authority alone, and offers HTTP/2.
     pub fn client_of_two(&self) -> Arc<rustls::ClientConfig> {
         let authorities = Some(self.path());
-        tls::client(Client { authorities, http2: true, ..Client::default() }).unwrap()
+        tls::client(Client { authorities, http2: true, ..Client::default() }).unwrap().config
     }
 }
 

@@ -111,6 +111,7 @@ fn what_was_read_with_one_credential_is_not_used_for_another_and_callers_of_one_
             credentials: Default::default(),
             limits: Limits::default(),
             digest: old.digest.clone(),
+            effective: "{}".into(),
         });
     };
     lends("another");

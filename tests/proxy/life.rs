@@ -2,12 +2,6 @@
 
 use crate::harness::*;
 
-use patchgate::admin;
-use patchgate::server::Draining;
-
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -100,41 +94,7 @@ fn a_new_snapshot_is_in_force_for_the_next_request() {
         credentials: Default::default(),
         limits: Default::default(),
         digest: "2".to_owned(),
+        effective: "{}".into(),
     });
     assert_eq!(caller.ask(patch(NOTES)).status, 404);
-}
-
-#[test]
-fn the_operator_sees_readiness_and_can_reload() {
-    let upstream = Upstream::start([]);
-    let gateway = Gateway::before(&upstream);
-    let reloads = Arc::new(AtomicUsize::new(0));
-    let reload = {
-        let reloads = Arc::clone(&reloads);
-        move || match reloads.fetch_add(1, Ordering::SeqCst) {
-            0 => Ok("loaded".to_owned()),
-            _ => Err("line 3: no".to_owned()),
-        }
-    };
-    let draining = Draining::default();
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
-    let admin = admin::start(&listen, gateway.live, draining.clone(), Arc::new(reload)).unwrap();
-    let ask = |line: &str, fields: &str| {
-        let request = format!("{line} HTTP/1.1\r\nHost: admin\r\n{fields}\r\n");
-        Caller::to(admin.local_addr()).ask(request)
-    };
-    assert_eq!(ask("GET /livez", "").status, 200);
-    assert_eq!(ask("GET /version", "").body, env!("CARGO_PKG_VERSION").as_bytes());
-    let ready = ask("GET /readyz", "");
-    assert_eq!(ready.status, 200);
-    assert_eq!(ready.json()["digest"], "0123456789abcdef");
-    assert_eq!(ask("GET /nothing", "").status, 404);
-    assert_eq!(ask("GET /reload", "").status, 405);
-    assert_eq!(ask("POST /reload", "Origin: http://evil\r\n").status, 403);
-    assert_eq!(reloads.load(Ordering::SeqCst), 0);
-    assert_eq!(ask("POST /reload", "").body, b"loaded");
-    let failed = ask("POST /reload", "Origin: http://admin\r\n");
-    assert_eq!((failed.status, &*failed.body), (422, &b"line 3: no"[..]));
-    draining.begin();
-    assert_eq!(ask("GET /readyz", "").status, 503);
 }

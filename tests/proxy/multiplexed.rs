@@ -363,7 +363,7 @@ fn certificates_and_pins_hold_for_http_2_too() {
     let api = api(&authority.demanding_server(&own), 1);
     let client = |pair, pins: &[Pin]| {
         let authorities = Some(authority.path());
-        tls::client(Client { authorities, pair, pins, http2: true }).unwrap()
+        tls::client(Client { authorities, pair, pins, http2: true }).unwrap().config
     };
     let pair = Some((&*certificate, &*key));
     for (client, status) in [

@@ -13,7 +13,7 @@ use patchgate::proxy::request::IdForm;
 use patchgate::proxy::upstream::{self, Upstream};
 use patchgate::proxy::{self, Shared, stack};
 use patchgate::snapshot::Snapshot;
-use patchgate::telemetry::AccessLog;
+use patchgate::telemetry::Telemetry;
 
 use http::HeaderName;
 use hyper::server::conn::http1;
@@ -62,6 +62,7 @@ pub fn live() -> Live {
         credentials: Default::default(),
         limits: Limits::default(),
         digest: "0123456789abcdef".to_owned(),
+        effective: "{}".into(),
     })
 }
 
@@ -106,21 +107,21 @@ fn settings(plan: &Plan) -> proxy::Settings {
 }
 
 /// What the gateway shares, to look at from outside.
-pub fn shared(live: &Live, access_log: AccessLog, plan: &Plan) -> Shared {
+pub fn shared(live: &Live, telemetry: Telemetry, plan: &Plan) -> Shared {
     Shared {
         live: live.clone(),
         capacity: Capacity::new(100),
         budget: Budget::new(settings(plan).memory),
-        access_log,
+        telemetry,
     }
 }
 
 pub async fn serve(shared: Shared, plan: &Plan) -> turmoil::Result {
     let settings = settings(plan);
-    let (id, budget) = (settings.request_id.clone(), shared.budget.clone());
-    let upstream = Upstream::over(Simulated, settings.upstream.clone(), id, budget)?;
+    let id = settings.request_id.clone();
+    let upstream = Upstream::over(Simulated, settings.upstream.clone(), id, &shared)?;
     spawn_local(upstream.tend());
-    let stack = stack(&settings, &shared, shared.access_log.writer(), upstream);
+    let stack = stack(&settings, &shared, shared.telemetry.access_log.writer(), upstream);
     let listener = TcpListener::bind(("0.0.0.0", 80)).await?;
     loop {
         let (tcp, _) = listener.accept().await?;

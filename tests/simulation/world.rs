@@ -6,7 +6,7 @@ use super::gateway;
 use super::plan::Plan;
 
 use patchgate::live::Live;
-use patchgate::telemetry::{AccessLog, Destination};
+use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use tokio::task::spawn_local;
 
@@ -42,7 +42,7 @@ pub fn live_through(seed: u64, live: &Live) -> Told {
     let (api, asked) = (Api::of(&plan), Rc::new(RefCell::new(Vec::new())));
     let log = tempfile::NamedTempFile::new().unwrap();
     let access_log = AccessLog::open(&Destination::File(log.path().to_owned())).unwrap();
-    let shared = gateway::shared(live, access_log, &plan);
+    let shared = gateway::shared(live, Telemetry::new(access_log), &plan);
     {
         let mut sim = turmoil::Builder::new()
             .rng_seed(seed)

@@ -23,7 +23,7 @@ pub(super) struct Origin<'o> {
 
 impl<'o> Origin<'o> {
     pub(super) fn of(file: &'o File<PolicyFile>, route: &'o Route, step: Option<Step>) -> Self {
-        let index = file.value.routes.iter().position(|known| known.id == route.id);
+        let index = file.value.routes.iter().position(|known| *known.id == *route.id);
         let name = route.resource.as_ref().map_or("", |resource| &resource.name);
         Self {
             file,
@@ -118,7 +118,7 @@ impl<'o> Origin<'o> {
     }
 
     fn resource(&self) -> Option<&Resource> {
-        self.file.value.resources.get(&self.route.resource.as_ref()?.name)
+        self.file.value.resources.get(&*self.route.resource.as_ref()?.name)
     }
 
     /// The step of the policy that decided, where the states are known.

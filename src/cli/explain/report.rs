@@ -125,8 +125,8 @@ impl Report<'_> {
         };
         let mut told = json!({
             "method": self.method,
-            "path": self.route.template,
-            "route": self.route.id,
+            "path": *self.route.template,
+            "route": *self.route.id,
             "policy": self.policy.name,
             "verdict": verdict,
             "ops": ops.collect::<Vec<_>>(),

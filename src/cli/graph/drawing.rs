@@ -69,7 +69,7 @@ pub struct Wanted {
 impl Drawing {
     /// What is to be shown of `graph`.
     pub fn of(graph: &Graph, title: String, wanted: Wanted) -> Self {
-        let names: Vec<&str> = graph.states().iter().map(|state| state.name.as_str()).collect();
+        let names: Vec<&str> = graph.states().iter().map(|state| &*state.name).collect();
         let boxes = boxes(&names);
         let mut nodes = Vec::new();
         for (at, name) in names.iter().enumerate() {

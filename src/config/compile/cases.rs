@@ -262,7 +262,7 @@ impl<T> Draft<'_, T> {
                     }
                 }
             }
-            (id, "") => policy.routes.iter().find(|route| route.id == id).ok_or_else(|| {
+            (id, "") => policy.routes.iter().find(|route| *route.id == *id).ok_or_else(|| {
                 let known: Vec<&str> = policy.routes.iter().map(|route| &*route.id).collect();
                 ("/route", format!("`route` is one of `{}`", known.join("`, `")))
             }),

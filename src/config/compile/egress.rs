@@ -66,6 +66,7 @@ impl Reading {
         let authorities = (!text.is_empty()).then(|| file.beside(text));
         self.files.extend(authorities.clone());
         let made = tls::client(Client { authorities: authorities.as_deref(), ..Client::default() });
+        let made = made.map(|side| side.config);
         self.keep(made.map_err(|error| {
             let at = if authorities.is_some() { "ca_file" } else { "url" };
             file.error(&format!("/upstream/proxy/{at}"), format!("`ca_file` {error}"))

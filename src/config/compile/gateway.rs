@@ -7,14 +7,13 @@ use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, 
 use crate::outbound::Egress;
 use crate::partner::Network;
 use crate::policy::Policy;
-use crate::tls::{self, Files, Part};
+use crate::tls::{self, Files, Part, Side};
 
 use http::HeaderName;
 use rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// No longer target is understood.
@@ -26,13 +25,15 @@ pub struct Gateway {
     /// Where callers connect.
     pub listen: SocketAddr,
     /// What is shown to callers.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Side<ServerConfig>>,
     /// Whether callers may speak HTTP/2 in the clear.
     pub h2c: bool,
     /// How long a TLS handshake with a caller may take.
     pub handshake_timeout: Duration,
     /// Where probes and operators connect.
     pub admin: SocketAddr,
+    /// The names that it answers to, beside addresses and `localhost`.
+    pub admin_hosts: Vec<String>,
     /// Threads that serve requests; 0 means one for each core.
     pub workers: usize,
     /// Where requests are sent to, and how.
@@ -129,6 +130,7 @@ impl Reading {
             h2c: value.h2c,
             handshake_timeout: timeouts.handshake.duration(),
             admin: admin?,
+            admin_hosts: value.admin.hosts.clone(),
             workers: value.workers,
             upstream: upstream?,
             header_timeout: timeouts.header.duration(),
@@ -203,7 +205,7 @@ impl Reading {
     }
 
     /// What is shown to callers; the outer `None` is a fault.
-    fn tls(&mut self, file: &File<GatewayFile>) -> Option<Option<Arc<ServerConfig>>> {
+    fn tls(&mut self, file: &File<GatewayFile>) -> Option<Option<Side<ServerConfig>>> {
         let tls = &file.value.tls;
         let is_client_asked = tls.client_auth != ClientAuth::None;
         let missing = |key: &str, other: &str| {

@@ -79,7 +79,7 @@ impl Reading {
             ids.push(&partner.id);
             let Some(account) = limits.get(&partner.id) else { continue };
             let (id, roles) = (partner.id.clone(), partner.roles.clone());
-            let tier = super::limits::tier(&value.limits, partner).to_owned();
+            let tier = super::limits::tier(&value.limits, partner).into();
             let credential = lent(value, partner).and_then(|name| credentials.get(name)).cloned();
             let account = Arc::clone(account);
             let partner_value = Arc::new(Partner { id, roles, tier, account, credential });
@@ -138,7 +138,7 @@ impl Reading {
             UnknownPartners::Refuse => None,
             UnknownPartners::Share => {
                 let account = Arc::clone(limits.get(UNKNOWN)?);
-                let (id, tier) = (UNKNOWN.to_owned(), value.limits.unknown_tier.clone());
+                let (id, tier) = (UNKNOWN.to_owned(), value.limits.unknown_tier.as_str().into());
                 let name = lent_to_unknown(value);
                 let credential = name.and_then(|name| credentials.get(name)).cloned();
                 Some(Arc::new(Partner { id, roles: Vec::new(), tier, account, credential }))

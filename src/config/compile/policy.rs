@@ -59,7 +59,7 @@ impl Reading {
             file::ErrorForm::Problem => ErrorForm::Problem,
         };
         let routes = self.keep(Routes::new(routes).map_err(|(route, message)| {
-            let index = file.value.routes.iter().position(|other| other.id == route.id);
+            let index = file.value.routes.iter().position(|other| *other.id == *route.id);
             file.error(&format!("/routes/{}/path", index.unwrap_or_default()), message)
         }))?;
         Some((Policy { name: file.value.name.clone(), routes, errors }, file))
@@ -125,7 +125,7 @@ impl Reading {
             graph = Some(compiled);
         }
         let folds_case = wanted.case == file::Case::Fold;
-        let resource = Resource { name: name.to_owned(), schema, graph, folds_case, tag };
+        let resource = Resource { name: name.into(), schema, graph, folds_case, tag };
         let resource = Arc::new(resource);
         Some(Compiled { resource, ops, paths: vec![Rule::Paths(Paths::new(allowed))], rest })
     }
@@ -263,8 +263,8 @@ impl Reading {
         let warn = Name::ALL.into_iter().filter(|name| mode(*name) == file::RuleMode::Warn);
         let bounds = &wanted.bounds;
         Some(Route {
-            id: wanted.id.clone(),
-            template: wanted.path.clone(),
+            id: wanted.id.as_str().into(),
+            template: wanted.path.as_str().into(),
             methods: wanted.methods.clone(),
             audience: Audience {
                 takers: Takers { partners: wanted.partners.clone(), roles: wanted.roles.clone() },

@@ -89,7 +89,7 @@ impl Reading {
             let at = if authorities.is_some() { "ca_file" } else { "url" };
             file.error(&format!("/limits/store/{at}"), format!("`ca_file` {error}"))
         }))?;
-        let mut config = ClientConfig::clone(&made);
+        let mut config = ClientConfig::clone(&made.config);
         // It is not HTTP that is spoken.
         config.alpn_protocols.clear();
         Some(Arc::new(config))

@@ -7,13 +7,12 @@ use crate::config::gateway::GatewayFile;
 use crate::config::units::Time;
 use crate::outbound::Egress;
 use crate::policy::NormalPath;
-use crate::tls::{self, Client, Part, Pin};
+use crate::tls::{self, Client, Part, Pin, Side};
 
 use http::Uri;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Where requests are sent to, and how. A reload replaces `tls` alone.
@@ -22,7 +21,7 @@ pub struct Upstream {
     /// Where it is.
     pub target: Target,
     /// Whom to trust and what to show, if it is `https`.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Side<ClientConfig>>,
     /// The name that it has to prove, if not that of its URL.
     pub server_name: Option<String>,
     /// The company's proxy that it is reached through.
@@ -136,7 +135,7 @@ impl Reading {
         &mut self,
         file: &File<GatewayFile>,
         target: Option<&Target>,
-    ) -> Option<Option<Arc<ClientConfig>>> {
+    ) -> Option<Option<Side<ClientConfig>>> {
         let value = &file.value.upstream;
         let before = self.errors.len();
         let is_https = target.is_none_or(Target::is_https);

@@ -212,6 +212,7 @@ fn judge(
     current: Option<&Current<'_>>,
 ) -> Result<Ruling, Rejection> {
     let judgement = routed.snapshot.policy.judge(facts, current);
+    routed.trail.step.set(judgement.step);
     routed.trail.warnings.replace(judgement.warnings);
     match judgement.verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),

@@ -122,7 +122,8 @@ mod tests {
         let partners = Partners::default();
         let (policy, limits) = (Policy::default(), Limits::default());
         let credentials = Credentials::new();
-        Live::new(Snapshot { policy, partners, credentials, limits, digest: String::new() })
+        let (digest, effective) = (String::new(), "".into());
+        Live::new(Snapshot { policy, partners, credentials, limits, digest, effective })
     }
 
     fn arrived() -> Arrived<()> {

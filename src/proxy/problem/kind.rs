@@ -75,7 +75,7 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::Unidentified { .. } => (401, "unidentified", "The caller is not known"),
         Rejection::Unrouted => (404, "unrouted", "There is nothing here"),
         Rejection::UpstreamFailed(fault) => {
-            (fault_status(*fault), fault_slug(*fault), "The API did not answer properly")
+            (fault_status(*fault), fault.slug(), "The API did not answer properly")
         }
         Rejection::UpstreamThrottled(held) => {
             let status = if held.is_unavailable { 503 } else { 429 };
@@ -95,19 +95,6 @@ fn fault_status(fault: Fault) -> u16 {
         | Fault::Untrusted => 502,
         Fault::Paused(_) | Fault::Saturated => 503,
         Fault::TooSlow => 504,
-    }
-}
-
-fn fault_slug(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Broken => "upstream-broken",
-        Fault::Paused(_) => "upstream-paused",
-        Fault::Proxy(_) => "proxy-failed",
-        Fault::Saturated => "upstream-saturated",
-        Fault::TooSlow => "upstream-too-slow",
-        Fault::Unreachable => "upstream-unreachable",
-        Fault::Untrusted => "upstream-untrusted",
-        Fault::Unusable(_) => "upstream-unusable",
     }
 }
 

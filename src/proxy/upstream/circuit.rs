@@ -62,6 +62,12 @@ impl Circuit {
         Self((failures > 0).then(|| Arc::new(shared())))
     }
 
+    /// Whether nothing is sent at the moment.
+    pub fn is_open(&self) -> bool {
+        let state = self.0.as_ref().map(|shared| shared.state.load(Ordering::Relaxed));
+        state.is_some_and(|state| state & (OPEN | TRYING) != 0)
+    }
+
     /// Lets a request in that is waited for `until`.
     pub(super) fn enter(&self, until: Option<Instant>) -> Result<Entry, Fault> {
         let pass = |is_trial| Pass { shared: self.0.clone(), is_trial, until };

@@ -4,7 +4,8 @@ use super::circuit::{Entry, Pass};
 use super::pool::Lease;
 use super::{Fault, Upstream};
 use crate::proxy::request::RequestId;
-use crate::proxy::trail::Sent;
+use crate::proxy::trail::{Sent, known_method};
+use crate::telemetry::metrics::{Asked, Metrics, OTHER};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
@@ -29,7 +30,10 @@ impl Upstream {
         let pass = match circuit.enter(until)? {
             Entry::Pass(pass) => pass,
             Entry::Try(pass) => {
-                let tried = self.0.pool.exchange(self.question(), |_| {}).await;
+                let question = self.question();
+                let timing = Timing::begin(&self.0.metrics, question.method());
+                let tried = self.0.pool.exchange(question, |_| {}).await;
+                timing.end(&tried);
                 learn(pass, &tried);
                 let fault = tried.map(put_back).err();
                 match circuit.enter(until)? {
@@ -38,7 +42,9 @@ impl Upstream {
                 }
             }
         };
+        let timing = Timing::begin(&self.0.metrics, request.method());
         let answered = self.0.pool.exchange(request, sent).await;
+        timing.end(&answered);
         learn(pass, &answered);
         answered
     }
@@ -53,6 +59,39 @@ impl Upstream {
         headers.insert(header::HOST, self.0.host.clone());
         headers.insert(self.0.request_id.clone(), RequestId::make().value().clone());
         request
+    }
+}
+
+/// One request that is sent, whose time counts however it ends.
+struct Timing<'m> {
+    metrics: &'m Metrics,
+    method: &'static str,
+    began: Instant,
+    status: Option<u16>,
+    /// Stays so where nobody waits for the answer any longer.
+    fault: &'static str,
+}
+
+impl<'m> Timing<'m> {
+    fn begin(metrics: &'m Metrics, method: &Method) -> Self {
+        let method = known_method(method).unwrap_or(OTHER);
+        Self { metrics, method, began: Instant::now(), status: None, fault: "cancelled" }
+    }
+
+    fn end(mut self, answered: &Answered) {
+        self.status = answered.as_ref().ok().map(|(answer, _)| answer.status().as_u16());
+        self.fault = answered.as_ref().err().map_or("", |fault| fault.slug());
+    }
+}
+
+impl Drop for Timing<'_> {
+    fn drop(&mut self) {
+        let asked = Asked {
+            http_request_method: self.method,
+            http_response_status_code: self.status,
+            error_type: self.fault,
+        };
+        self.metrics.upstream.get_or_create(&asked).observe(self.began.elapsed().as_secs_f64());
     }
 }
 

@@ -143,7 +143,7 @@ impl Upstream {
         routed.partner.doubt(status, authorization.as_ref());
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
-        if let Some(held) = throttle::heed(limits, account, &answer.0) {
+        if let Some(held) = self.heed(limits, account, &answer.0) {
             return Err(Rejection::UpstreamThrottled(held));
         }
         let response = self.receive(answer, &routed.id, &routed.trail);

@@ -10,6 +10,7 @@ use super::{Fault, Settings};
 use crate::outbound::Connector;
 use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
+use crate::telemetry::metrics::Gauge;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
@@ -42,6 +43,7 @@ struct Shared {
     /// Whether the last connection came to HTTP/1.1 although HTTP/2 was offered.
     declined: Cell<bool>,
     open: Rc<Cell<usize>>,
+    all: Gauge,
     most: usize,
     most_idle: usize,
     idle_time: Duration,
@@ -90,16 +92,30 @@ pub(super) enum Lost {
 
 /// One of the open connections, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Counted(Rc<Cell<usize>>);
+pub(super) struct Counted {
+    open: Rc<Cell<usize>>,
+    /// Of all workers.
+    all: Gauge,
+}
+
+impl Counted {
+    fn begin(open: &Rc<Cell<usize>>, all: &Gauge) -> Self {
+        open.set(open.get() + 1);
+        all.inc();
+        Self { open: Rc::clone(open), all: all.clone() }
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.open.set(self.open.get() - 1);
+        self.all.dec();
     }
 }
 
 impl Pool {
-    pub(super) fn new(settings: &Settings, connector: Connector) -> Self {
+    /// `all` counts the connections of all workers.
+    pub(super) fn new(settings: &Settings, connector: Connector, all: Gauge) -> Self {
         let base = &settings.base;
         Self(Rc::new(Shared {
             connector,
@@ -109,6 +125,7 @@ impl Pool {
             opening: RefCell::default(),
             declined: Cell::default(),
             open: Rc::default(),
+            all,
             most: settings.connections,
             most_idle: settings.idle,
             idle_time: settings.idle_time,
@@ -291,8 +308,7 @@ impl Shared {
         if self.open.get() >= self.most {
             return Err(Fault::Saturated);
         }
-        self.open.set(self.open.get() + 1);
-        let counted = Counted(Rc::clone(&self.open));
+        let counted = Counted::begin(&self.open, &self.all);
         let wire = self.connector.connect().await?;
         let origin = self.origin.clone().filter(|_| wire.speaks_two());
         self.declined.set(origin.is_none());

@@ -1,5 +1,6 @@
 //! What the API says of its own throttle, and what is made of it.
 
+use super::Upstream;
 use crate::limits::{Account, HeldBack, Limits, Turn};
 use crate::outbound::retry_after;
 use crate::proxy::rejection::Rejection;
@@ -15,17 +16,22 @@ pub(super) async fn turn<B>(routed: &Routed<B>) -> Result<Turn, Rejection> {
     turn.map_err(Rejection::UpstreamThrottled)
 }
 
-/// Notes whether the API wants no more of this partner after its answer, and what is left of that.
-pub(super) fn heed<B>(
-    limits: &Limits,
-    account: &Account,
-    response: &Response<B>,
-) -> Option<HeldBack> {
-    let is_unavailable = match response.status() {
-        StatusCode::SERVICE_UNAVAILABLE => true,
-        StatusCode::TOO_MANY_REQUESTS => false,
-        _ => return None,
-    };
-    let time = retry_after(response.headers(), SystemTime::now())?;
-    limits.hold(account, time, is_unavailable)
+impl Upstream {
+    /// Notes whether the API wants no more of this partner after its answer, and what is left of that.
+    pub(super) fn heed<B>(
+        &self,
+        limits: &Limits,
+        account: &Account,
+        response: &Response<B>,
+    ) -> Option<HeldBack> {
+        let is_unavailable = match response.status() {
+            StatusCode::SERVICE_UNAVAILABLE => true,
+            StatusCode::TOO_MANY_REQUESTS => false,
+            _ => return None,
+        };
+        let time = retry_after(response.headers(), SystemTime::now())?;
+        let held = limits.hold(account, time, is_unavailable);
+        self.0.metrics.holds.inc_by(held.is_some().into());
+        held
+    }
 }

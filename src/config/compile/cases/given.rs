@@ -81,7 +81,7 @@ impl<T> Draft<'_, T> {
 
     fn matching(&mut self, at: &str, graph: &Graph, pattern: &str) -> Vec<String> {
         let states = graph.states().iter().filter(|state| state.is(pattern));
-        let found: Vec<String> = states.map(|state| state.name.clone()).collect();
+        let found: Vec<String> = states.map(|state| state.name.to_string()).collect();
         if found.is_empty() {
             let error = self.file.error(at, format!("no state is called `{pattern}`"));
             if !self.reading.errors.contains(&error) {
@@ -112,8 +112,8 @@ impl<T> Draft<'_, T> {
                 self.fail(&at, "the route has no states; give `current`");
                 return None;
             };
-            if !graph.states().iter().any(|state| state.name == given.state) {
-                let known = graph.states().iter().map(|state| state.name.as_str());
+            if !graph.states().iter().any(|state| *state.name == *given.state) {
+                let known = graph.states().iter().map(|state| &*state.name);
                 let known = known.collect::<Vec<_>>().join("`, `");
                 self.fail(&at, format!("`state` is one of `{known}`"));
                 return None;

@@ -1,0 +1,154 @@
+//! Tells of every request once, when its answer has ended or nobody waits for it any more: to the
+//! metrics and to the access log.
+
+mod count;
+mod log;
+
+use crate::proxy::request::{Arrived, RequestId};
+use crate::proxy::trail::Trail;
+use crate::telemetry::{LogWriter, Metrics};
+
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// Tells what the trail of a request has come to.
+#[derive(Clone, Debug)]
+pub struct Observe<S> {
+    inner: S,
+    told: Rc<Told>,
+}
+
+/// Who is told of requests.
+#[derive(Debug)]
+struct Told {
+    writer: LogWriter,
+    metrics: Arc<Metrics>,
+    tells_client: bool,
+}
+
+impl<S> Observe<S> {
+    /// Lines go to `writer`, and tell of the client's address if they are to; `metrics` count.
+    pub fn layer(
+        writer: LogWriter,
+        metrics: Arc<Metrics>,
+        tells_client: bool,
+    ) -> impl Layer<S, Service = Self> + Clone {
+        let told = Rc::new(Told { writer, metrics, tells_client });
+        layer_fn(move |inner| Self { inner, told: Rc::clone(&told) })
+    }
+}
+
+impl<S, B, C> Service<Arrived<B>> for Observe<S>
+where
+    S: Service<Arrived<B>, Response = Response<C>>,
+{
+    type Response = Response<Observed<C>>;
+    type Error = S::Error;
+    type Future = Observing<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        let ended = Ended {
+            told: Rc::clone(&self.told),
+            id: arrived.id.clone(),
+            trail: Rc::clone(&arrived.trail),
+            status: None,
+            bytes_out: 0,
+        };
+        Observing { inner: self.inner.call(arrived), ended: Some(ended) }
+    }
+}
+
+pin_project! {
+    /// An answer whose request will be told of.
+    #[derive(Debug)]
+    pub struct Observing<F> {
+        #[pin]
+        inner: F,
+        ended: Option<Ended>,
+    }
+}
+
+impl<F, C, E> Future for Observing<F>
+where
+    F: Future<Output = Result<Response<C>, E>>,
+{
+    type Output = Result<Response<Observed<C>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        let mut ended = this.ended.take();
+        if let Some(ended) = &mut ended {
+            ended.status = Some(response.status());
+        }
+        Poll::Ready(Ok(response.map(|body| Observed { body, ended })))
+    }
+}
+
+pin_project! {
+    /// A body whose end is told of.
+    #[derive(Debug)]
+    pub struct Observed<C> {
+        #[pin]
+        body: C,
+        ended: Option<Ended>,
+    }
+}
+
+impl<C: Body<Data = bytes::Bytes>> Body for Observed<C> {
+    type Data = C::Data;
+    type Error = C::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<C::Data>, C::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if let (Some(ended), Some(Ok(frame))) = (this.ended, &frame) {
+            ended.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A request that ends when this is dropped, and so whatever happens.
+#[derive(Debug)]
+struct Ended {
+    told: Rc<Told>,
+    id: RequestId,
+    trail: Rc<Trail>,
+    /// `None` where nobody waited for an answer.
+    status: Option<StatusCode>,
+    bytes_out: u64,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.count();
+        if self.told.writer.is_on() {
+            self.log();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What the metrics learn of a request.
+
+use super::Ended;
+
+use crate::limits::Decision as Limit;
+use crate::proxy::trail::{Decision, READING, Trail, known_method};
+use crate::telemetry::metrics::{
+    Answered, Found, Limited, Metrics, OTHER, Outcome, Read, Rejected, Served, Stepped,
+};
+
+use http::StatusCode;
+
+use std::sync::Arc;
+
+impl Ended {
+    pub(super) fn count(&self) {
+        let (metrics, trail) = (&*self.told.metrics, &*self.trail);
+        let route = trail.route.get();
+        let method = known_method(&trail.method).unwrap_or(OTHER);
+        let decision = trail.decision.get().map_or("none", Decision::as_str);
+        let served = Served {
+            route: route.map(|route| Arc::clone(&route.id)).unwrap_or_default(),
+            method,
+            status: class(self.status),
+            decision,
+        };
+        metrics.requests.get_or_create(&served).inc();
+        let answered = Answered {
+            http_request_method: method,
+            http_route: route.map(|route| Arc::clone(&route.template)).unwrap_or_default(),
+            http_response_status_code: self.status.map(|status| status.as_u16()),
+        };
+        let duration = trail.began.elapsed().as_secs_f64();
+        metrics.durations.get_or_create(&answered).observe(duration);
+        if let Some(rejection) = trail.rejection.get() {
+            metrics.rejections.get_or_create(&Rejected { rejection }).inc();
+        }
+        if let Some(outcome) = trail.outcome() {
+            metrics.outcomes.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();
+        }
+        if let Some(source) = trail.source.get() {
+            metrics.reads.get_or_create(&Read { source: source.as_str() }).inc();
+        }
+        if trail.pinned.get() {
+            metrics.pins.inc();
+        }
+        metrics.rejudgements.inc_by(trail.attempts.get().saturating_sub(1).into());
+        count_limits(metrics, trail);
+        count_step(metrics, trail, decision);
+        count_found(metrics, trail);
+    }
+}
+
+fn count_limits(metrics: &Metrics, trail: &Trail) {
+    let (Some(limit), Some(partner)) = (trail.limits.get(), trail.partner.get()) else { return };
+    let decision = word(&limit);
+    let limited =
+        Limited { tier: Arc::clone(&partner.tier), class: limit.class().as_str(), decision };
+    metrics.limits.get_or_create(&limited).inc();
+}
+
+fn word(limit: &Limit) -> &'static str {
+    match limit {
+        limit if limit.is_admitted() => "admitted",
+        limit if limit.is_crowded() => "crowded",
+        limit if limit.is_closed() => "away",
+        _ => "spent",
+    }
+}
+
+fn count_step(metrics: &Metrics, trail: &Trail, decision: &'static str) {
+    let (Some(step), Some(route)) = (trail.step.get(), trail.route.get()) else { return };
+    let Some(resource) = &route.resource else { return };
+    let Some(graph) = &resource.graph else { return };
+    let (from, to) = (graph.state(step.from), graph.state(step.to));
+    if let (Some(from), Some(to)) = (from, to) {
+        let stepped = Stepped {
+            resource: Arc::clone(&resource.name),
+            from: Arc::clone(&from.name),
+            to: Arc::clone(&to.name),
+            decision,
+        };
+        metrics.steps.get_or_create(&stepped).inc();
+    }
+}
+
+fn count_found(metrics: &Metrics, trail: &Trail) {
+    for (code, rule) in &*trail.codes.borrow() {
+        let found = Found { rule, code: code.slug(), mode: "enforce" };
+        metrics.violations.get_or_create(&found).inc();
+    }
+    let warnings = trail.warnings.borrow();
+    let observes = trail.route.get().is_some_and(|route| route.observe);
+    let mut told = Vec::new();
+    for warning in &*warnings {
+        let rule = warning.rule.unwrap_or(READING);
+        if !told.contains(&(warning.code, rule)) {
+            told.push((warning.code, rule));
+            let mode = if observes { "observe" } else { "warn" };
+            let found = Found { rule, code: warning.code.slug(), mode };
+            metrics.violations.get_or_create(&found).inc();
+        }
+    }
+}
+
+/// As `2xx`.
+fn class(status: Option<StatusCode>) -> &'static str {
+    match status.map(|status| status.as_u16() / 100) {
+        None => "none",
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
+        Some(_) => "other",
+    }
+}
