@@ -7,6 +7,7 @@ mod desk;
 mod hosts;
 mod numbers;
 
+use crate::audit::Audit;
 use crate::live::Live;
 use crate::server::{Draining, Gauges, Listen, bind};
 use crate::telemetry::{Events, Telemetry};
@@ -67,6 +68,8 @@ pub struct Gateway {
     pub to_callers: Option<Credentials<ServerConfig>>,
     /// What is shown to an upstream that speaks TLS.
     pub to_upstream: Option<Credentials<ClientConfig>>,
+    /// The audit log, if there is one.
+    pub audit: Option<Audit>,
     /// Loads the configuration anew.
     pub reload: Reload,
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+pub mod audit;
 mod bounds;
 mod caller;
 pub mod check;
@@ -31,6 +32,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Command),
     Check(check::Command),
     Demo(demo::Command),
     Explain(explain::Command),
@@ -47,6 +49,7 @@ impl Cli {
     /// Does what was asked; the exit code says how it went.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Audit(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Explain(command) => command.run(),

@@ -4,6 +4,7 @@
 //! proxy and the command line are two callers of one judge. `ARCHITECTURE.md` is the map.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod credential;

@@ -121,6 +121,20 @@ impl<'a> Op<'a> {
         }
     }
 
+    /// The value that it brings.
+    pub fn value(&self) -> Option<&Value<'a>> {
+        match self {
+            Self::Add { value, .. } | Self::Replace { value, .. } | Self::Test { value, .. } => {
+                Some(value)
+            }
+            Self::Copy { .. }
+            | Self::Move { .. }
+            | Self::Open { .. }
+            | Self::Remove { .. }
+            | Self::Unset { .. } => None,
+        }
+    }
+
     /// Where it takes its value from.
     pub fn from(&self) -> Option<&Pointer<'a>> {
         match self {

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod budget;
+pub mod change;
 pub mod forwarded;
 pub mod gzip;
 pub mod headers;
@@ -26,6 +27,7 @@ use crate::live::Live;
 use crate::telemetry::Telemetry;
 
 use budget::{Budget, Pace};
+use change::Recorder;
 use request::IdForm;
 
 use http::HeaderName;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// The longest time from a request's head to its answer's head.
     pub deadline: Duration,
+    /// Who writes down changes, if somebody does. The workers share it.
+    pub recorder: Option<Recorder>,
     /// How fast a caller has to send a body.
     pub pace: Pace,
     /// The most bytes of bodies in memory at once, over all workers.

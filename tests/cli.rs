@@ -1,5 +1,6 @@
 //! The program as people use it: what it prints, and the code that it exits with.
 
+mod audit;
 mod callers;
 mod credentials;
 mod documents;

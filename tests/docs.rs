@@ -214,6 +214,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::HeadTooLarge,
         Rejection::HeadTooSlow,
         Rejection::CredentialUnavailable { wait: Duration::from_secs(1) },
+        Rejection::AuditUnavailable,
         Rejection::KeysUnavailable,
         Rejection::LimitsUnavailable { wait: Duration::from_secs(1) },
         Rejection::LoopDetected,
@@ -244,6 +245,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::HeadTooLarge
             | Rejection::HeadTooSlow
             | Rejection::CredentialUnavailable { .. }
+            | Rejection::AuditUnavailable
             | Rejection::KeysUnavailable
             | Rejection::LimitsUnavailable { .. }
             | Rejection::LoopDetected

@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "config",
         &[
+            "audit",
             "credential",
             "snapshot",
             "policy",
@@ -37,6 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "proxy",
         &[
+            "audit",
             "credential",
             "snapshot",
             "policy",
@@ -51,8 +53,8 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ),
     ("server", &["proxy", "config", "limits", "live", "snapshot", "telemetry", "tls"]),
     ("reload", &["proxy", "config", "live", "snapshot", "telemetry", "tls"]),
-    ("admin", &["server", "proxy", "config", "live", "snapshot", "telemetry", "tls"]),
-    ("audit", &["proxy", "config", "live", "snapshot", "telemetry"]),
+    ("admin", &["audit", "server", "proxy", "config", "live", "snapshot", "telemetry", "tls"]),
+    ("audit", &["limits", "telemetry"]),
     ("sandbox", &["patch", "json"]),
     ("main", &["cli"]),
     ("lib", &[]),

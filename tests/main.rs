@@ -12,6 +12,8 @@
 mod ajv;
 // How much memory the judge asks for.
 mod allocations;
+// The audit log, without a gateway.
+mod audit;
 // Bodies other than a JSON Patch.
 mod bodies;
 // The program, from outside.

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 
+use crate::audit::Audit;
 use crate::telemetry::metrics::{Certificate, Credential, Form, Policy, Reloaded, bring};
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,6 +35,15 @@ impl Gateway {
                 let credential = Credential { credential: credential.name().to_owned(), result };
                 bring(&metrics.tokens.get_or_create(&credential), total);
             }
+        }
+        if let Some(standing) = self.audit.as_ref().map(Audit::standing) {
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            bring(&metrics.audit_records, standing.written);
+            bring(&metrics.audit_lost, standing.lost);
+            metrics.audit_queue.set(number(standing.queued as u64));
+            metrics.audit_failing.set(standing.fails.into());
+            metrics.audit_sequence.set(number(standing.head.sequence));
+            metrics.audit_head.set(number(standing.head.mark()));
         }
         metrics.certificates.clear();
         for (shown_to, expires) in self.certificates() {

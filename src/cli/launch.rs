@@ -2,10 +2,12 @@
 
 use super::supervisor::Sockets;
 use crate::admin;
+use crate::audit::Audit;
 use crate::config::compile::{Gateway, Target, Upstream};
 use crate::config::{Files, Loaded, Source, gateway};
 use crate::live::Live;
 use crate::proxy::budget::Pace;
+use crate::proxy::change::Recorder;
 use crate::proxy::forwarded::{self, Dialect};
 use crate::proxy::request::IdForm;
 use crate::proxy::{self, origin, upstream};
@@ -35,6 +37,7 @@ pub(super) struct Launched {
     pub(super) live: Live,
     pub(super) watch: Option<Watch>,
     pub(super) drain_delay: Duration,
+    pub(super) audit: Option<Audit>,
 }
 
 /// Starts all that `loaded`, which came from `files`, the first of them at `path`, asks for.
@@ -59,10 +62,21 @@ pub(super) fn launch(
     let access_log = AccessLog::open(&destination(&gateway.access_log)).map_err(|error| {
         io::Error::new(error.kind(), format!("the access log {}: {error}", gateway.access_log))
     })?;
+    let audit = match &gateway.audit {
+        Some(asked) => Some(Audit::open(asked.settings.clone()).map_err(|error| {
+            let path = asked.settings.path.display();
+            io::Error::new(error.kind(), format!("the audit log {path}: {error}"))
+        })?),
+        None => None,
+    };
     let mut settings = settings(&gateway, sandbox.as_ref().map(|sandbox| sandbox.address))?;
     settings.listen = sockets.callers.unwrap_or(settings.listen);
     settings.tls = to_callers.clone();
     settings.proxy.upstream.tls = to_upstream.clone();
+    settings.proxy.recorder = audit
+        .clone()
+        .zip(gateway.audit.as_ref())
+        .map(|(audit, asked)| Recorder::new(audit, asked.disclosure, &asked.key));
     let telemetry = Telemetry::new(access_log);
     let server = server::start(settings, live.clone(), telemetry.clone())
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
@@ -75,13 +89,15 @@ pub(super) fn launch(
         events,
         to_callers,
         to_upstream,
+        audit: audit.clone(),
         reload: Arc::new(move || again.run()),
     };
     let listen = sockets.admin.unwrap_or(gateway.admin.into());
     let hosts = gateway.admin_hosts.clone();
     let admin = admin::start(admin::Settings { listen, hosts }, told)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
-    Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay: gateway.drain_delay })
+    let drain_delay = gateway.drain_delay;
+    Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay, audit })
 }
 
 fn destination(access_log: &str) -> Destination {
@@ -129,6 +145,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             logs_client: gateway.logs_client,
             in_flight: gateway.max_in_flight,
             deadline: gateway.request_timeout,
+            recorder: None,
             pace: Pace {
                 time: gateway.body_timeout,
                 grace: gateway.body_grace,
@@ -245,6 +262,7 @@ async fn pause(time: Option<Duration>) {
 pub(super) enum Asked {
     Nothing,
     Reload,
+    Reopen,
     Stop,
 }
 
@@ -254,6 +272,7 @@ pub(super) struct Signals {
     hangup: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    reopen: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -265,18 +284,20 @@ impl Signals {
         let hangup = signal(SignalKind::hangup())?;
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
+        let reopen = signal(SignalKind::user_defined1())?;
         drop(guard);
-        Ok(Self { runtime, hangup, interrupt, terminate })
+        Ok(Self { runtime, hangup, interrupt, terminate, reopen })
     }
 
     /// Waits for the next one, `within` this time if there is one.
     pub(super) fn next(&mut self, within: Option<Duration>) -> Asked {
-        let Self { runtime, hangup, interrupt, terminate } = self;
+        let Self { runtime, hangup, interrupt, terminate, reopen } = self;
         runtime.block_on(async {
             tokio::select! {
                 _ = hangup.recv() => Asked::Reload,
                 _ = interrupt.recv() => Asked::Stop,
                 _ = terminate.recv() => Asked::Stop,
+                _ = reopen.recv() => Asked::Reopen,
                 () = pause(within) => Asked::Nothing,
             }
         })

@@ -93,6 +93,9 @@ impl Command {
         std::thread::sleep(gateway.drain_delay);
         gateway.server.shutdown();
         gateway.live.load().credentials.values().for_each(|credential| credential.settle());
+        if let Some(audit) = &gateway.audit {
+            audit.close();
+        }
         tracing::info!("stopped");
         ExitCode::SUCCESS
     }
@@ -112,6 +115,11 @@ fn serve(gateway: &mut Launched, signals: &mut Signals) {
                 supervisor::reloading();
                 drop(gateway.reload.run());
                 supervisor::ready();
+            }
+            Asked::Reopen => {
+                if let Some(audit) = &gateway.audit {
+                    audit.reopen();
+                }
             }
             Asked::Stop => return,
         }

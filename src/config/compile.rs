@@ -1,5 +1,6 @@
 //! From what files say to what the gateway runs on. Nothing is run that did not compile whole.
 
+mod audit;
 mod cases;
 mod credentials;
 mod egress;
@@ -16,6 +17,7 @@ mod store;
 mod upstream;
 mod way;
 
+pub use audit::Audit;
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
 pub use fixed::Fixed;
 pub use gateway::Gateway;

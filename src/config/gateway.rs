@@ -1,5 +1,6 @@
 //! The gateway file, as it is written: `kind: Gateway`.
 
+mod audit;
 mod credentials;
 mod fields;
 mod identity;
@@ -8,6 +9,7 @@ mod reload;
 mod tls;
 mod upstream;
 
+pub use audit::{Audit, Shown, Unwritable, Values};
 pub(crate) use credentials::PASS;
 pub use credentials::{AssertionAlgorithm, AuthMethod, Credential, GrantType, Oauth, Static};
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
@@ -99,6 +101,9 @@ pub struct GatewayFile {
     /// What is written about requests and about the gateway itself.
     #[serde(default)]
     pub log: Log,
+    /// What is written about changes.
+    #[serde(default)]
+    pub audit: Audit,
 }
 
 /// `Gateway`.

@@ -39,7 +39,12 @@ pub struct Delay(#[schemars(regex(pattern = r"^(0|[1-9][0-9]{0,8})(ms|s|m|h)$"))
 impl Delay {
     /// No time.
     pub fn none() -> Self {
-        Self("0s".to_owned())
+        Self::new("0s")
+    }
+
+    /// The one that is written as `text`.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     /// How long it is.

@@ -1,11 +1,13 @@
 //! One resource schema, asked two questions: does this document fit it, and what does it say of
 //! the place that a pointer addresses?
 
+mod class;
 mod compile;
 mod misfit;
 mod place;
 mod spot;
 
+pub use class::DataClass;
 pub use place::Place;
 
 use crate::json::{Borrowed, Value};
@@ -54,6 +56,8 @@ struct Shape {
     /// `readOnly`, and whether something beneath has it.
     read_only: bool,
     holds_read_only: bool,
+    /// `x-data-class`.
+    class: Option<DataClass>,
     /// Why the whole must be seen once something beneath is written, or is taken away.
     whole_on_write: Option<&'static str>,
     whole_on_remove: Option<&'static str>,

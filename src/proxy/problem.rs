@@ -53,6 +53,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
             }
         }
         Rejection::Overloaded
+        | Rejection::AuditUnavailable
         | Rejection::KeysUnavailable
         | Rejection::CurrentUnavailable(Fault::Saturated)
         | Rejection::UpstreamFailed(Fault::Saturated) => {

@@ -14,6 +14,8 @@ use std::time::Duration;
 /// until it has one.
 #[derive(Debug)]
 pub enum Rejection {
+    /// The change could not be written down, and nothing is to happen that is not.
+    AuditUnavailable,
     /// The body is larger than the route takes.
     BodyTooLarge {
         /// The most bytes that it takes.

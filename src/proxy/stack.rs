@@ -34,7 +34,7 @@ pub fn stack(
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
 + Clone
 + 'static {
-    let metrics = &shared.telemetry.metrics;
+    let metrics = Arc::clone(&shared.telemetry.metrics);
     let id = settings.request_id.clone();
     let own = settings.upstream.pseudonym.as_deref();
     let via = own.and_then(Via::new);
@@ -43,7 +43,7 @@ pub fn stack(
         // Every request, however it ends.                          -> Arrived
         .layer(SetRequestId::layer(id.clone(), settings.id_form))
         .layer(FindOrigin::layer(settings.origin.clone(), own))
-        .layer(Observe::layer(log, Arc::clone(metrics), settings.logs_client))
+        .layer(Observe::layer(log, metrics, settings.recorder.clone(), settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
         .layer(Rescue::layer(shared.live.clone(), name))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
@@ -56,7 +56,7 @@ pub fn stack(
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>
         .layer(Collect::layer(shared.budget.clone(), settings.pace))
         // Whether they may.                                          -> Permitted
-        .layer(Enforce::layer())
+        .layer(Enforce::layer(settings.recorder.clone()))
         // Nothing may stand here: what was judged is what is sent. (`Enforce` is a service above
         // `Upstream` alone, so nothing can.)
         .service(upstream)

@@ -1,16 +1,18 @@
 //! What is learned of a request inside and told of it outside, whatever becomes of the request:
 //! the trail survives a future that is dropped.
 
+use super::change::Change;
 use super::origin::Origin;
 use crate::limits::Decision as Limited;
 use crate::partner::Partner;
-use crate::policy::{Route, Step};
+use crate::policy::{EntityTag, Route, Step};
 use crate::snapshot::Snapshot;
 use crate::violation::{Code, Violations};
 
 use http::{Method, StatusCode};
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,7 +20,6 @@ use std::time::{Duration, Instant, SystemTime};
 pub const READING: &str = "reading";
 
 /// What is learned of one request.
-#[derive(Debug)]
 pub struct Trail {
     /// When it came, by the clock on the wall.
     pub at: SystemTime,
@@ -42,6 +43,8 @@ pub struct Trail {
     pub codes: RefCell<Vec<(Code, &'static str)>>,
     /// The step between two states that it makes, if it makes one.
     pub step: Cell<Option<Step>>,
+    /// What is to be written down of it.
+    pub change: Cell<Option<Box<Change>>>,
     /// Whether it was sent with the version that was judged.
     pub pinned: Cell<bool>,
     /// What the policy warns of.
@@ -70,6 +73,15 @@ pub struct Trail {
     pub bytes_in: Cell<u64>,
 }
 
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Trail");
+        debug.field("route", &self.route.get().map(|route| &route.id));
+        debug.field("decision", &self.decision.get()).field("sent", &self.sent.get());
+        debug.finish_non_exhaustive()
+    }
+}
+
 impl Trail {
     /// The trail of a request that came just now.
     pub fn begin(method: Method) -> Self {
@@ -85,6 +97,7 @@ impl Trail {
             decision: Cell::new(None),
             codes: RefCell::default(),
             step: Cell::new(None),
+            change: Cell::new(None),
             pinned: Cell::new(false),
             warnings: RefCell::default(),
             rejection: Cell::new(None),
@@ -110,6 +123,14 @@ impl Trail {
             if !codes.iter().any(|(code, _)| *code == violation.code) {
                 codes.push((violation.code, violation.rule.unwrap_or(READING)));
             }
+        }
+    }
+
+    /// Notes the version that it was judged by last.
+    pub fn judged_by(&self, tag: Option<&EntityTag>) {
+        if let Some(mut change) = self.change.take() {
+            change.tag = tag.map(|tag| tag.as_str().to_owned());
+            self.change.set(Some(change));
         }
     }
 

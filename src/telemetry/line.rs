@@ -1,4 +1,4 @@
-//! One line of the access log: a flat JSON object, its members in the order they are written.
+//! One line of a log: a JSON object, its members in the order they are written.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -18,6 +18,11 @@ impl<'b> Line<'b> {
         Self { buffer, first: true }
     }
 
+    /// Begins the members of an object whose brackets somebody else writes.
+    pub fn members(buffer: &'b mut Vec<u8>) -> Self {
+        Self { buffer, first: true }
+    }
+
     /// Ends the line.
     pub fn end(self) {
         self.buffer.extend_from_slice(b"}\n");
@@ -27,6 +32,13 @@ impl<'b> Line<'b> {
     pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
         self.name(name);
         self.string(value);
+        self
+    }
+
+    /// Adds what is JSON already.
+    pub fn json(&mut self, name: &str, value: &str) -> &mut Self {
+        self.name(name);
+        self.buffer.extend_from_slice(value.as_bytes());
         self
     }
 

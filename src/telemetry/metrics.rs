@@ -94,6 +94,18 @@ pub struct Metrics {
     pub tokens: Counters<Credential>,
     /// Writes of the access log that failed.
     pub log_lost: Counter,
+    /// Records of the audit log that were written.
+    pub audit_records: Counter,
+    /// Records that were lost.
+    pub audit_lost: Counter,
+    /// Records that wait.
+    pub audit_queue: Gauge,
+    /// Whether the last write failed.
+    pub audit_failing: Gauge,
+    /// The number of the last record.
+    pub audit_sequence: Gauge,
+    /// The beginning of the seal of the last record.
+    pub audit_head: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -189,6 +201,21 @@ impl Default for Metrics {
             ),
             log_lost: list
                 .add("patchgate_access_log_lost_writes", "Writes of the access log that failed"),
+            audit_records: list
+                .add("patchgate_audit_records", "Records of the audit log that were written"),
+            audit_lost: list.add("patchgate_audit_lost", "Records of the audit log that were lost"),
+            audit_queue: list.add(
+                "patchgate_audit_queue",
+                "Records of the audit log that wait, with those of changes under way",
+            ),
+            audit_failing: list
+                .add("patchgate_audit_failing", "Whether the last write of the audit log failed"),
+            audit_sequence: list
+                .add("patchgate_audit_sequence", "The number of the last record of the audit log"),
+            audit_head: list.add(
+                "patchgate_audit_head",
+                "The first 48 bits of the seal of the last record of the audit log",
+            ),
             process,
             registry: Registry::default(),
         };

@@ -1,15 +1,19 @@
-//! What it costs to tell of a request: the metrics, and a line in the access log.
+//! What it costs to tell of a request: the metrics, a line in the access log, and a record of the
+//! change in the audit log.
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 
+use patchgate::audit::{self, Audit};
 use patchgate::config::{Source, load_policy, source};
 use patchgate::limits::{Account, Class, Limits, Quotas};
 use patchgate::partner::Partner;
-use patchgate::policy::{NormalPath, Resolution};
+use patchgate::policy::{Caller, Disclosure, Facts, IfMatch, NormalPath, Resolution, Route, Shown};
+use patchgate::proxy::change::Recorder;
 use patchgate::proxy::middleware::observe::Observe;
 use patchgate::proxy::request::{Arrived, RequestId};
 use patchgate::proxy::trail::{Decision, Sent, Trail};
 use patchgate::telemetry::{AccessLog, Destination, Metrics};
 
+use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -39,14 +43,18 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// All that is learned of a patch that is permitted and sent.
-fn trail() -> impl Fn() -> Rc<Trail> {
+fn route() -> Arc<Route> {
     let policy = load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY));
     let policy = policy.unwrap_or_else(|errors| panic!("{errors}"));
     let path = NormalPath::of("/v1.0/engagements/referrals/1").expect("a normal form");
     let Resolution::Found(route) = policy.routes.resolve("PATCH", &path) else {
         panic!("no route")
     };
+    Arc::clone(route)
+}
+
+/// All that is learned of a patch that is permitted and sent.
+fn trail(route: &Arc<Route>) -> impl Fn() -> Rc<Trail> {
     let route = Arc::clone(route);
     let (id, tier) = ("contoso".to_owned(), "standard".into());
     let account = Arc::new(Account::new("gate", Quotas::default()));
@@ -65,25 +73,62 @@ fn trail() -> impl Fn() -> Rc<Trail> {
     }
 }
 
+/// The patch that partners send most, and what may be written down of it.
+const BODY: &[u8] = br#"[
+  {"op": "replace", "path": "/status", "value": "Active"},
+  {"op": "replace", "path": "/substatus", "value": "Accepted"}
+]"#;
+const SHOWN: Disclosure = Disclosure {
+    personal: Shown::Redacted,
+    commercial: Shown::Redacted,
+    public: Shown::Clear,
+    unmarked: Shown::Redacted,
+};
+
 fn telling(criterion: &mut Criterion) {
-    let trail = trail();
+    let route = route();
+    let trail = trail(&route);
+    let body = Bytes::from_static(BODY);
+    let facts = Facts::read(&route, Caller::default(), &IfMatch::Absent, &body);
+    let audit = Audit::open(audit::Settings {
+        path: PathBuf::from("/dev/null"),
+        refuses: false,
+        queue: 1 << 20,
+        sync: Duration::from_secs(1),
+        size: u64::MAX,
+        age: Duration::from_secs(3600),
+    });
+    let recorder = Recorder::new(audit.expect("a device"), SHOWN, &[]);
     let mut inner = service_fn(|arrived: Arrived<()>| {
         black_box(&arrived.trail);
-        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<bytes::Bytes>::new())))
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
     });
     let arrived = || Arrived { request: Request::new(()), id: RequestId::make(), trail: trail() };
     let mut group = criterion.benchmark_group("a request");
     group.bench_function("nobody is told of", |bencher| {
         bencher.iter(|| now(now(inner.call(arrived())).expect("an answer").into_body().collect()))
     });
-    let null = Destination::File(PathBuf::from("/dev/null"));
-    for (name, destination) in [("that is counted", Destination::Off), ("and logged", null)] {
+    let null = || Destination::File(PathBuf::from("/dev/null"));
+    for (name, destination, recorder) in [
+        ("that is counted", Destination::Off, None),
+        ("and logged", null(), None),
+        ("and recorded", null(), Some(recorder)),
+    ] {
         let log = AccessLog::open(&destination).expect("a log");
-        let layer = Observe::layer(log.writer(), Arc::<Metrics>::default(), true);
-        let mut observed = layer.layer(inner);
+        let metrics = Arc::<Metrics>::default();
+        let mut observed =
+            Observe::layer(log.writer(), metrics, recorder.clone(), true).layer(inner);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                now(now(observed.call(arrived())).expect("an answer").into_body().collect())
+                let arrived = arrived();
+                if let Some(recorder) = &recorder {
+                    // As `Enforce` does it.
+                    let room = recorder.admit().expect("room");
+                    let target = "/v1.0/engagements/referrals/1";
+                    let change = recorder.begin(room, target, &facts, &IfMatch::Absent);
+                    arrived.trail.change.set(Some(Box::new(change)));
+                }
+                now(now(observed.call(arrived)).expect("an answer").into_body().collect())
             })
         });
     }

@@ -163,7 +163,7 @@ fn requests(criterion: &mut Criterion) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (runtime, local) = (runtime.expect("a runtime"), LocalSet::new());
         let _entered = runtime.enter();
-        let mut enforce = Enforce::layer().layer(upstream());
+        let mut enforce = Enforce::layer(None).layer(upstream());
         let routed = routed(body);
         let mut ask = || {
             let answer = enforce.call(routed.clone());

@@ -158,12 +158,15 @@ fn no_credential_and_no_value_comes_out_anywhere() {
     };
     let upstream = Upstream::start(script());
     let log = folder.path().join("access.log");
+    let audit = folder.path().join("audit.log");
     let config = |tls: &str| {
         let keys = format!(
             "log: {{ access: {}, level: trace }}\nupstream: {{ url: \"http://{}\" }}\nh2c: true\n\
-             identity: [{{ header: X-Key }}, {{ token_claims: [tid] }}]\n{tls}",
+             identity: [{{ header: X-Key }}, {{ token_claims: [tid] }}]\n\
+             audit: {{ file: {}, values: {{ public: redacted }} }}\n{tls}",
             log.display(),
             upstream.address,
+            audit.display(),
         );
         gateway_file(&folder, &keys)
     };
@@ -274,6 +277,9 @@ fn no_credential_and_no_value_comes_out_anywhere() {
     assert_hidden(&everything(gateway.process), &secrets, "the events over TLS");
     eventually("lines are written", || fs::metadata(&log).is_ok_and(|log| log.len() > 0));
     assert_hidden(&fs::read_to_string(&log).expect("a log"), &secrets, "the access log");
+    let audit = fs::read_to_string(&audit).expect("a log");
+    assert!(audit.lines().count() > 10, "{audit}");
+    assert_hidden(&audit, &secrets, "the audit log");
 }
 
 /// Row 174: a password goes to the proxy, and into nothing else.

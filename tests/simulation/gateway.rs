@@ -72,6 +72,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
         request_id: HeaderName::from_static("request-id"),
         id_form: IdForm::Token,
         origin: origin(),
+        recorder: None,
         logs_client: true,
         in_flight: 100,
         deadline: DEADLINE,

@@ -21,10 +21,12 @@ impl Fixed {
             ..file.upstream.clone()
         };
         let digest = |text: &str| digest(&SHA256, text.as_bytes()).as_ref().to_vec();
-        // It is not shown by the section that it stands in.
+        // These are not shown by the sections that they stand in.
         let password = upstream.proxy.password.reveal();
-        let written: [(&str, &dyn std::fmt::Debug); 14] = [
+        let key = file.audit.key.reveal();
+        let written: [(&str, &dyn std::fmt::Debug); 15] = [
             ("admin", &file.admin),
+            ("audit", &(&file.audit, digest(key))),
             ("bounds", &file.bounds),
             ("forwarded", &file.forwarded),
             ("h2c", &file.h2c),

@@ -1,6 +1,7 @@
 //! The gateway file's own values: addresses, names, bounds, and what is shown to callers.
 
 use super::Reading;
+use super::audit::Audit;
 use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
@@ -94,6 +95,8 @@ pub struct Gateway {
     pub logs_client: bool,
     /// What the gateway says of itself.
     pub log_level: String,
+    /// What is written about changes, if anything is.
+    pub audit: Option<Audit>,
 }
 
 impl Reading {
@@ -119,6 +122,7 @@ impl Reading {
         let trusted_hops = self.networks(file, "/forwarded/trusted", trusted);
         let pseudonym = self.pseudonym(file);
         let public_url = self.public_url(file, policy);
+        let audit = self.audit(file);
         if EnvFilter::try_new(&value.log.level).is_err() {
             let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
             self.errors.push(file.error("/log/level", message));
@@ -161,6 +165,7 @@ impl Reading {
             access_log: value.log.access.clone(),
             logs_client: value.log.client,
             log_level: value.log.level.clone(),
+            audit: audit?,
         })
     }
 

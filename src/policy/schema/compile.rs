@@ -1,7 +1,7 @@
 //! From a JSON Schema to shapes and validators, at load.
 
 use super::spot::Spot;
-use super::{Rest, Schema, Shape};
+use super::{DataClass, Rest, Schema, Shape};
 use crate::json::Borrowed;
 
 use jsonschema::{PatternOptions, ValidatorMap};
@@ -117,6 +117,13 @@ impl<'s> Compiler<'s> {
                 ("enum", Value::Array(values)) => shape.is_one_of(values),
                 ("const", value) => shape.is_one_of(std::slice::from_ref(value)),
                 ("readOnly", value) => shape.read_only = value == &Value::Bool(true),
+                ("x-data-class", value) => {
+                    let class = value.as_str().and_then(DataClass::from_name);
+                    let class = class.ok_or_else(|| {
+                        format!("`{here}` is none of `personal`, `commercial` and `public`")
+                    })?;
+                    shape.class = Some(class);
+                }
                 ("properties", Value::Object(members)) => {
                     for name in members.keys() {
                         let member = self.shape(&format!("{here}/{}", escape(name)))?;

@@ -5,7 +5,7 @@
 //! out when it is asked for.
 
 use super::spot::Spot;
-use super::{Misfit, Schema};
+use super::{DataClass, Misfit, Schema};
 use crate::json::Value;
 use crate::patch::Pointer;
 
@@ -72,6 +72,11 @@ impl<'s> Place<'s> {
     /// Whether it, or what stands above it, is `readOnly`.
     pub fn is_read_only(&self) -> bool {
         self.spot().core.read_only
+    }
+
+    /// Whom what stands here concerns, if the schema says so.
+    pub fn data_class(&self) -> Option<DataClass> {
+        self.spot().core.class
     }
 
     /// Whether something beneath it is `readOnly`.

@@ -1,5 +1,6 @@
 //! The shapes that hold at a place, and how a token leads from one place to the next.
 
+use super::class::DataClass;
 use super::{Misfit, Rest, Schema, Shape, misfit};
 use crate::json::{Borrowed, Value};
 use crate::patch::{Pointer, pointer};
@@ -45,6 +46,8 @@ pub(super) struct Core {
     pub(super) forbidden: bool,
     /// Whether it, or what stands above it, is `readOnly`.
     pub(super) read_only: bool,
+    /// Whom what stands here concerns: as the schema marks the place itself, else what is above it.
+    pub(super) class: Option<DataClass>,
     pub(super) whole_on_write: Option<&'static str>,
     pub(super) whole_on_remove: Option<&'static str>,
 }
@@ -144,6 +147,7 @@ impl Core {
     fn holding(mut self, more: &[usize], shapes: &[Shape]) -> Self {
         self.holds.extend_from_slice(more);
         self.read_only |= self.closure(shapes).any(|shape| shape.read_only);
+        self.class = self.mark(shapes).or(self.class);
         self
     }
 
@@ -163,6 +167,7 @@ impl Core {
     fn step(&self, token: &str, shapes: &[Shape]) -> Self {
         let mut child = Self {
             read_only: self.read_only,
+            class: self.class,
             whole_on_write: self.whole_on_write,
             whole_on_remove: self.whole_on_remove,
             lost: self.lost,
@@ -170,6 +175,7 @@ impl Core {
         };
         let mut holds = Vec::new();
         let mut either: Vec<Vec<Self>> = Vec::new();
+        let mut branch = None;
         for shape in self.closure(shapes) {
             child.whole_on_write = child.whole_on_write.or(shape.whole_on_write);
             child.whole_on_remove = child.whole_on_remove.or(shape.whole_on_remove);
@@ -194,6 +200,7 @@ impl Core {
             }
             child.described |= places.iter().any(|place| place.described && !place.forbidden);
             child.read_only |= !places.is_empty() && places.iter().all(|place| place.read_only);
+            branch = branch.max(places.iter().filter_map(|place| place.class).max());
             // What says nothing of the place says nothing beneath it either. Were it kept, places
             // that recurse would never be the same.
             if !places.iter().all(Self::says_nothing) {
@@ -208,8 +215,12 @@ impl Core {
         }
         if child.lost {
             (child.described, child.read_only) = (true, true);
+            branch = Some(DataClass::Personal);
         }
-        child.holding(&holds, shapes)
+        child.class = branch.or(child.class);
+        let mut child = child.holding(&holds, shapes);
+        child.class = child.class.max(branch);
+        child
     }
 
     /// Whether anything may stand here and beneath, as far as this alone tells.

@@ -4,9 +4,11 @@ mod resolve;
 
 use super::Local;
 
+use crate::audit::Room;
 use crate::limits;
 use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
 use crate::proxy::body::Content;
+use crate::proxy::change::Recorder;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
 use crate::proxy::trail::{Decision, Source};
@@ -33,12 +35,13 @@ const REJUDGED_MAX: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Enforce<S> {
     upstream: S,
+    recorder: Option<Recorder>,
 }
 
 impl<S> Enforce<S> {
-    /// The policy comes with the request.
-    pub fn layer() -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(|upstream| Self { upstream })
+    /// The policy comes with the request; `recorder` writes down what changes are judged.
+    pub fn layer(recorder: Option<Recorder>) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |upstream| Self { upstream, recorder: recorder.clone() })
     }
 }
 
@@ -52,17 +55,24 @@ impl Service<Routed<Bytes>> for Enforce<Upstream> {
     }
 
     fn call(&mut self, routed: Routed<Bytes>) -> Self::Future {
-        Box::pin(enforce(self.upstream.clone(), routed))
+        Box::pin(enforce(self.upstream.clone(), self.recorder.clone(), routed))
     }
 }
 
 async fn enforce(
     mut upstream: Upstream,
+    recorder: Option<Recorder>,
     routed: Routed<Bytes>,
 ) -> Result<Response<Content>, Rejection> {
     let lines = routed.headers.get_all(header::IF_MATCH);
     let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
-    let need = match judge_and_count(&routed, &if_match).await? {
+    // Before it is judged: nothing is done that nobody could write down.
+    let recorder = recorder.as_ref().filter(|_| !routed.method.is_safe());
+    let recorder = match recorder {
+        Some(recorder) => Some((recorder, recorder.admit()?)),
+        None => None,
+    };
+    let need = match judge_and_count(&routed, &if_match, recorder).await? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
             return upstream.call(Permitted { routed, permit }).await;
@@ -169,8 +179,16 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
 
 /// Judges without the current state, and spends of the partner's limits what the request costs:
 /// here, where its ops are known and nothing was sent yet.
-async fn judge_and_count(routed: &Routed<Bytes>, if_match: &IfMatch) -> Result<Ruling, Rejection> {
+async fn judge_and_count(
+    routed: &Routed<Bytes>,
+    if_match: &IfMatch,
+    recorder: Option<(&Recorder, Room)>,
+) -> Result<Ruling, Rejection> {
     let facts = facts(routed, if_match);
+    if let Some((recorder, room)) = recorder {
+        let change = recorder.begin(room, routed.target.path(), &facts, if_match);
+        routed.trail.change.set(Some(Box::new(change)));
+    }
     let ruling = judge(routed, &facts, None);
     let all = &routed.snapshot.limits;
     let terms = &all.terms;
@@ -220,6 +238,7 @@ fn judge(
             let advisory = permit.is_advisory();
             let decision = if advisory { Decision::Advisory } else { Decision::Permit };
             routed.trail.decision.set(Some(decision));
+            routed.trail.judged_by(permit.pin());
             routed.trail.codes.borrow_mut().clear();
             Ok(Ruling::Permit(permit))
         }

@@ -1,9 +1,11 @@
 //! Tells of every request once, when its answer has ended or nobody waits for it any more: to the
-//! metrics and to the access log.
+//! metrics, to the access log and, where it was a change that was judged, to the audit log.
 
 mod count;
 mod log;
+mod record;
 
+use crate::proxy::change::Recorder;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
 use crate::telemetry::{LogWriter, Metrics};
@@ -32,17 +34,20 @@ pub struct Observe<S> {
 struct Told {
     writer: LogWriter,
     metrics: Arc<Metrics>,
+    recorder: Option<Recorder>,
     tells_client: bool,
 }
 
 impl<S> Observe<S> {
-    /// Lines go to `writer`, and tell of the client's address if they are to; `metrics` count.
+    /// Lines go to `writer`, and tell of the client's address if they are to; `metrics` count, and
+    /// `recorder` writes down changes.
     pub fn layer(
         writer: LogWriter,
         metrics: Arc<Metrics>,
+        recorder: Option<Recorder>,
         tells_client: bool,
     ) -> impl Layer<S, Service = Self> + Clone {
-        let told = Rc::new(Told { writer, metrics, tells_client });
+        let told = Rc::new(Told { writer, metrics, recorder, tells_client });
         layer_fn(move |inner| Self { inner, told: Rc::clone(&told) })
     }
 }
@@ -149,6 +154,9 @@ impl Drop for Ended {
         self.count();
         if self.told.writer.is_on() {
             self.log();
+        }
+        if let Some(recorder) = &self.told.recorder {
+            self.record(recorder);
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Kind {
 /// The table: what each rejection is to the caller.
 pub fn kind(rejection: &Rejection) -> Kind {
     let (status, slug, title) = match rejection {
+        Rejection::AuditUnavailable => {
+            (503, "audit-unavailable", "The change cannot be recorded at the moment")
+        }
         Rejection::BodyTooLarge { .. } => (413, "body-too-large", "The body is too large"),
         Rejection::BodyTooSlow => (408, "body-too-slow", "The body did not come in time"),
         Rejection::BodyUnreadable => (400, "body-unreadable", "The body could not be read"),
@@ -139,6 +142,7 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
         }
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
         Rejection::CredentialUnavailable { .. }
+        | Rejection::AuditUnavailable
         | Rejection::KeysUnavailable
         | Rejection::LimitsUnavailable { .. } => {
             "nothing was sent; try again after the time in `Retry-After`".into()

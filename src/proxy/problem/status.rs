@@ -35,7 +35,8 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::Unrouted => "http_request_denied",
         Rejection::CurrentUnavailable(fault) => of_fault(*fault, Sent::Begun),
         Rejection::DeadlineExceeded => "http_response_timeout",
-        Rejection::CredentialUnavailable { .. }
+        Rejection::AuditUnavailable
+        | Rejection::CredentialUnavailable { .. }
         | Rejection::Failed
         | Rejection::KeysUnavailable
         | Rejection::LimitsUnavailable { .. } => "proxy_internal_error",

@@ -1,0 +1,61 @@
+//! The record of a change in the audit log.
+
+use super::Ended;
+
+use crate::policy::route::BodyForm;
+use crate::proxy::change::Recorder;
+use crate::proxy::trail::{Decision, Outcome};
+use crate::telemetry::line::Line;
+
+impl Ended {
+    /// Writes down the change, if there was one that was judged.
+    pub(super) fn record(&self, recorder: &Recorder) {
+        let trail = &*self.trail;
+        let Some(change) = trail.change.take() else { return };
+        let route = trail.route.get();
+        let step = trail.step.get();
+        let graph = route.and_then(|route| route.resource.as_ref()?.graph.as_ref());
+        let states =
+            graph.zip(step).map(|(graph, step)| (graph.name(step.from), graph.name(step.to)));
+        let snapshot = trail.snapshot.get();
+        let codes = trail.codes.borrow();
+        let warnings = trail.warnings.borrow();
+        let status = |status: Option<http::StatusCode>| status.map(|status| status.as_u16().into());
+        let mut members = Vec::with_capacity(640 + change.ops.json.len());
+        let mut line = Line::members(&mut members);
+        line.time("time", trail.at)
+            .text("request_id", self.id.as_str())
+            .optional("trace_id", trail.origin.get().map(|origin| origin.trace.id()))
+            .optional("partner", trail.partner.get().map(|partner| &*partner.id))
+            .optional("route", route.map(|route| &*route.id))
+            .text("method", trail.method.as_str())
+            .text("target", &change.target)
+            .optional("form", route.map(|route| form(route.body)))
+            .optional("policy", snapshot.map(|snapshot| &*snapshot.policy.name))
+            .optional("digest", snapshot.map(|snapshot| &*snapshot.digest))
+            .json("ops", &change.ops.json)
+            .number("ops_more", change.ops.more as u64)
+            .text("if_match", change.if_match)
+            .optional("from", states.map(|(from, _)| from))
+            .optional("to", states.map(|(_, to)| to))
+            .optional("tag", change.tag.as_deref())
+            .optional("decision", trail.decision.get().map(Decision::as_str))
+            .list("codes", codes.iter().map(|(code, _)| code.slug()))
+            .list("warnings", warnings.iter().map(|warning| warning.code.slug()))
+            .optional("rejection", trail.rejection.get())
+            .optional_number("status", status(self.status))
+            .optional_number("upstream_status", status(trail.upstream_status.get()))
+            .optional("outcome", trail.outcome().map(Outcome::as_str));
+        recorder.end(*change, members);
+    }
+}
+
+fn form(body: BodyForm) -> &'static str {
+    match body {
+        BodyForm::Document => "document",
+        BodyForm::JsonPatch => "json-patch",
+        BodyForm::MergePatch => "merge-patch",
+        BodyForm::Nothing => "none",
+        BodyForm::Replacement => "replacement",
+    }
+}
