@@ -8,7 +8,7 @@ mod file;
 mod verify;
 mod writer;
 
-pub use chain::{Chain, Head};
+pub use chain::{Chain, Head, hex};
 pub use verify::{Broken, Verified, verify};
 
 use crate::limits::{Capacity, Slot};

@@ -5,12 +5,14 @@ mod bounds;
 mod caller;
 pub mod check;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod graph;
 pub mod key;
 mod launch;
 mod paint;
 mod print;
+pub mod replay;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
@@ -35,9 +37,11 @@ enum Command {
     Audit(audit::Command),
     Check(check::Command),
     Demo(demo::Command),
+    Diff(diff::Command),
     Explain(explain::Command),
     Graph(graph::Command),
     Key(key::Command),
+    Replay(replay::Command),
     Run(run::Command),
     Sandbox(sandbox::Command),
     Schema(schema::Command),
@@ -52,9 +56,11 @@ impl Cli {
             Command::Audit(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Demo(command) => command.run(),
+            Command::Diff(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Replay(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -220,16 +220,23 @@ impl fmt::Debug for Object<'_> {
 
 fn quote(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("\"")?;
-    for character in text.chars() {
-        match character {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            control if control < ' ' => write!(f, "\\u{:04x}", u32::from(control))?,
-            other => fmt::Write::write_char(f, other)?,
+    let is_special = |character: char| character < ' ' || matches!(character, '"' | '\\');
+    let mut rest = text;
+    while let Some((plain, special)) =
+        rest.find(is_special).and_then(|at| rest.split_at_checked(at))
+    {
+        f.write_str(plain)?;
+        let mut after = special.chars();
+        match after.next() {
+            Some('\n') => f.write_str("\\n")?,
+            Some('\r') => f.write_str("\\r")?,
+            Some('\t') => f.write_str("\\t")?,
+            Some(quoted @ ('"' | '\\')) => write!(f, "\\{quoted}")?,
+            Some(control) => write!(f, "\\u{:04x}", u32::from(control))?,
+            None => {}
         }
+        rest = after.as_str();
     }
+    f.write_str(rest)?;
     f.write_str("\"")
 }

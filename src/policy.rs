@@ -2,6 +2,7 @@
 
 pub mod aftermath;
 mod audience;
+pub mod difference;
 pub mod facts;
 pub mod graph;
 pub mod links;
@@ -17,7 +18,7 @@ pub mod verdict;
 
 pub use aftermath::Aftermath;
 pub use audience::{Audience, Closed};
-pub use facts::{Caller, Current, Facts};
+pub use facts::{Caller, Change, Current, Facts};
 pub use record::{Disclosure, Shown};
 pub use resource::Resource;
 pub use route::{LostAnswer, NormalPath, Resolution, Route, Routes, StateSource};
@@ -28,7 +29,7 @@ pub use verdict::{Answer, Judgement, Need, Permit, Step, Verdict};
 use crate::patch::Inapplicable;
 use crate::violation::{Code, Violation, Violations};
 
-use facts::{Change, Proposal};
+use facts::Proposal;
 use route::BodyForm;
 use rule::Report;
 
@@ -63,18 +64,16 @@ impl Policy {
         let warns = |rule: &Rule| facts.route.warn.contains(&rule.name());
         match &facts.change {
             Err(violations) => return report.refuse(violations.clone()),
-            Ok(Change::Patch(patch)) => {
-                match Proposal::new(patch, facts.route.resource.as_deref(), current) {
-                    Err(inapplicable) => report.push(does_not_apply(&inapplicable)),
-                    Ok(proposal) => {
-                        for rule in &facts.route.rules {
-                            report.ask(rule, warns(rule), |report| {
-                                rule.check_patch(facts, &proposal, report)
-                            });
-                        }
+            Ok(Change::Patch(patch)) => match Proposal::new(patch, facts, current) {
+                Err(inapplicable) => report.push(does_not_apply(&inapplicable)),
+                Ok(proposal) => {
+                    for rule in &facts.route.rules {
+                        report.ask(rule, warns(rule), |report| {
+                            rule.check_patch(facts, &proposal, report)
+                        });
                     }
                 }
-            }
+            },
             Ok(Change::Document(document)) => {
                 for rule in &facts.route.rules {
                     report.ask(rule, warns(rule), |report| {

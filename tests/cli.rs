@@ -16,6 +16,7 @@ mod operating;
 mod policy;
 mod process;
 mod reloading;
+mod replay;
 mod secrets;
 mod serving;
 mod store;

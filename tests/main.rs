@@ -21,6 +21,7 @@ mod cli;
 // The public test vectors.
 mod conformance;
 // What the documents say.
+mod difference;
 mod docs;
 // Whatever bytes come.
 mod fuzz;

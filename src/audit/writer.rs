@@ -15,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The most bytes that are written at once.
 const BATCH: usize = 256 << 10;
+/// How long it is gathered before that: whoever records then seldom has to wake this thread.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 /// How long the log may take to be closed where it cannot be written.
@@ -99,6 +101,9 @@ impl Writer {
                 Some(wait) => self.receiver.recv_timeout(wait),
                 None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            if matches!(next, Ok(Message::Record { .. })) {
+                std::thread::sleep(GATHER);
+            }
             loop {
                 match next {
                     Ok(Message::Record { members, slot }) => self.take(&members, slot),

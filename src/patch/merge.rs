@@ -142,7 +142,7 @@ mod tests {
 
             let at = Pointer::parse(at).expect("well-formed");
             let (was, is) = (apply::find(&old, &at), apply::find(&new, &at));
-            match Partial::around(&ours).1.at(&at) {
+            match Partial::around(&ours, &[]).1.at(&at) {
                 Known::Value(value) => prop_assert_eq!(is, Some(value)),
                 Known::Absent => prop_assert_eq!(is, None),
                 Known::Unknown => {}

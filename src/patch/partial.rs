@@ -44,11 +44,16 @@ impl<'v, 'a> Partial<'v, 'a> {
         Self { root: Node::Unknown }
     }
 
-    /// What is known before and after `patch` is applied to a document of which nothing is known.
+    /// What is known before and after `patch` is applied to a document of which nothing is known but
+    /// that these values stand at these places.
     ///
     /// What a `test` anchors is known before, and after unless a later op changes it.
-    pub fn around(patch: &'v Patch<'a>) -> (Self, Self) {
-        let (mut before, mut after) = (Self::unknown(), Self::unknown());
+    pub fn around(patch: &'v Patch<'a>, known: &'v [(Pointer<'a>, Value<'a>)]) -> (Self, Self) {
+        let mut before = Self::unknown();
+        for (pointer, value) in known {
+            before.replace(pointer, Node::Is(value));
+        }
+        let mut after = before.clone();
         for (index, op) in patch.ops.iter().enumerate() {
             match op {
                 Op::Add { path, value } => after.add(path, Node::Is(value)),
@@ -271,7 +276,7 @@ mod tests {
     fn after(patch: &str, at: &str) -> String {
         let patch = Patch::from(patch);
         assert!(!patch.ops.is_empty(), "an unreadable patch");
-        let (_, after) = Partial::around(&patch);
+        let (_, after) = Partial::around(&patch, &[]);
         match after.at(&Pointer::parse(at.to_owned()).expect("well-formed")) {
             Known::Value(value) => value.to_string(),
             Known::Absent => "absent".into(),
@@ -305,7 +310,7 @@ mod tests {
             r#"[{"op":"test","path":"/s","value":"A"},{"op":"replace","path":"/s","value":"B"},
             {"op":"test","path":"/s","value":"B"}]"#,
         );
-        let (before, after) = Partial::around(&patch);
+        let (before, after) = Partial::around(&patch, &[]);
         let s = Pointer::parse("/s").expect("well-formed");
         assert_eq!(before.at(&s), Known::Value(&Value::String("A".into())));
         assert_eq!(after.at(&s), Known::Value(&Value::String("B".into())));
@@ -354,7 +359,7 @@ mod tests {
             let patch = Patch::read(patch.as_bytes(), Bounds::default(), UnknownMembers::Refuse).expect("a patch");
             let at = Pointer::parse(at).expect("well-formed");
             let Ok(result) = apply(&patch, before.clone()) else { return Ok(()) };
-            let (known_before, known_after) = Partial::around(&patch);
+            let (known_before, known_after) = Partial::around(&patch, &[]);
             for (known, document) in [(known_before, &before), (known_after, &result)] {
                 let found = crate::patch::apply::find(document, &at);
                 match known.at(&at) {

@@ -1,6 +1,5 @@
 //! All that a rule may look at.
 
-use super::resource::Resource;
 use super::route::{BodyForm, Route};
 use super::schema::Place;
 use super::tag::{EntityTag, IfMatch};
@@ -20,6 +19,8 @@ pub struct Facts<'f> {
     pub(super) if_match: &'f IfMatch,
     pub(super) body: &'f Bytes,
     pub(super) change: Result<Change<'f>, Violations>,
+    /// What is known of the stored document, though it is not at hand.
+    known: &'f [(Pointer<'f>, Value<'f>)],
 }
 
 /// Who is calling; by default nobody in particular.
@@ -31,9 +32,9 @@ pub struct Caller<'c> {
     pub roles: &'c [String],
 }
 
-/// What the body asks for.
+/// What a request asks for.
 #[derive(Debug)]
-pub(super) enum Change<'f> {
+pub enum Change<'f> {
     /// A document to be stored as it is.
     Document(Value<'f>),
     /// Nothing: the route takes no body.
@@ -58,7 +59,23 @@ impl<'f> Facts<'f> {
         if_match: &'f IfMatch,
         body: &'f Bytes,
     ) -> Self {
-        Self { route, caller, if_match, body, change: read_change(route, body) }
+        Self { route, caller, if_match, body, change: read_change(route, body), known: &[] }
+    }
+
+    /// The facts of a request that was made long ago: what it asked for, as it was written down, and
+    /// what was at some places of the document then. No bytes are left that could be sent.
+    pub fn told(
+        route: &'f Route,
+        caller: Caller<'f>,
+        if_match: &'f IfMatch,
+        mut change: Change<'f>,
+        known: &'f [(Pointer<'f>, Value<'f>)],
+    ) -> Self {
+        static NOTHING: Bytes = Bytes::new();
+        if let Change::Patch(patch) = &mut change {
+            fold_case(patch, route);
+        }
+        Self { route, caller, if_match, body: &NOTHING, change: Ok(change), known }
     }
 }
 
@@ -167,7 +184,11 @@ pub(super) struct Proposal<'o, 'f> {
 #[derive(Debug)]
 pub(super) enum Outcome<'o, 'f> {
     /// Judged by the patch alone. What it tells is worked out once some rule asks.
-    Partial { patch: &'o Patch<'f>, around: OnceCell<(Partial<'o, 'f>, Partial<'o, 'f>)> },
+    Partial {
+        patch: &'o Patch<'f>,
+        known: &'o [(Pointer<'f>, Value<'f>)],
+        around: OnceCell<(Partial<'o, 'f>, Partial<'o, 'f>)>,
+    },
     /// Judged against the current document.
     Whole { before: &'o Value<'f>, after: Value<'f> },
 }
@@ -175,11 +196,12 @@ pub(super) enum Outcome<'o, 'f> {
 impl<'o, 'f> Proposal<'o, 'f> {
     pub(super) fn new(
         patch: &'o Patch<'f>,
-        resource: Option<&'o Resource>,
+        facts: &'o Facts<'f>,
         current: Option<&'o Current<'f>>,
     ) -> Result<Self, Inapplicable> {
+        let (resource, known) = (facts.route.resource.as_deref(), facts.known);
         let outcome = match current {
-            None => Outcome::Partial { patch, around: OnceCell::new() },
+            None => Outcome::Partial { patch, known, around: OnceCell::new() },
             Some(current) => {
                 let after = apply(patch, current.document.clone())?;
                 Outcome::Whole { before: &current.document, after }
@@ -219,8 +241,8 @@ impl<'f> Outcome<'_, 'f> {
     /// What stands at `pointer` before the change.
     pub(super) fn before(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
         match self {
-            Self::Partial { patch, around } => {
-                around.get_or_init(|| Partial::around(patch)).0.at(pointer)
+            Self::Partial { patch, known, around } => {
+                around.get_or_init(|| Partial::around(patch, known)).0.at(pointer)
             }
             Self::Whole { before, .. } => found(before, pointer),
         }
@@ -229,8 +251,8 @@ impl<'f> Outcome<'_, 'f> {
     /// What stands at `pointer` after it.
     pub(super) fn after(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
         match self {
-            Self::Partial { patch, around } => {
-                around.get_or_init(|| Partial::around(patch)).1.at(pointer)
+            Self::Partial { patch, known, around } => {
+                around.get_or_init(|| Partial::around(patch, known)).1.at(pointer)
             }
             Self::Whole { after, .. } => found(after, pointer),
         }

@@ -1,11 +1,12 @@
 //! What may be written down of a change: its ops, and of their values as much as their class allows.
 
 use super::facts::{Change, Facts};
-use super::schema::{DataClass, Place};
+use super::schema::{DataClass, Place, Schema};
 use crate::json::Value;
 use crate::patch::Pointer;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// The most bytes of ops that are written down, and of a value in clear.
 const OPS_MAX: usize = 256 << 10;
@@ -75,40 +76,32 @@ pub struct Ops {
 /// Writes down the ops of `facts`. `hash` tells values apart without telling them.
 pub fn ops(facts: &Facts<'_>, disclosure: &Disclosure, hash: &dyn Fn(&str) -> String) -> Ops {
     let schema = facts.route.resource.as_ref().map(|resource| &*resource.schema);
-    let place = |pointer: &Pointer<'_>| schema.map(|schema| schema.place(pointer));
-    let shown = |value: &Value<'_>, pointer: &Pointer<'_>| {
-        match disclosure.of_value(value, place(pointer).as_ref()) {
-            Shown::Clear => Some(value.to_string()).filter(|text| text.len() <= CLEAR_MAX),
-            Shown::Hash => return format!("{{\"hash\":\"{}\"}}", hash(&value.to_string())),
-            Shown::Redacted => None,
-        }
-        .map_or_else(
-            || format!("{{\"redacted\":\"{}\"}}", value.kind()),
-            |text| format!("{{\"clear\":{text}}}"),
-        )
-    };
+    let writer = Writer { schema, disclosure, hash };
+    let mut json = String::with_capacity(256);
     let patch = match &facts.change {
         Err(_) => return Ops { json: "null".to_owned(), more: 0 },
         Ok(Change::Nothing) => return Ops { json: "[]".to_owned(), more: 0 },
         Ok(Change::Document(value)) => {
-            let value = shown(value, &Pointer::ROOT);
-            let json = format!("[{{\"op\":\"document\",\"path\":\"\",\"value\":{value}}}]");
+            json.push_str("[{\"op\":\"document\",\"path\":\"\",\"value\":");
+            writer.value(value, &Pointer::ROOT, &mut json);
+            json.push_str("}]");
             return Ops { json, more: 0 };
         }
         Ok(Change::Patch(patch)) => patch,
     };
-    let (mut json, mut told) = ("[".to_owned(), 0);
+    let mut told = 0;
+    json.push('[');
     for op in &patch.ops {
-        if told > 0 {
-            json.push(',');
-        }
-        json.push_str(&format!("{{\"op\":\"{}\"", op.name()));
+        json.push_str(if told > 0 { ",{\"op\":\"" } else { "{\"op\":\"" });
+        json.push_str(op.name().as_str());
+        json.push('"');
         if let Some(from) = op.from() {
-            json.push_str(&format!(",\"from\":{}", quoted(from)));
+            pointer("from", from, &mut json);
         }
-        json.push_str(&format!(",\"path\":{}", quoted(op.path())));
+        pointer("path", op.path(), &mut json);
         if let Some(value) = op.value() {
-            json.push_str(&format!(",\"value\":{}", shown(value, op.path())));
+            json.push_str(",\"value\":");
+            writer.value(value, op.path(), &mut json);
         }
         json.push('}');
         told += 1;
@@ -120,8 +113,39 @@ pub fn ops(facts: &Facts<'_>, disclosure: &Disclosure, hash: &dyn Fn(&str) -> St
     Ops { json, more: patch.ops.len() - told }
 }
 
-fn quoted(pointer: &Pointer<'_>) -> String {
-    Value::String(Cow::Borrowed(pointer.text())).to_string()
+fn pointer(name: &str, pointer: &Pointer<'_>, json: &mut String) {
+    // Writing to a `String` cannot fail.
+    let _ = write!(json, ",\"{name}\":{}", Value::String(Cow::Borrowed(pointer.text())));
+}
+
+/// Writes down values, as far as they may be told.
+struct Writer<'w> {
+    schema: Option<&'w Schema>,
+    disclosure: &'w Disclosure,
+    hash: &'w dyn Fn(&str) -> String,
+}
+
+impl Writer<'_> {
+    fn value(&self, value: &Value<'_>, pointer: &Pointer<'_>, json: &mut String) {
+        let place = self.schema.map(|schema| schema.place(pointer));
+        let shown = self.disclosure.of_value(value, place.as_ref());
+        let begin = json.len();
+        if shown == Shown::Clear {
+            let _ = write!(json, "{{\"clear\":{value}}}");
+            if json.len() <= begin + CLEAR_MAX {
+                return;
+            }
+            json.truncate(begin);
+        }
+        let kind = value.kind();
+        let _ = match shown {
+            Shown::Hash => {
+                let hash = (self.hash)(&value.to_string());
+                write!(json, "{{\"hash\":\"{hash}\",\"kind\":\"{kind}\"}}")
+            }
+            Shown::Clear | Shown::Redacted => write!(json, "{{\"redacted\":\"{kind}\"}}"),
+        };
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +154,6 @@ mod tests {
     use crate::json::Bounds;
     use crate::patch::UnknownMembers;
     use crate::policy::route::{BodyForm, LostAnswer, Route, StateSource};
-    use crate::policy::schema::Schema;
     use crate::policy::{Audience, Caller, IfMatch, Resource};
 
     use bytes::Bytes;
@@ -195,14 +218,17 @@ mod tests {
             ops[0]["value"].clone()
         };
         assert_eq!(told("/open", r#""a""#), json!({"clear": "a"}));
-        assert_eq!(told("/price", "12"), json!({"hash": "h(2)"}));
+        assert_eq!(told("/price", "12"), json!({"hash": "h(2)", "kind": "number"}));
         assert_eq!(told("/mail", r#""m@x""#), json!({"redacted": "string"}));
         assert_eq!(told("/unknown", "null"), json!({"redacted": "null"}));
         // A whole tells no more than its strictest part allows.
         assert_eq!(told("/both", r#"{"a": 1}"#), json!({"clear": {"a": 1}}));
         assert_eq!(told("/both", r#"{"a": 1, "mail": "m@x"}"#), json!({"redacted": "object"}));
         assert_eq!(told("/both", "{}"), json!({"clear": {}}));
-        assert_eq!(told("", r#"{"open": 1, "price": 2}"#), json!({"hash": "h(20)"}));
+        assert_eq!(
+            told("", r#"{"open": 1, "price": 2}"#),
+            json!({"hash": "h(20)", "kind": "object"})
+        );
         assert_eq!(told("/open", r#"[{"x": ["y"]}]"#), json!({"clear": [{"x": ["y"]}]}));
         // One that is long is not told.
         let long = format!("\"{}\"", "a".repeat(5000));

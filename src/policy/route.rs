@@ -106,6 +106,19 @@ pub enum BodyForm {
     Replacement,
 }
 
+impl BodyForm {
+    /// The name as logs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::JsonPatch => "json-patch",
+            Self::MergePatch => "merge-patch",
+            Self::Nothing => "none",
+            Self::Replacement => "replacement",
+        }
+    }
+}
+
 /// What to do when a rule needs the current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateSource {

@@ -22,6 +22,8 @@ use std::fmt;
 
 /// A compiled JSON Schema: a validator for every sub-schema, and how one leads to the next.
 pub struct Schema {
+    /// As it is written.
+    source: serde_json::Value,
     shapes: Vec<Shape>,
     validators: Vec<Validator<Borrowed>>,
     /// Where each shape stands in the schema, as a pointer.
@@ -99,6 +101,11 @@ impl Schema {
     /// expression that needs backtracking.
     pub fn new(schema: &serde_json::Value) -> Result<Self, String> {
         compile::compile(schema)
+    }
+
+    /// The schema as it is written.
+    pub fn source(&self) -> &serde_json::Value {
+        &self.source
     }
 
     /// The place of the whole document.

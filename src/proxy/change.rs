@@ -2,7 +2,7 @@
 
 use crate::audit::{Audit, Room};
 use crate::policy::record::{self, Ops};
-use crate::policy::{Disclosure, Facts, IfMatch};
+use crate::policy::{Disclosure, EntityTag, Facts, IfMatch};
 use crate::proxy::rejection::Rejection;
 
 use aws_lc_rs::hmac;
@@ -33,7 +33,7 @@ pub struct Change {
     pub ops: Ops,
     /// What the caller demanded of the version.
     pub if_match: &'static str,
-    /// The version that it was judged by, where it is pinned to it.
+    /// The version that it was judged by, where the stored document was read.
     pub tag: Option<String>,
 }
 
@@ -58,6 +58,7 @@ impl Recorder {
         let if_match = match if_match {
             IfMatch::Absent => "absent",
             IfMatch::Any => "any",
+            IfMatch::Tags(tags) if tags.iter().all(EntityTag::is_weak) => "weak",
             IfMatch::Tags(_) => "tags",
             IfMatch::Malformed => "malformed",
         };
@@ -72,6 +73,6 @@ impl Recorder {
 
     fn hash(&self, text: &str) -> String {
         let tag = hmac::sign(&self.key, text.as_bytes());
-        tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        crate::audit::hex(tag.as_ref().get(..16).unwrap_or_default())
     }
 }

@@ -64,8 +64,7 @@ impl<'b> Line<'b> {
     /// Adds a number.
     pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
         self.name(name);
-        // Writing to a `Vec` cannot fail.
-        let _ = write!(self.buffer, "{value}");
+        self.buffer.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         self
     }
 
@@ -97,12 +96,23 @@ impl<'b> Line<'b> {
         let since = value.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
         let (year, month, day) = civil(days);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let millis = since.subsec_millis();
-        let _ = write!(
-            self.buffer,
-            "\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z\""
-        );
+        let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
+        for (at, digits, value) in [
+            (1, 4, year),
+            (6, 2, month),
+            (9, 2, day),
+            (12, 2, seconds / 3600),
+            (15, 2, seconds / 60 % 60),
+            (18, 2, seconds % 60),
+            (21, 3, u64::from(since.subsec_millis())),
+        ] {
+            let mut rest = value;
+            for place in text.iter_mut().skip(at).take(digits).rev() {
+                *place += u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+            }
+        }
+        self.buffer.extend_from_slice(&text);
         self
     }
 
@@ -113,11 +123,11 @@ impl<'b> Line<'b> {
     }
 
     fn name(&mut self, name: &str) {
-        if !std::mem::take(&mut self.first) {
-            self.buffer.push(b',');
-        }
-        self.string(name);
-        self.buffer.push(b':');
+        // Names are ours, and plain.
+        let begin: &[u8] = if std::mem::take(&mut self.first) { b"\"" } else { b",\"" };
+        self.buffer.extend_from_slice(begin);
+        self.buffer.extend_from_slice(name.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
     }
 
     fn string(&mut self, text: &str) {

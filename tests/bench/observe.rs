@@ -29,7 +29,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// As in the program.
 #[global_allocator]
@@ -73,6 +73,9 @@ fn trail(route: &Arc<Route>) -> impl Fn() -> Rc<Trail> {
     }
 }
 
+/// How many requests come at once.
+const CROWD: u64 = 500;
+
 /// The patch that partners send most, and what may be written down of it.
 const BODY: &[u8] = br#"[
   {"op": "replace", "path": "/status", "value": "Active"},
@@ -98,7 +101,8 @@ fn telling(criterion: &mut Criterion) {
         size: u64::MAX,
         age: Duration::from_secs(3600),
     });
-    let recorder = Recorder::new(audit.expect("a device"), SHOWN, &[]);
+    let audit = audit.expect("a device");
+    let recorder = Recorder::new(audit.clone(), SHOWN, &[]);
     let mut inner = service_fn(|arrived: Arrived<()>| {
         black_box(&arrived.trail);
         std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
@@ -118,17 +122,33 @@ fn telling(criterion: &mut Criterion) {
         let metrics = Arc::<Metrics>::default();
         let mut observed =
             Observe::layer(log.writer(), metrics, recorder.clone(), true).layer(inner);
+        let mut tell = || {
+            let arrived = arrived();
+            if let Some(recorder) = &recorder {
+                // As `Enforce` does it.
+                let room = recorder.admit().expect("room");
+                let target = "/v1.0/engagements/referrals/1";
+                let change = recorder.begin(room, target, &facts, &IfMatch::Absent);
+                arrived.trail.change.set(Some(Box::new(change)));
+            }
+            now(now(observed.call(arrived)).expect("an answer").into_body().collect())
+        };
         group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let arrived = arrived();
-                if let Some(recorder) = &recorder {
-                    // As `Enforce` does it.
-                    let room = recorder.admit().expect("room");
-                    let target = "/v1.0/engagements/referrals/1";
-                    let change = recorder.begin(room, target, &facts, &IfMatch::Absent);
-                    arrived.trail.change.set(Some(Box::new(change)));
+            bencher.iter_custom(|count| {
+                // What is told is written meanwhile, as where requests come at a rate that can be
+                // kept up; a queue that only grows would be measured by its memory.
+                let mut took = Duration::ZERO;
+                for begin in (0..count).step_by(CROWD as usize) {
+                    let began = Instant::now();
+                    for _ in begin..count.min(begin + CROWD) {
+                        black_box(tell()).expect("an end");
+                    }
+                    took += began.elapsed();
+                    while audit.standing().queued > 0 {
+                        std::thread::sleep(Duration::from_micros(200));
+                    }
                 }
-                now(now(observed.call(arrived)).expect("an answer").into_body().collect())
+                took
             })
         });
     }

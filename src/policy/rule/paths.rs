@@ -39,6 +39,14 @@ enum Reach {
     Subtree,
 }
 
+impl AllowedPath {
+    /// Whether it admits, for the ops that it names, every place and value that `other` does.
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_deep = |path: &Self| path.subtree || path.pattern.is_deep();
+        self.pattern.covers(&other.pattern) && (is_deep(self) || !is_deep(other))
+    }
+}
+
 impl Paths {
     /// Only the places `allowed` may be reached.
     pub fn new(allowed: Vec<AllowedPath>) -> Self {

@@ -47,7 +47,7 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         .collect::<Result<_, _>>()?;
     let spots = Spot::all(&shapes);
     let pointers = Spot::by_pointer(&spots);
-    Ok(Schema { shapes, validators, keys, spots, pointers })
+    Ok(Schema { source: schema.clone(), shapes, validators, keys, spots, pointers })
 }
 
 const DIALECTS: [&str; 5] = [

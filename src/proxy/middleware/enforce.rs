@@ -231,6 +231,7 @@ fn judge(
 ) -> Result<Ruling, Rejection> {
     let judgement = routed.snapshot.policy.judge(facts, current);
     routed.trail.step.set(judgement.step);
+    routed.trail.judged_by(current.and_then(Current::tag));
     routed.trail.warnings.replace(judgement.warnings);
     match judgement.verdict {
         Verdict::NeedsCurrent(need) => Ok(Ruling::NeedsCurrent(need)),
@@ -238,7 +239,6 @@ fn judge(
             let advisory = permit.is_advisory();
             let decision = if advisory { Decision::Advisory } else { Decision::Permit };
             routed.trail.decision.set(Some(decision));
-            routed.trail.judged_by(permit.pin());
             routed.trail.codes.borrow_mut().clear();
             Ok(Ruling::Permit(permit))
         }

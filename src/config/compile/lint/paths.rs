@@ -22,7 +22,7 @@ impl Reading {
             // Of two alike the later one is moot.
             let covering: Vec<&AllowedPath> = (paths.iter().enumerate())
                 .filter(|(at, (_, other))| {
-                    *at != position && covers(other, path) && (*at < position || !twin(other))
+                    *at != position && other.covers(path) && (*at < position || !twin(other))
                 })
                 .map(|(_, (_, other))| other)
                 .collect();
@@ -72,10 +72,4 @@ impl Reading {
             }
         }
     }
-}
-
-/// Whether `other` admits, for the ops that it names, every place and value that `path` does.
-fn covers(other: &AllowedPath, path: &AllowedPath) -> bool {
-    other.pattern.covers(&path.pattern)
-        && (other.subtree || other.pattern.is_deep() || !path.subtree && !path.pattern.is_deep())
 }

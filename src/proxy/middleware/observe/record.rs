@@ -2,7 +2,6 @@
 
 use super::Ended;
 
-use crate::policy::route::BodyForm;
 use crate::proxy::change::Recorder;
 use crate::proxy::trail::{Decision, Outcome};
 use crate::telemetry::line::Line;
@@ -13,6 +12,7 @@ impl Ended {
         let trail = &*self.trail;
         let Some(change) = trail.change.take() else { return };
         let route = trail.route.get();
+        let roles = trail.partner.get().map_or(&[][..], |partner| &*partner.roles);
         let step = trail.step.get();
         let graph = route.and_then(|route| route.resource.as_ref()?.graph.as_ref());
         let states =
@@ -21,16 +21,17 @@ impl Ended {
         let codes = trail.codes.borrow();
         let warnings = trail.warnings.borrow();
         let status = |status: Option<http::StatusCode>| status.map(|status| status.as_u16().into());
-        let mut members = Vec::with_capacity(640 + change.ops.json.len());
+        let mut members = Vec::with_capacity(1024 + change.ops.json.len());
         let mut line = Line::members(&mut members);
         line.time("time", trail.at)
             .text("request_id", self.id.as_str())
             .optional("trace_id", trail.origin.get().map(|origin| origin.trace.id()))
             .optional("partner", trail.partner.get().map(|partner| &*partner.id))
+            .list("roles", roles.iter().map(String::as_str))
             .optional("route", route.map(|route| &*route.id))
             .text("method", trail.method.as_str())
             .text("target", &change.target)
-            .optional("form", route.map(|route| form(route.body)))
+            .optional("form", route.map(|route| route.body.as_str()))
             .optional("policy", snapshot.map(|snapshot| &*snapshot.policy.name))
             .optional("digest", snapshot.map(|snapshot| &*snapshot.digest))
             .json("ops", &change.ops.json)
@@ -47,15 +48,5 @@ impl Ended {
             .optional_number("upstream_status", status(trail.upstream_status.get()))
             .optional("outcome", trail.outcome().map(Outcome::as_str));
         recorder.end(*change, members);
-    }
-}
-
-fn form(body: BodyForm) -> &'static str {
-    match body {
-        BodyForm::Document => "document",
-        BodyForm::JsonPatch => "json-patch",
-        BodyForm::MergePatch => "merge-patch",
-        BodyForm::Nothing => "none",
-        BodyForm::Replacement => "replacement",
     }
 }
