@@ -6,12 +6,15 @@
 mod desk;
 mod hosts;
 mod numbers;
+mod overview;
 
 use crate::audit::Audit;
 use crate::live::Live;
-use crate::server::{Draining, Gauges, Listen, bind};
+use crate::server::{Draining, Gauges, Leave, Listen, bind};
 use crate::telemetry::{Events, Telemetry};
 use crate::tls::Credentials;
+
+pub use overview::{Found, Partner, Quota, Refusal, Reloads, Route, Status, Upstream};
 
 use desk::Desk;
 use hosts::Hosts;
@@ -70,6 +73,8 @@ pub struct Gateway {
     pub to_upstream: Option<Credentials<ClientConfig>>,
     /// The audit log, if there is one.
     pub audit: Option<Audit>,
+    /// Takes leave of the callers.
+    pub leave: Leave,
     /// Loads the configuration anew.
     pub reload: Reload,
 }

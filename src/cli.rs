@@ -6,18 +6,23 @@ mod caller;
 pub mod check;
 pub mod demo;
 pub mod diff;
+pub mod drain;
 pub mod explain;
 pub mod graph;
 pub mod key;
 mod launch;
+mod operator;
 mod paint;
 mod print;
+pub mod reload;
 pub mod replay;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
+pub mod status;
 mod supervisor;
 pub mod test;
+pub mod top;
 pub mod whoami;
 
 use clap::{Parser, Subcommand};
@@ -38,14 +43,18 @@ enum Command {
     Check(check::Command),
     Demo(demo::Command),
     Diff(diff::Command),
+    Drain(drain::Command),
     Explain(explain::Command),
     Graph(graph::Command),
     Key(key::Command),
+    Reload(reload::Command),
     Replay(replay::Command),
     Run(run::Command),
     Sandbox(sandbox::Command),
     Schema(schema::Command),
+    Status(status::Command),
     Test(test::Command),
+    Top(top::Command),
     Whoami(whoami::Command),
 }
 
@@ -57,14 +66,18 @@ impl Cli {
             Command::Check(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Diff(command) => command.run(),
+            Command::Drain(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Reload(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Sandbox(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Status(command) => command.run(),
             Command::Test(command) => command.run(),
+            Command::Top(command) => command.run(),
             Command::Whoami(command) => command.run(),
         }
     }

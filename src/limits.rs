@@ -9,6 +9,7 @@ mod hold;
 mod meter;
 mod quota;
 mod store;
+mod tally;
 mod together;
 
 pub use account::Account;
@@ -20,6 +21,7 @@ pub use hold::{HeldBack, Hold, Scope, Throttle, Turn};
 pub use meter::Standing;
 pub use quota::{Class, QUOTAS_MAX, Quota, Quotas};
 pub use store::{Away, Server, Settings};
+pub use tally::Tally;
 
 use clock::nanoseconds;
 use store::Store;
@@ -143,6 +145,13 @@ impl Limits {
     /// The account of `key`.
     pub fn get(&self, key: &str) -> Option<&Arc<Account>> {
         self.accounts.get(key)
+    }
+
+    /// Each quota of `account` by its name, and how it stands, where that is known here.
+    pub fn standings(&self, account: &Account) -> Vec<(String, Quota, Option<Standing>)> {
+        let all = account.standings(self.clock.now()).into_iter();
+        let is_here = self.store.is_none();
+        all.map(|(name, quota, standing)| (name, quota, is_here.then_some(standing))).collect()
     }
 
     /// What holds for all callers together.

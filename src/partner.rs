@@ -19,7 +19,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Who is calling: a tenant, an application, a key holder.
@@ -121,6 +121,15 @@ impl Partners {
     /// Whether `partner` is one that is known by name.
     pub fn is_known(&self, partner: &Arc<Partner>) -> bool {
         !self.unknown.as_ref().is_some_and(|unknown| Arc::ptr_eq(unknown, partner))
+    }
+
+    /// All of them, by their ids; and who everybody else is, if they are let in.
+    pub fn all(&self) -> Vec<Arc<Partner>> {
+        let tokens = self.tokens.values().flat_map(HashMap::values);
+        let named = self.keys.values().chain(self.certificates.values()).chain(tokens);
+        let named = named.chain(self.called.values()).chain(&self.unknown);
+        let by_id = named.map(|partner| (&*partner.id, partner));
+        by_id.collect::<BTreeMap<_, _>>().into_values().cloned().collect()
     }
 
     /// Whose `key` it is.

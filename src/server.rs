@@ -16,8 +16,8 @@ pub use gauges::Gauges;
 pub use listen::Listen;
 pub(crate) use listen::bind;
 use listen::bind_all;
-pub use phase::Draining;
 use phase::Phase;
+pub use phase::{Draining, Leave};
 
 use connection::Http;
 use crowd::Crowd;
@@ -162,7 +162,7 @@ impl Running {
 
     /// How many requests are under way.
     pub fn in_flight(&self) -> usize {
-        self.gauges.capacity.used()
+        self.gauges.in_flight()
     }
 
     /// How many bytes of bodies are in memory.
@@ -179,16 +179,9 @@ impl Running {
         all
     }
 
-    /// Takes leave: everybody is served as before, and told to connect anew for the next request.
-    pub fn leave(&self) {
-        self.draining.begin();
-        self.phase.send_if_modified(|phase| {
-            let earlier = *phase < Phase::Leave;
-            if earlier {
-                *phase = Phase::Leave;
-            }
-            earlier
-        });
+    /// What takes leave of everybody.
+    pub fn leave(&self) -> Leave {
+        Leave { phase: self.phase.clone(), draining: self.draining.clone() }
     }
 
     /// Stops: no new connections, requests under way finish within the drain time.
@@ -197,7 +190,7 @@ impl Running {
     }
 
     fn stop(&mut self) {
-        self.leave();
+        self.leave().take();
         self.phase.send_replace(Phase::Stop);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

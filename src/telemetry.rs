@@ -2,8 +2,10 @@
 
 pub mod line;
 pub mod metrics;
+mod refusals;
 
 pub use metrics::Metrics;
+pub use refusals::{Refusal, Refusals};
 
 use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::{EnvFilter, reload};
@@ -115,12 +117,14 @@ pub struct Telemetry {
     pub access_log: AccessLog,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// The requests that were refused last.
+    pub refusals: Arc<Refusals>,
 }
 
 impl Telemetry {
     /// This access log, and numbers that begin at 0.
     pub fn new(access_log: AccessLog) -> Self {
-        Self { access_log, metrics: Arc::default() }
+        Self { access_log, metrics: Arc::default(), refusals: Arc::default() }
     }
 }
 

@@ -20,6 +20,7 @@ mod replay;
 mod secrets;
 mod serving;
 mod store;
+mod terminal;
 mod testing;
 mod tokens;
 mod whoami;

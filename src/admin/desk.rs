@@ -3,6 +3,7 @@
 use super::Gateway;
 use super::hosts::Hosts;
 
+use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Form;
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -44,6 +45,11 @@ impl Desk {
         match (&parts.method, path) {
             (&Method::GET, "/livez") => text(StatusCode::OK, "alive\n"),
             (&Method::GET, "/readyz") => self.readiness(verbose),
+            (&Method::GET, "/status") => {
+                let ready = self.is_ready(&self.gateway.live.load());
+                let status = serde_json::to_string(&self.gateway.overview(ready));
+                json(StatusCode::OK, status.unwrap_or_default() + "\n")
+            }
             (&Method::GET, "/version") => self.version(),
             (&Method::GET, "/metrics") => {
                 let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
@@ -57,9 +63,12 @@ impl Desk {
             }
             (&Method::PUT, "/loglevel") => self.set_log_level(body).await,
             (&Method::POST, "/reload" | "/-/reload") => self.reload().await,
-            (_, "/livez" | "/readyz" | "/version" | "/metrics" | "/config") => not_allowed("GET"),
+            (&Method::POST, "/drain") => self.drain(),
+            (_, "/livez" | "/readyz" | "/status" | "/version" | "/metrics" | "/config") => {
+                not_allowed("GET")
+            }
             (_, "/loglevel") => not_allowed("GET, PUT"),
-            (_, "/reload" | "/-/reload") => not_allowed("POST"),
+            (_, "/drain" | "/reload" | "/-/reload") => not_allowed("POST"),
             _ => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         }
     }
@@ -74,17 +83,26 @@ impl Desk {
         json(StatusCode::OK, format!("{version}\n"))
     }
 
+    fn is_ready(&self, snapshot: &Snapshot) -> bool {
+        let has_keys = snapshot.partners.key_sets().all(|keys| keys.has_come());
+        self.was_ready.set(self.was_ready.get() || awaited(snapshot).is_empty() && has_keys);
+        self.was_ready.get() && !self.gateway.draining.has_begun()
+    }
+
+    /// Everybody is served as before, and asked to go elsewhere.
+    fn drain(&self) -> Answer {
+        if !self.gateway.draining.has_begun() {
+            tracing::info!(in_flight = self.gateway.gauges.in_flight(), "draining");
+        }
+        self.gateway.leave.take();
+        text(StatusCode::OK, format!("draining, {} under way\n", self.gateway.gauges.in_flight()))
+    }
+
     fn readiness(&self, verbose: bool) -> Answer {
         let (snapshot, loads) = (self.gateway.live.load(), self.gateway.live.loads());
-        let awaited: Vec<_> = snapshot
-            .credentials
-            .values()
-            .filter(|credential| !credential.has_come())
-            .map(|credential| credential.name())
-            .collect();
+        let awaited = awaited(&snapshot);
         let has_keys = snapshot.partners.key_sets().all(|keys| keys.has_come());
-        self.was_ready.set(self.was_ready.get() || awaited.is_empty() && has_keys);
-        let ready = self.was_ready.get() && !self.gateway.draining.has_begun();
+        let ready = self.is_ready(&snapshot);
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let mut state = serde_json::json!({
             "ready": ready,
@@ -149,6 +167,12 @@ impl Desk {
             Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the reload panicked\n"),
         }
     }
+}
+
+/// The credentials of which there has been no token yet.
+fn awaited(snapshot: &Snapshot) -> Vec<&str> {
+    let all = snapshot.credentials.values().filter(|credential| !credential.has_come());
+    all.map(|credential| credential.name()).collect()
 }
 
 /// Whether a browser sent this on behalf of another site's page.

@@ -90,6 +90,7 @@ pub(super) fn launch(
         to_callers,
         to_upstream,
         audit: audit.clone(),
+        leave: server.leave(),
         reload: Arc::new(move || again.run()),
     };
     let listen = sockets.admin.unwrap_or(gateway.admin.into());

@@ -89,7 +89,7 @@ impl Command {
         tracing::info!(in_flight = gateway.server.in_flight(), "stopping");
         supervisor::stopping();
         signals.end_at_next();
-        gateway.server.leave();
+        gateway.server.leave().take();
         std::thread::sleep(gateway.drain_delay);
         gateway.server.shutdown();
         gateway.live.load().credentials.values().for_each(|credential| credential.settle());

@@ -4,8 +4,9 @@ use super::capacity::Capacity;
 use super::decision::Decision;
 use super::fields::{plain, structured_string, whole_seconds};
 use super::hold::Hold;
-use super::meter::Meter;
+use super::meter::{Meter, Standing};
 use super::quota::{Class, NAMES, Quota, Quotas};
+use super::tally::Tally;
 
 use http::HeaderValue;
 
@@ -28,6 +29,7 @@ pub struct Account {
     policies: [Option<HeaderValue>; 3],
     spent: Mutex<Meters>,
     room: Capacity,
+    tally: Arc<Tally>,
     pub(super) hold: Arc<Hold>,
 }
 
@@ -39,7 +41,7 @@ impl Account {
     pub fn new(prefix: &str, quotas: Quotas) -> Self {
         let meters = quotas.lists().map(|(_, list)| list.iter().copied().map(Meter::new).collect());
         let room = Capacity::new(quotas.concurrent.unwrap_or(usize::MAX));
-        Self::with(prefix, quotas, meters, room, Arc::default())
+        Self::with(prefix, quotas, meters, room, Arc::default(), Arc::default())
     }
 
     /// The same, called so in a store.
@@ -63,10 +65,18 @@ impl Account {
         });
         drop(old);
         let room = self.room.resized(quotas.concurrent.unwrap_or(usize::MAX));
-        Self::with(prefix, quotas, meters, room, Arc::clone(&self.hold)).kept_as(&*self.shelf)
+        let (tally, hold) = (Arc::clone(&self.tally), Arc::clone(&self.hold));
+        Self::with(prefix, quotas, meters, room, tally, hold).kept_as(&*self.shelf)
     }
 
-    fn with(prefix: &str, quotas: Quotas, meters: Meters, room: Capacity, hold: Arc<Hold>) -> Self {
+    fn with(
+        prefix: &str,
+        quotas: Quotas,
+        meters: Meters,
+        room: Capacity,
+        tally: Arc<Tally>,
+        hold: Arc<Hold>,
+    ) -> Self {
         let (prefix, crowd) = (prefix.to_owned(), format!("{prefix}-concurrent"));
         let members = quotas.lists().map(|(name, list)| {
             let named = |quota: &Quota| format!("{prefix}-{name}-{}", plain(quota.per));
@@ -75,7 +85,7 @@ impl Account {
         let policies = [Class::Read, Class::Write, Class::Prefetch]
             .map(|class| policy(class, &quotas, &members, &crowd));
         let (shelf, spent) = (String::new(), Mutex::new(meters));
-        Self { quotas, prefix, shelf, crowd, members, policies, spent, room, hold }
+        Self { quotas, prefix, shelf, crowd, members, policies, spent, room, tally, hold }
     }
 
     /// What it allows.
@@ -94,6 +104,20 @@ impl Account {
     /// Whether it allows whatever comes of `class`.
     pub(super) fn is_empty(&self, class: Class) -> bool {
         lists_of(class).iter().all(|at| self.members.get(*at).is_none_or(Vec::is_empty))
+    }
+
+    /// How many requests there were.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Each quota by its name, and how it stands at `now`.
+    pub(super) fn standings(&self, now: u64) -> Vec<(String, Quota, Standing)> {
+        let meters = self.lock();
+        let each = self.members.iter().zip(&*meters);
+        let each = each.flat_map(|(names, meters)| names.iter().zip(meters));
+        let plain = |name: &str| name.trim_matches('"').to_owned();
+        each.map(|(name, meter)| (plain(name), *meter.quota(), meter.standing(now))).collect()
     }
 
     /// The room for its requests at once.

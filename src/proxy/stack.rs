@@ -20,7 +20,6 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder};
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 /// An answer as it leaves.
 pub type Answer = Response<Observed<body::Content>>;
@@ -34,7 +33,7 @@ pub fn stack(
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
 + Clone
 + 'static {
-    let metrics = Arc::clone(&shared.telemetry.metrics);
+    let telemetry = shared.telemetry.clone();
     let id = settings.request_id.clone();
     let own = settings.upstream.pseudonym.as_deref();
     let via = own.and_then(Via::new);
@@ -43,7 +42,7 @@ pub fn stack(
         // Every request, however it ends.                          -> Arrived
         .layer(SetRequestId::layer(id.clone(), settings.id_form))
         .layer(FindOrigin::layer(settings.origin.clone(), own))
-        .layer(Observe::layer(log, metrics, settings.recorder.clone(), settings.logs_client))
+        .layer(Observe::layer(log, telemetry, settings.recorder.clone(), settings.logs_client))
         // Nothing above can fail; from here on a failure becomes an answer.
         .layer(Rescue::layer(shared.live.clone(), name))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.

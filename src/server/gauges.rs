@@ -24,6 +24,16 @@ impl Gauges {
         metrics.circuit.set(self.is_paused().into());
     }
 
+    /// How many requests are under way.
+    pub fn in_flight(&self) -> usize {
+        self.capacity.used()
+    }
+
+    /// How many connections callers have.
+    pub fn connections(&self) -> usize {
+        self.connections.used()
+    }
+
     /// Whether nothing is sent at the moment, because the upstream fails.
     pub fn is_paused(&self) -> bool {
         self.circuit.is_open()

@@ -1,5 +1,7 @@
 //! How far the gateway is on its way from serving to having stopped.
 
+use tokio::sync::watch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,12 +22,34 @@ pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
     /// From now on it is. Load balancers need some time to see it.
-    pub fn begin(&self) {
+    fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether it is.
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes leave of everybody: they are served as before, and told to connect anew for the next request.
+/// There is no way back.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) draining: Draining,
+}
+
+impl Leave {
+    /// Takes it.
+    pub fn take(&self) {
+        self.draining.begin();
+        self.phase.send_if_modified(|phase| {
+            let earlier = *phase < Phase::Leave;
+            if earlier {
+                *phase = Phase::Leave;
+            }
+            earlier
+        });
     }
 }

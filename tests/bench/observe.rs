@@ -11,7 +11,7 @@ use patchgate::proxy::change::Recorder;
 use patchgate::proxy::middleware::observe::Observe;
 use patchgate::proxy::request::{Arrived, RequestId};
 use patchgate::proxy::trail::{Decision, Sent, Trail};
-use patchgate::telemetry::{AccessLog, Destination, Metrics};
+use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -119,9 +119,9 @@ fn telling(criterion: &mut Criterion) {
         ("and recorded", null(), Some(recorder)),
     ] {
         let log = AccessLog::open(&destination).expect("a log");
-        let metrics = Arc::<Metrics>::default();
+        let telemetry = Telemetry::new(log.clone());
         let mut observed =
-            Observe::layer(log.writer(), metrics, recorder.clone(), true).layer(inner);
+            Observe::layer(log.writer(), telemetry, recorder.clone(), true).layer(inner);
         let mut tell = || {
             let arrived = arrived();
             if let Some(recorder) = &recorder {

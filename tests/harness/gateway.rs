@@ -22,7 +22,7 @@ use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::{self, origin, upstream};
 use patchgate::server::guard::Bounds;
-use patchgate::server::{self, Draining, Running, Settings};
+use patchgate::server::{self, Running, Settings};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::metrics::Form;
 use patchgate::telemetry::{AccessLog, Destination, Metrics, Telemetry};
@@ -114,23 +114,27 @@ impl Gateway {
     }
 
     /// The listener of its operator, where a reload comes to what `reload` says.
-    pub fn operator(&self, reload: admin::Reload) -> (admin::Running, Draining) {
-        let draining = Draining::default();
+    pub fn operator(&self, reload: admin::Reload) -> admin::Running {
         let access_log = AccessLog::open(&Destination::Off).unwrap();
         let gateway = admin::Gateway {
             live: self.live.clone(),
-            draining: draining.clone(),
+            draining: self.running().draining(),
             gauges: self.running().gauges(),
-            telemetry: Telemetry { access_log, metrics: Arc::clone(&self.metrics) },
+            telemetry: Telemetry {
+                access_log,
+                metrics: Arc::clone(&self.metrics),
+                refusals: Arc::default(),
+            },
             events: None,
             audit: None,
             to_callers: None,
             to_upstream: None,
+            leave: self.running().leave(),
             reload,
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
         let settings = admin::Settings { listen, hosts: vec!["admin".to_owned()] };
-        (admin::start(settings, gateway).unwrap(), draining)
+        admin::start(settings, gateway).unwrap()
     }
 
     /// What the metrics say of `series`, as it is written there; 0 where they do not know it.

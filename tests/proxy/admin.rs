@@ -22,7 +22,7 @@ fn the_operator_sees_readiness_and_can_reload() {
             _ => Err("line 3: no".to_owned()),
         }
     };
-    let (admin, draining) = gateway.operator(Arc::new(reload));
+    let admin = gateway.operator(Arc::new(reload));
     let ask = |line: &str, fields: &str| ask(admin.local_addr(), line, fields);
     assert_eq!(ask("GET /livez", "").status, 200);
     let version = ask("GET /version", "").json();
@@ -40,6 +40,8 @@ fn the_operator_sees_readiness_and_can_reload() {
     assert_eq!(ask("GET /nothing", "").status, 404);
     for (line, allow) in [
         ("GET /reload", "POST"),
+        ("GET /drain", "POST"),
+        ("POST /status", "GET"),
         ("POST /metrics", "GET"),
         ("DELETE /loglevel", "GET, PUT"),
         ("PUT /config", "GET"),
@@ -53,7 +55,9 @@ fn the_operator_sees_readiness_and_can_reload() {
     assert_eq!(ask("POST /reload", "").body, b"loaded");
     let failed = ask("POST /reload", "Origin: http://admin\r\n");
     assert_eq!((failed.status, &*failed.body), (422, &b"line 3: no"[..]));
-    draining.begin();
+    assert_eq!(ask("POST /drain", "Origin: http://evil\r\n").status, 403);
+    assert_eq!(ask("GET /readyz", "").status, 200);
+    assert_eq!(ask("POST /drain", "").body, b"draining, 0 under way\n");
     assert_eq!(ask("GET /readyz", "").status, 503);
     assert_eq!(ask("GET /readyz?verbose", "").json()["draining"], true);
 }
@@ -62,7 +66,7 @@ fn the_operator_sees_readiness_and_can_reload() {
 fn a_name_that_is_not_the_operators_is_answered_nothing_of_use() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::before(&upstream);
-    let (admin, _draining) = gateway.operator(Arc::new(|| Ok(String::new())));
+    let admin = gateway.operator(Arc::new(|| Ok(String::new())));
     let address = admin.local_addr();
     let with = |host: &str, path: &str| {
         Caller::to(address).ask(format!("GET {path} HTTP/1.1\r\n{host}\r\n"))

@@ -4,11 +4,12 @@
 mod count;
 mod log;
 mod record;
+mod refusal;
 
 use crate::proxy::change::Recorder;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
-use crate::telemetry::{LogWriter, Metrics};
+use crate::telemetry::{LogWriter, Telemetry};
 
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -19,7 +20,6 @@ use tower::{Layer, Service};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// Tells what the trail of a request has come to.
@@ -33,21 +33,21 @@ pub struct Observe<S> {
 #[derive(Debug)]
 struct Told {
     writer: LogWriter,
-    metrics: Arc<Metrics>,
+    telemetry: Telemetry,
     recorder: Option<Recorder>,
     tells_client: bool,
 }
 
 impl<S> Observe<S> {
-    /// Lines go to `writer`, and tell of the client's address if they are to; `metrics` count, and
-    /// `recorder` writes down changes.
+    /// Lines go to `writer`, and tell of the client's address if they are to; the metrics of `telemetry`
+    /// count, and `recorder` writes down changes.
     pub fn layer(
         writer: LogWriter,
-        metrics: Arc<Metrics>,
+        telemetry: Telemetry,
         recorder: Option<Recorder>,
         tells_client: bool,
     ) -> impl Layer<S, Service = Self> + Clone {
-        let told = Rc::new(Told { writer, metrics, recorder, tells_client });
+        let told = Rc::new(Told { writer, telemetry, recorder, tells_client });
         layer_fn(move |inner| Self { inner, told: Rc::clone(&told) })
     }
 }
@@ -152,6 +152,7 @@ struct Ended {
 impl Drop for Ended {
     fn drop(&mut self) {
         self.count();
+        self.keep_refusal();
         if self.told.writer.is_on() {
             self.log();
         }

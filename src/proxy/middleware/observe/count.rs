@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 impl Ended {
     pub(super) fn count(&self) {
-        let (metrics, trail) = (&*self.told.metrics, &*self.trail);
+        let (metrics, trail) = (&*self.told.telemetry.metrics, &*self.trail);
         let route = trail.route.get();
         let method = known_method(&trail.method).unwrap_or(OTHER);
         let decision = trail.decision.get().map_or("none", Decision::as_str);
@@ -53,6 +53,7 @@ impl Ended {
 
 fn count_limits(metrics: &Metrics, trail: &Trail) {
     let (Some(limit), Some(partner)) = (trail.limits.get(), trail.partner.get()) else { return };
+    partner.account.tally().count(limit.is_admitted());
     let decision = word(&limit);
     let limited =
         Limited { tier: Arc::clone(&partner.tier), class: limit.class().as_str(), decision };
