@@ -20,7 +20,7 @@ pub use fields::{structured_string, whole_seconds};
 pub use hold::{HeldBack, Hold, Scope, Throttle, Turn};
 pub use meter::Standing;
 pub use quota::{Class, QUOTAS_MAX, Quota, Quotas};
-pub use store::{Away, Server, Settings};
+pub use store::{Address, Away, Server, Settings};
 pub use tally::Tally;
 
 use clock::nanoseconds;

@@ -3,6 +3,7 @@
 
 mod away;
 mod script;
+mod sentinel;
 
 use crate::harness::{Authority, Redis, eventually};
 

@@ -5,6 +5,7 @@
 
 mod link;
 mod script;
+mod sentinel;
 
 pub(super) use script::{Answer, Ask, Claim};
 
@@ -33,15 +34,32 @@ pub enum Away {
     Open,
 }
 
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A name, or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Address {
+    /// What it has to prove to be in TLS.
+    fn name(&self) -> Result<ServerName<'static>, String> {
+        let name = ServerName::try_from(self.host.clone());
+        name.map_err(|_| format!("`{}` is no name for TLS", self.host))
+    }
+}
+
 /// Where the store is.
 #[derive(Clone)]
 pub struct Server {
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Whom to trust, and what it has to prove to be, if TLS is spoken with it.
-    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// Where it is; where there are sentinels, the host is the name that they know it by.
+    pub at: Address,
+    /// Who knows where it is at the moment.
+    pub sentinels: Vec<Address>,
+    /// Whom to trust, if TLS is spoken with it and with the sentinels.
+    pub tls: Option<Arc<ClientConfig>>,
     /// Who we are; the default user, if this is empty.
     pub username: String,
     /// The password, if there is one.
@@ -52,7 +70,7 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, tls, database, .. } = self;
+        let Self { at: Address { host, port }, tls, database, .. } = self;
         write!(f, "Server({host}:{port}/{database}, tls: {})", tls.is_some())
     }
 }
@@ -178,8 +196,8 @@ mod tests {
     #[test]
     fn a_password_is_shown_to_nobody() {
         let server = Server {
-            host: "store.example".into(),
-            port: 6379,
+            at: Address { host: "store.example".into(), port: 6379 },
+            sentinels: Vec::new(),
             tls: None,
             username: "gate".into(),
             password: Zeroizing::new("hunter2".into()),

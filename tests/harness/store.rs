@@ -3,10 +3,9 @@
 use super::proxies::free_port;
 use super::{Authority, PATIENCE};
 
-use patchgate::limits::{Server, Settings};
+use patchgate::limits::{Address, Server, Settings};
 use patchgate::tls::{self, Client};
 
-use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
 use std::fs;
@@ -26,12 +25,51 @@ pub struct Redis {
 
 impl Redis {
     pub fn start() -> Self {
-        Self::with(|_| Vec::new())
+        Self::with(false, |_| Vec::new())
+    }
+
+    /// One that holds what `master` holds.
+    pub fn replica_of(master: &Self) -> Self {
+        let arguments = ["--replicaof", "127.0.0.1", &master.port.to_string()].map(str::to_owned);
+        let replica = Self::with(false, |_| arguments.into());
+        let began = Instant::now();
+        while !replica.say::<String>(&["INFO", "replication"]).contains("master_link_status:up") {
+            assert!(began.elapsed() < PATIENCE * 3, "it does not follow");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        replica
+    }
+
+    /// A sentinel that watches over `master`, and knows it by `name`.
+    pub fn sentinel(master: &Self, name: &str) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+            folder.path().display(),
+            master.port
+        );
+        let path = folder.path().join("sentinel.conf");
+        fs::write(&path, text).unwrap();
+        let arguments = vec![path.display().to_string(), "--sentinel".to_owned()];
+        let sentinel = Self { child: spawn(&arguments), port, arguments, _folder: folder };
+        sentinel.wait();
+        sentinel
+    }
+
+    /// How a gateway uses the store that this sentinel knows by `name`.
+    pub fn named(&self, name: &str) -> Settings {
+        let mut settings = self.settings();
+        let at = |host: &str, port| Address { host: host.to_owned(), port };
+        settings.server.at = at(name, 0);
+        // Nobody is at the first one.
+        settings.server.sentinels = vec![at("127.0.0.1", free_port()), at("127.0.0.1", self.port)];
+        settings
     }
 
     /// One that speaks TLS alone, proves to be `localhost`, and knows the user `gate` by `password`.
     pub fn guarded(authority: &Authority, password: &str) -> Self {
-        Self::with(|folder| {
+        Self::with(true, |folder| {
             let (certificate, key) = authority.pair("localhost");
             fs::write(folder.join("cert.pem"), certificate).unwrap();
             fs::write(folder.join("key.pem"), key).unwrap();
@@ -52,7 +90,7 @@ impl Redis {
         })
     }
 
-    fn with(extra: impl FnOnce(&std::path::Path) -> Vec<String>) -> Self {
+    fn with(is_tls: bool, extra: impl FnOnce(&std::path::Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let at = folder.path().display();
@@ -62,7 +100,7 @@ impl Redis {
             .collect();
         arguments.extend(["--save".into(), String::new()]);
         let extra = extra(folder.path());
-        let (plain, tls) = if extra.is_empty() { (port, 0) } else { (0, port) };
+        let (plain, tls) = if is_tls { (0, port) } else { (port, 0) };
         arguments.extend(["--port".into(), plain.to_string()]);
         if tls > 0 {
             arguments.extend(["--tls-port".into(), tls.to_string()]);
@@ -112,8 +150,8 @@ impl Redis {
     pub fn settings(&self) -> Settings {
         Settings {
             server: Server {
-                host: "127.0.0.1".into(),
-                port: self.port,
+                at: Address { host: "127.0.0.1".into(), port: self.port },
+                sentinels: Vec::new(),
                 tls: None,
                 username: String::new(),
                 password: Zeroizing::new(String::new()),
@@ -132,8 +170,8 @@ impl Redis {
         let mut config = rustls::ClientConfig::clone(&tls::client(client).unwrap().config);
         config.alpn_protocols.clear();
         let mut settings = self.settings();
-        settings.server.host = "localhost".into();
-        settings.server.tls = Some((Arc::new(config), ServerName::try_from("localhost").unwrap()));
+        settings.server.at.host = "localhost".into();
+        settings.server.tls = Some(Arc::new(config));
         settings.server.username = "gate".into();
         settings.server.password = Zeroizing::new(password.to_owned());
         settings

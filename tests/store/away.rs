@@ -107,7 +107,7 @@ fn a_gateway_starts_without_its_store_and_before_one_that_says_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let redis = Redis::start();
     let mut settings = redis.settings();
-    settings.server.port = silent.local_addr().expect("an address").port();
+    settings.server.at.port = silent.local_addr().expect("an address").port();
     let began = Instant::now();
     let gateway = Gateway::new(settings, &one_of_each(100), Quotas::default());
     assert!(began.elapsed() < Duration::from_secs(3));

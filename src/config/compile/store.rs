@@ -3,10 +3,11 @@
 use super::Reading;
 use crate::config::File;
 use crate::config::gateway::{self as file, GatewayFile};
-use crate::limits::{Server, Settings};
+use crate::limits::{Address, Server, Settings};
 use crate::tls::{self, Client};
 
 use http::Uri;
+use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
@@ -15,6 +16,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Where sentinels listen, unless they are said to be elsewhere.
+const SENTINEL_PORT: u16 = 26379;
 /// The longest time that a decision may wait.
 const TIMEOUT_MAX: Duration = Duration::from_secs(1);
 
@@ -52,12 +55,23 @@ impl Reading {
             return None;
         }
         let Place { host, port, database, is_tls } = place?;
-        let name = ServerName::try_from(host.clone());
-        let name = name.map_err(|_| fault("url", "the host of `url` is no name for TLS"));
-        let tls = if is_tls { Some((config?, self.keep(name)?)) } else { None };
+        let at = Address { host, port };
+        let mut sentinels = Vec::new();
+        for (index, text) in value.sentinels.iter().enumerate() {
+            let address = address(text, SENTINEL_PORT).ok_or_else(|| {
+                fault(&format!("sentinels/{index}"), "a sentinel is `HOST:PORT`, or a host")
+            });
+            sentinels.push(self.keep(address)?);
+        }
+        // Sentinels tell addresses; what `url` names is then no host.
+        if is_tls && sentinels.is_empty() && ServerName::try_from(&*at.host).is_err() {
+            self.errors.push(fault("url", "the host of `url` is no name for TLS"));
+            return None;
+        }
+        let tls = if is_tls { Some(config?) } else { None };
         let (username, password) = (value.username.clone(), Zeroizing::new(password.to_owned()));
         Some(Settings {
-            server: Server { host, port, tls, username, password, database },
+            server: Server { at, sentinels, tls, username, password, database },
             prefix: value.prefix.clone(),
             timeout,
             replicas: NonZeroU32::new(value.replicas).unwrap_or(NonZeroU32::MIN),
@@ -71,6 +85,7 @@ impl Reading {
             ("username", !value.username.is_empty()),
             ("password", !value.password.is_empty()),
             ("ca_file", !value.ca_file.is_empty()),
+            ("sentinels", !value.sentinels.is_empty()),
             ("away", value.away != file::Away::default()),
             ("replicas", value.replicas != 1),
         ] {
@@ -117,19 +132,26 @@ fn place(text: &str) -> Result<Place, &'static str> {
         Some("rediss") => true,
         _ => return Err(wrong),
     };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let port = match authority.as_str().rsplit_once(':') {
-        Some((_, port)) if !port.ends_with(']') => port.parse().map_err(|_| wrong)?,
-        _ => 6379,
-    };
+    let Address { host, port } = address(authority.as_str(), 6379).ok_or(wrong)?;
     let database = match url.path().trim_start_matches('/') {
         "" => 0,
         number => number.parse::<u16>().map_err(|_| wrong)?.into(),
     };
-    if host.is_empty() || url.query().is_some() {
+    if url.query().is_some() {
         return Err(wrong);
     }
     Ok(Place { host, port, database, is_tls })
+}
+
+/// The host, with the port if it names one.
+fn address(text: &str, usual: u16) -> Option<Address> {
+    let authority = text.parse::<Authority>().ok().filter(|_| !text.contains('@'))?;
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = match authority.as_str().rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => port.parse().ok()?,
+        _ => usual,
+    };
+    (!host.is_empty()).then_some(Address { host, port })
 }
 
 #[cfg(test)]
@@ -158,6 +180,16 @@ mod tests {
             "unix:///run/redis.sock",
         ] {
             assert!(place(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_host_with_or_without_a_port() {
+        let found = |host: &str, port| Some(Address { host: host.to_owned(), port });
+        assert_eq!(address("s.example", SENTINEL_PORT), found("s.example", 26379));
+        assert_eq!(address("[::1]:7", SENTINEL_PORT), found("::1", 7));
+        for wrong in ["", ":1", "a:b", "u@h", "a/b", "a:1:2", "redis://a"] {
+            assert_eq!(address(wrong, 1), None, "{wrong}");
         }
     }
 }

@@ -172,6 +172,10 @@ pub struct Store {
     /// itself if this is left out.
     #[serde(default)]
     pub url: String,
+    /// The sentinels that know where it is, each as `HOST:PORT`; the host of `url` is then the name
+    /// that they know it by.
+    #[serde(default)]
+    pub sentinels: Vec<String>,
     /// Who the gateway is there; the default user if this is left out.
     #[serde(default)]
     pub username: String,
@@ -201,6 +205,7 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             url: String::new(),
+            sentinels: Vec::new(),
             username: String::new(),
             password: Secret::default(),
             ca_file: String::new(),

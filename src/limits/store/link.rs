@@ -1,7 +1,7 @@
 //! The connection to the store, kept up by a thread of its own: what a worker is busy with must not
 //! look like a store that is slow.
 
-use super::{Server, Settings, script};
+use super::{Server, Settings, script, sentinel};
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
@@ -145,14 +145,18 @@ impl Keeper {
 
     async fn connect(&self) -> Result<(Up, Driver), String> {
         let server = &self.settings.server;
-        let tcp = TcpStream::connect((&*server.host, server.port)).await;
+        let at = match server.sentinels.is_empty() {
+            true => server.at.clone(),
+            false => sentinel::master(server).await?,
+        };
+        let tcp = TcpStream::connect((&*at.host, at.port)).await;
         let tcp = tcp.map_err(|error| format!("it cannot be reached: {error}"))?;
         let _ = tcp.set_nodelay(true);
         match &server.tls {
             None => self.greet(tcp).await,
-            Some((config, name)) => {
+            Some(config) => {
                 let connector = TlsConnector::from(Arc::clone(config));
-                let tls = connector.connect(name.clone(), tcp).await;
+                let tls = connector.connect(at.name()?, tcp).await;
                 self.greet(tls.map_err(|error| format!("no trusted TLS: {error}"))?).await
             }
         }
