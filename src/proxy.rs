@@ -15,6 +15,7 @@ pub mod origin;
 pub mod problem;
 pub mod rejection;
 pub mod request;
+pub mod shadow;
 pub mod stack;
 pub mod trace;
 pub mod trail;
@@ -29,6 +30,7 @@ use crate::telemetry::Telemetry;
 use budget::{Budget, Pace};
 use change::Recorder;
 use request::IdForm;
+use shadow::Shadow;
 
 use http::HeaderName;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Who writes down changes, if somebody does. The workers share it.
     pub recorder: Option<Recorder>,
+    /// Who is asked beside the policy in force, if somebody is.
+    pub shadow: Option<Shadow>,
     /// How fast a caller has to send a body.
     pub pace: Pace,
     /// The most bytes of bodies in memory at once, over all workers.

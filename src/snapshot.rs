@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// What is judged.
     pub policy: Policy,
+    /// What is judged beside it, and decides nothing.
+    pub shadow: Option<Policy>,
     /// Who may call.
     pub partners: Partners,
     /// What callers are lent.

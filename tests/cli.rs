@@ -19,6 +19,7 @@ mod reloading;
 mod replay;
 mod secrets;
 mod serving;
+mod shadow;
 mod store;
 mod terminal;
 mod testing;

@@ -10,6 +10,7 @@ use crate::proxy::budget::Pace;
 use crate::proxy::change::Recorder;
 use crate::proxy::forwarded::{self, Dialect};
 use crate::proxy::request::IdForm;
+use crate::proxy::shadow::Shadow;
 use crate::proxy::{self, origin, upstream};
 use crate::reload::{Origin, Reload, Watch};
 use crate::sandbox::{self, Sandbox};
@@ -78,6 +79,7 @@ pub(super) fn launch(
         .zip(gateway.audit.as_ref())
         .map(|(audit, asked)| Recorder::new(audit, asked.disclosure, &asked.key));
     let telemetry = Telemetry::new(access_log);
+    settings.proxy.shadow = Some(Shadow::start(Arc::clone(&telemetry.metrics))?);
     let server = server::start(settings, live.clone(), telemetry.clone())
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
     let again = reload.clone();
@@ -147,6 +149,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             in_flight: gateway.max_in_flight,
             deadline: gateway.request_timeout,
             recorder: None,
+            shadow: None,
             pace: Pace {
                 time: gateway.body_timeout,
                 grace: gateway.body_grace,

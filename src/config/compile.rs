@@ -102,6 +102,10 @@ fn load_once(
     reading.note(path)?;
     reading.callers = Some(Callers::of(&file.value));
     let policy = reading.policy(&file.beside(&file.value.policy));
+    let shadow = match &*file.value.shadow {
+        "" => None,
+        path => reading.policy(&file.beside(path)).map(|(policy, _)| policy),
+    };
     let egress = reading.egress(&file).flatten();
     let gateway =
         reading.gateway(&file, policy.as_ref().map(|(policy, _)| policy), egress.as_ref());
@@ -116,6 +120,7 @@ fn load_once(
                 gateway,
                 snapshot: Snapshot {
                     policy,
+                    shadow,
                     partners,
                     credentials,
                     limits,

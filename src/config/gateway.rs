@@ -53,6 +53,9 @@ pub struct GatewayFile {
     pub workers: usize,
     /// The policy file, relative to this one.
     pub policy: String,
+    /// A policy that is asked beside it and decides nothing, relative to this file.
+    #[serde(default)]
+    pub shadow: String,
     /// Where requests are sent to.
     pub upstream: Upstream,
     /// What the gateway shows the upstream in the place of what callers show, by names that you choose.

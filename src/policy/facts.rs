@@ -44,6 +44,11 @@ pub enum Change<'f> {
 }
 
 impl<'f> Facts<'f> {
+    /// The condition that the caller set.
+    pub fn if_match(&self) -> &'f IfMatch {
+        self.if_match
+    }
+
     /// The ops of its patch; none where the body is no patch, or cannot be read.
     pub fn ops(&self) -> &[Op<'f>] {
         match &self.change {

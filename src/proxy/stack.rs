@@ -55,7 +55,7 @@ pub fn stack(
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>
         .layer(Collect::layer(shared.budget.clone(), settings.pace))
         // Whether they may.                                          -> Permitted
-        .layer(Enforce::layer(settings.recorder.clone()))
+        .layer(Enforce::layer(settings.recorder.clone(), settings.shadow.clone()))
         // Nothing may stand here: what was judged is what is sent. (`Enforce` is a service above
         // `Upstream` alone, so nothing can.)
         .service(upstream)

@@ -13,7 +13,7 @@ pub use prometheus_client::metrics::gauge::Gauge;
 
 pub use labels::{
     Answered, Asked, Build, Certificate, Credential, Found, Limited, Outcome, Policy, Read,
-    Rejected, Reloaded, Served, Shaken, Stepped,
+    Rejected, Reloaded, Served, Shadowed, Shaken, Stepped,
 };
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -62,6 +62,8 @@ pub struct Metrics {
     pub rejudgements: Counter,
     /// Changes that were asked for, by what became of them.
     pub outcomes: Counters<Outcome>,
+    /// What the shadow said.
+    pub shadow: Counters<Shadowed>,
     /// What the limits said.
     pub limits: Counters<Limited>,
     /// Whether the store of the limits answers.
@@ -152,6 +154,10 @@ impl Default for Metrics {
             ),
             outcomes: list
                 .add("patchgate_outcomes", "Changes that were asked for, by what became of them"),
+            shadow: list.add(
+                "patchgate_shadow_judgements",
+                "Requests that the shadow was asked about, by what it said beside the policy in force",
+            ),
             limits: list.add(
                 "patchgate_limit_decisions",
                 "Requests that limits were asked about, by what they said",
@@ -234,6 +240,9 @@ impl Metrics {
         for read in Read::ALL {
             drop(self.reads.get_or_create(&read));
         }
+        for shadowed in Shadowed::ALL {
+            drop(self.shadow.get_or_create(&shadowed));
+        }
         for shaken in Shaken::ALL {
             drop(self.handshakes.get_or_create(&shaken));
         }
@@ -307,6 +316,7 @@ mod tests {
         let limited = Limited { tier: "t".into(), class: "read", decision: "spent" };
         metrics.limits.get_or_create(&limited).inc();
         metrics.store.get_or_create(&[]).set(1);
+        metrics.shadow.get_or_create(&Shadowed::AGREES).inc();
         let asked = Asked {
             http_request_method: method,
             http_response_status_code: Some(200),

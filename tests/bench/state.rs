@@ -121,6 +121,7 @@ fn snapshot() -> Snapshot {
     let policy = load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY));
     Snapshot {
         policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
+        shadow: None,
         partners: Partners::default(),
         credentials: Default::default(),
         limits: Limits::default(),
@@ -163,7 +164,7 @@ fn requests(criterion: &mut Criterion) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (runtime, local) = (runtime.expect("a runtime"), LocalSet::new());
         let _entered = runtime.enter();
-        let mut enforce = Enforce::layer(None).layer(upstream());
+        let mut enforce = Enforce::layer(None, None).layer(upstream());
         let routed = routed(body);
         let mut ask = || {
             let answer = enforce.call(routed.clone());

@@ -21,7 +21,7 @@ use std::path::Path;
 const TARGET: &str = "/v1.0/engagements/referrals/10000000-0000-4000-8000-000000000003";
 
 /// The shipped policy with `edits` made, in `folder`.
-fn policy_with(folder: &TempDir, name: &str, edits: &[(&str, &str)]) -> String {
+pub fn policy_with(folder: &TempDir, name: &str, edits: &[(&str, &str)]) -> String {
     let mut text = fs::read_to_string("config/policies/partner-center-referrals.yaml").expect("it");
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/referral.schema.json");
     for (from, to) in edits.iter().chain(&[("../../schemas/referral.schema.json", schema)]) {

@@ -207,6 +207,7 @@ fn settings(base: &str) -> Settings {
             id_form: IdForm::Token,
             origin: origin(),
             recorder: None,
+            shadow: None,
             logs_client: true,
             in_flight: 100,
             deadline: long,
@@ -302,6 +303,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
     let routes = Routes::new([patch, get, post].map(Arc::new).into()).unwrap();
     Snapshot {
         policy: Policy { name: "test".to_owned(), routes, errors: setup.errors },
+        shadow: None,
         partners: Partners {
             identity: setup.partners.identity.clone(),
             keys: setup.partners.keys.clone(),

@@ -98,6 +98,7 @@ fn what_was_read_with_one_credential_is_not_used_for_another_and_callers_of_one_
     let lends = |token: &str| {
         let called = HashMap::from([("acme".to_owned(), borrower("acme", token))]);
         gateway.live.replace(Snapshot {
+            shadow: None,
             policy: Policy {
                 name: old.policy.name.clone(),
                 routes: Routes::new(old.policy.routes.iter().cloned().collect()).unwrap(),

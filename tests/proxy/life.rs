@@ -90,6 +90,7 @@ fn a_new_snapshot_is_in_force_for_the_next_request() {
     assert_eq!(caller.ask(patch(NOTES)).status, 200);
     gateway.live.replace(patchgate::snapshot::Snapshot {
         policy: patchgate::policy::Policy::default(),
+        shadow: None,
         partners: Default::default(),
         credentials: Default::default(),
         limits: Default::default(),

@@ -54,6 +54,7 @@ pub fn live() -> Live {
     let known = PARTNERS.map(|id| (id.to_owned(), partner(id, 50_000_000)));
     Live::new(Snapshot {
         policy: policy.unwrap_or_else(|errors| panic!("{errors}")),
+        shadow: None,
         partners: Partners {
             identity: vec![by_header("x-partner")],
             called: known.into(),
@@ -73,6 +74,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
         id_form: IdForm::Token,
         origin: origin(),
         recorder: None,
+        shadow: None,
         logs_client: true,
         in_flight: 100,
         deadline: DEADLINE,

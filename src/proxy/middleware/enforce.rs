@@ -11,6 +11,7 @@ use crate::proxy::body::Content;
 use crate::proxy::change::Recorder;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
+use crate::proxy::shadow::{Beside, Shadow};
 use crate::proxy::trail::{Decision, Source};
 use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
 use crate::violation::Class;
@@ -36,12 +37,20 @@ const REJUDGED_MAX: usize = 2;
 pub struct Enforce<S> {
     upstream: S,
     recorder: Option<Recorder>,
+    shadow: Option<Shadow>,
 }
 
 impl<S> Enforce<S> {
-    /// The policy comes with the request; `recorder` writes down what changes are judged.
-    pub fn layer(recorder: Option<Recorder>) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |upstream| Self { upstream, recorder: recorder.clone() })
+    /// The policy comes with the request; `recorder` writes down what changes are judged, and `shadow` is
+    /// asked beside it.
+    pub fn layer(
+        recorder: Option<Recorder>,
+        shadow: Option<Shadow>,
+    ) -> impl Layer<S, Service = Self> + Clone {
+        layer_fn(move |upstream| {
+            let (recorder, shadow) = (recorder.clone(), shadow.clone());
+            Self { upstream, recorder, shadow }
+        })
     }
 }
 
@@ -55,15 +64,16 @@ impl Service<Routed<Bytes>> for Enforce<Upstream> {
     }
 
     fn call(&mut self, routed: Routed<Bytes>) -> Self::Future {
-        Box::pin(enforce(self.upstream.clone(), self.recorder.clone(), routed))
+        Box::pin(enforce(self.clone(), routed))
     }
 }
 
 async fn enforce(
-    mut upstream: Upstream,
-    recorder: Option<Recorder>,
+    gate: Enforce<Upstream>,
     routed: Routed<Bytes>,
 ) -> Result<Response<Content>, Rejection> {
+    let Enforce { mut upstream, recorder, shadow } = gate;
+    let beside = Beside::of(shadow.as_ref(), &routed);
     let lines = routed.headers.get_all(header::IF_MATCH);
     let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
     // Before it is judged: nothing is done that nobody could write down.
@@ -72,7 +82,7 @@ async fn enforce(
         Some(recorder) => Some((recorder, recorder.admit()?)),
         None => None,
     };
-    let need = match judge_and_count(&routed, &if_match, recorder).await? {
+    let need = match judge_and_count(&routed, &if_match, recorder, &beside).await? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
             return upstream.call(Permitted { routed, permit }).await;
@@ -92,7 +102,8 @@ async fn enforce(
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
         let current = read(&routed, &seen)?;
-        let Ruling::Permit(permit) = judge(&routed, &facts(&routed, &if_match), Some(&current))?
+        let Ruling::Permit(permit) =
+            judge(&routed, &facts(&routed, &if_match), Some((&current, &seen)), &beside)?
         else {
             return Err(undecided());
         };
@@ -122,7 +133,7 @@ async fn enforce(
             if let (false, Some(tag)) = (is_shared, current.tag()) {
                 upstream.remember(&ask, tag, &seen);
             }
-            judge(&routed, &facts(&routed, &if_match), Some(&current))
+            judge(&routed, &facts(&routed, &if_match), Some((&current, &seen)), &beside)
         });
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
@@ -183,13 +194,14 @@ async fn judge_and_count(
     routed: &Routed<Bytes>,
     if_match: &IfMatch,
     recorder: Option<(&Recorder, Room)>,
+    beside: &Beside<'_>,
 ) -> Result<Ruling, Rejection> {
     let facts = facts(routed, if_match);
     if let Some((recorder, room)) = recorder {
         let change = recorder.begin(room, routed.target.path(), &facts, if_match);
         routed.trail.change.set(Some(Box::new(change)));
     }
-    let ruling = judge(routed, &facts, None);
+    let ruling = judge(routed, &facts, None, beside);
     let all = &routed.snapshot.limits;
     let terms = &all.terms;
     let counts = match &ruling {
@@ -227,8 +239,10 @@ fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {
 fn judge(
     routed: &Routed<Bytes>,
     facts: &Facts<'_>,
-    current: Option<&Current<'_>>,
+    current: Option<(&Current<'_>, &Representation)>,
+    beside: &Beside<'_>,
 ) -> Result<Ruling, Rejection> {
+    let (current, seen) = current.unzip();
     let judgement = routed.snapshot.policy.judge(facts, current);
     routed.trail.step.set(judgement.step);
     routed.trail.judged_by(current.and_then(Current::tag));
@@ -240,10 +254,12 @@ fn judge(
             let decision = if advisory { Decision::Advisory } else { Decision::Permit };
             routed.trail.decision.set(Some(decision));
             routed.trail.codes.borrow_mut().clear();
+            beside.note(routed, facts.if_match(), seen, None);
             Ok(Ruling::Permit(permit))
         }
         Verdict::Refuse(violations) => {
             routed.trail.refused(&violations);
+            beside.note(routed, facts.if_match(), seen, Some(&violations));
             Err(Rejection::Refused(violations))
         }
     }

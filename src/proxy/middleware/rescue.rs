@@ -123,7 +123,15 @@ mod tests {
         let (policy, limits) = (Policy::default(), Limits::default());
         let credentials = Credentials::new();
         let (digest, effective) = (String::new(), "".into());
-        Live::new(Snapshot { policy, partners, credentials, limits, digest, effective })
+        Live::new(Snapshot {
+            policy,
+            shadow: None,
+            partners,
+            credentials,
+            limits,
+            digest,
+            effective,
+        })
     }
 
     fn arrived() -> Arrived<()> {

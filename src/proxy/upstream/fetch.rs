@@ -32,7 +32,7 @@ pub enum Fetched {
 }
 
 /// A representation, and the tag its head gives it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Representation {
     /// The text of `ETag`; where that is no text, or there are several, it is empty, and no tag.
     pub tag: Option<String>,

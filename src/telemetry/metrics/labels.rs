@@ -97,6 +97,12 @@ labels! {
         decision: &'static str,
     }
 
+    /// A request that the shadow was asked about.
+    Shadowed {
+        /// What it says, beside the policy in force.
+        result: &'static str,
+    }
+
     /// A TLS handshake.
     Shaken {
         /// How it ended.
@@ -148,6 +154,22 @@ impl Outcome {
     /// All of them.
     pub const ALL: [Self; 3] =
         [Self { outcome: "applied" }, Self { outcome: "not-applied" }, Self { outcome: "unknown" }];
+}
+
+impl Shadowed {
+    /// The same.
+    pub const AGREES: Self = Self { result: "agrees" };
+    /// It would permit what was refused.
+    pub const PERMITS: Self = Self { result: "permits" };
+    /// It would refuse what was permitted.
+    pub const REFUSES: Self = Self { result: "refuses" };
+    /// It was not asked: it is behind.
+    pub const SKIPPED: Self = Self { result: "skipped" };
+    /// It would read the current state, which was not read.
+    pub const UNKNOWN: Self = Self { result: "unknown" };
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::AGREES, Self::PERMITS, Self::REFUSES, Self::SKIPPED, Self::UNKNOWN];
 }
 
 impl Shaken {
