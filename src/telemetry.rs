@@ -1,5 +1,6 @@
 //! What the process tells about itself: events for its operator, and the access log.
 
+mod human;
 pub mod line;
 pub mod metrics;
 mod refusals;
@@ -10,6 +11,7 @@ pub use refusals::{Refusal, Refusals};
 use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::{EnvFilter, reload};
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -142,7 +144,7 @@ pub enum Destination {
     Stdout,
 }
 
-/// The access log: one JSON object a line, one line a request.
+/// The access log: one JSON object a line, one line a request; on a terminal, a line for people.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
     sink: Arc<Sink>,
@@ -152,8 +154,8 @@ pub struct AccessLog {
 enum Sink {
     File { file: File, lost: AtomicU64 },
     Off,
-    Stderr,
-    Stdout,
+    Stderr { is_terminal: bool },
+    Stdout { is_terminal: bool },
 }
 
 impl AccessLog {
@@ -169,8 +171,8 @@ impl AccessLog {
                 Sink::File { file, lost: AtomicU64::new(0) }
             }
             Destination::Off => Sink::Off,
-            Destination::Stderr => Sink::Stderr,
-            Destination::Stdout => Sink::Stdout,
+            Destination::Stderr => Sink::Stderr { is_terminal: io::stderr().is_terminal() },
+            Destination::Stdout => Sink::Stdout { is_terminal: io::stdout().is_terminal() },
         };
         Ok(Self { sink: Arc::new(sink) })
     }
@@ -179,7 +181,7 @@ impl AccessLog {
     pub fn lost(&self) -> u64 {
         match &*self.sink {
             Sink::File { lost, .. } => lost.load(Ordering::Relaxed),
-            Sink::Off | Sink::Stderr | Sink::Stdout => 0,
+            Sink::Off | Sink::Stderr { .. } | Sink::Stdout { .. } => 0,
         }
     }
 
@@ -196,11 +198,19 @@ impl AccessLog {
 impl Sink {
     /// Writes whole lines in one go, so that those of several workers do not mix.
     fn write(&self, lines: &[u8]) {
+        let shown = |is_terminal: bool| match is_terminal {
+            true => Cow::Owned(human::lines(lines).into_bytes()),
+            false => Cow::Borrowed(lines),
+        };
         let (written, lost) = match self {
             Self::File { file, lost } => ((&*file).write_all(lines), Some(lost)),
             Self::Off => return,
-            Self::Stderr => (io::stderr().lock().write_all(lines), None),
-            Self::Stdout => (io::stdout().lock().write_all(lines), None),
+            Self::Stderr { is_terminal } => {
+                (io::stderr().lock().write_all(&shown(*is_terminal)), None)
+            }
+            Self::Stdout { is_terminal } => {
+                (io::stdout().lock().write_all(&shown(*is_terminal)), None)
+            }
         };
         if let (Err(error), Some(lost)) = (written, lost)
             && lost.fetch_add(1, Ordering::Relaxed).is_power_of_two()

@@ -20,6 +20,7 @@ mod replay;
 mod secrets;
 mod serving;
 mod shadow;
+mod soak;
 mod store;
 mod terminal;
 mod testing;

@@ -225,3 +225,38 @@ fn what_callers_do_shows_in_the_numbers() {
     assert_eq!(number(&gateway, &build), Some(1.0));
     assert!(number(&gateway, "process_cpu_seconds_total").is_some_and(|seconds| seconds > 0.0));
 }
+
+#[test]
+fn on_a_terminal_the_access_log_and_the_events_are_for_people() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    let keys = format!("{SANDBOX}listen: {address}\nlog: {{ access: stdout }}");
+    let config = gateway_file(&folder, &keys);
+    let seen = folder.path().join("seen");
+    // `script` has it write to a terminal, and writes down what it writes.
+    let pid = folder.path().join("pid");
+    let program = super::process::PROGRAM;
+    let line = format!("echo $$ > {}; exec {program} run --config {config}", pid.display());
+    let mut terminal = Command::new("script")
+        .args(["-qefc", &line])
+        .arg(&seen)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("script");
+    eventually("it listens", || TcpStream::connect(address).is_ok());
+    assert_eq!(ask(address, PATCH, &[], "[]").status, 422);
+    let text = || fs::read_to_string(&seen).unwrap_or_default();
+    eventually("a line is written", || text().contains(" 422 PATCH "));
+    let text = text();
+    let pid = fs::read_to_string(pid).expect("a number");
+    let stop = Command::new("bash").args(["-c", &format!("kill {pid}")]).status();
+    assert!(stop.expect("bash").success() && terminal.wait().expect("an end").success());
+    assert!(
+        text.contains("/v1.0/engagements/referrals/{id} unknown refuse (patch-empty) "),
+        "{text}"
+    );
+    assert!(!text.contains("\"status\"") && text.contains("serving"), "{text}");
+}
