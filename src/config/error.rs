@@ -89,10 +89,19 @@ pub(super) fn against_schema(json: &Value, schema: &str) -> Vec<(String, String)
     }
 }
 
+/// The key that a pointer leads to; an element of a list by the key of the list, as `ops[0]`.
+fn named(pointer: &str) -> String {
+    let Some((above, last)) = pointer.rsplit_once('/') else { return String::new() };
+    match last.bytes().all(|byte| byte.is_ascii_digit()) && !above.is_empty() {
+        true => format!("{}[{last}]", named(above)),
+        false => last.to_owned(),
+    }
+}
+
 /// What is wrong, each with the pointer to the key at fault.
 fn explain(error: &ValidationError<'_>, schema: &Value) -> Vec<(String, String)> {
     let at = error.instance_path().to_string();
-    let key = at.rsplit('/').next().unwrap_or_default().to_owned();
+    let key = named(&at);
     let one = |message: String| vec![(at.clone(), message)];
     #[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list is open")]
     match error.kind() {

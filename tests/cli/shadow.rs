@@ -95,5 +95,5 @@ fn a_fault_in_its_file_is_one_in_the_configuration() {
     let keys = format!("upstream: {{ url: sandbox }}\nshadow: {shadow}");
     let Finished { code, err, .. } = patchgate(&["check", &gateway_file(&folder, &keys)]);
     assert_eq!(code, 1);
-    assert!(err.contains("shadow.yaml:") && err.contains("is one of `add`"), "{err}");
+    assert!(err.contains("shadow.yaml:") && err.contains("`ops[0]` is one of `add`"), "{err}");
 }
