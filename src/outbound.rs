@@ -22,7 +22,31 @@ pub enum Unreached {
     /// It took too long.
     TooSlow,
     /// Nobody answered at that address.
-    Unreachable,
+    Unreachable(Obstacle),
     /// Who answered is not trusted, or speaks no TLS.
-    Untrusted,
+    Untrusted(Distrust),
+}
+
+/// What stood in the way of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing that can be told.
+    Other,
+    /// Nobody listens there.
+    Refused,
+    /// No way leads there.
+    Unroutable,
+    /// The name has no address.
+    Unresolved,
+}
+
+/// Why who answered is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// It gave up, and said so.
+    Alert,
+    /// Its certificate is not what it has to be.
+    Certificate,
+    /// It speaks no TLS that is spoken here.
+    Protocol,
 }

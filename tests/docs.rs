@@ -5,6 +5,7 @@ mod configuration;
 use patchgate::cli::Cli;
 use patchgate::config::{Source, check, load_policy, source};
 use patchgate::limits::HeldBack;
+use patchgate::outbound::{Distrust, Obstacle};
 use patchgate::proxy::problem::{error_type, kind};
 use patchgate::proxy::rejection::Rejection;
 use patchgate::proxy::trail::Sent;
@@ -180,8 +181,13 @@ fn every_rejection() -> Vec<Rejection> {
         Fault::Proxy("it led to nobody"),
         Fault::Saturated,
         Fault::TooSlow,
-        Fault::Unreachable,
-        Fault::Untrusted,
+        Fault::Unreachable(Obstacle::Other),
+        Fault::Unreachable(Obstacle::Refused),
+        Fault::Unreachable(Obstacle::Unroutable),
+        Fault::Unreachable(Obstacle::Unresolved),
+        Fault::Untrusted(Distrust::Alert),
+        Fault::Untrusted(Distrust::Certificate),
+        Fault::Untrusted(Distrust::Protocol),
         Fault::Unusable("it is of no use"),
     ];
     for fault in faults {
@@ -191,8 +197,10 @@ fn every_rejection() -> Vec<Rejection> {
             | Fault::Proxy(_)
             | Fault::Saturated
             | Fault::TooSlow
-            | Fault::Unreachable
-            | Fault::Untrusted
+            | Fault::Unreachable(
+                Obstacle::Other | Obstacle::Refused | Obstacle::Unroutable | Obstacle::Unresolved,
+            )
+            | Fault::Untrusted(Distrust::Alert | Distrust::Certificate | Distrust::Protocol)
             | Fault::Unusable(_) => {}
         }
     }

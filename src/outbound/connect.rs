@@ -1,8 +1,8 @@
 //! Opens connections to one place: TCP, and TLS where the scheme says so.
 
-use super::Unreached;
 use super::egress::Egress;
 use super::race::{STAGGER, race};
+use super::{Distrust, Obstacle, Unreached};
 use crate::tls::{self, Credentials};
 
 use http::Uri;
@@ -49,7 +49,8 @@ impl Dial for Tcp {
         let host = host.to_owned();
         Box::pin(async move {
             // Asked anew for each connection, so that a change of address is seen.
-            let addresses = lookup_host((&*host, port)).await?;
+            let addresses = lookup_host((&*host, port)).await;
+            let addresses = addresses.map_err(|error| io::Error::other(Unresolved(error)))?;
             let tcp = race(addresses, STAGGER, TcpStream::connect).await?;
             let _ = tcp.set_nodelay(true);
             // A peer that vanished must not hold a connection that waits to be closed.
@@ -130,7 +131,7 @@ impl Connector {
         let shaken = timeout(self.handshake_time, connector.connect(name.clone(), transport)).await;
         let tls = shaken.map_err(|_| Unreached::TooSlow)?.map_err(|error| {
             tracing::warn!(%error, host = %self.host, "no TLS connection");
-            Unreached::Untrusted
+            Unreached::Untrusted(distrust(&error))
         })?;
         Ok(Wire::Tls { tls: Box::new(tls) })
     }
@@ -148,8 +149,47 @@ impl Connector {
         }
         self.dial.dial(&self.host, self.port).await.map_err(|error| {
             tracing::warn!(%error, host = %self.host, "no connection");
-            Unreached::Unreachable
+            Unreached::Unreachable(obstacle(&error))
         })
+    }
+}
+
+/// A name has no address.
+#[derive(Debug)]
+struct Unresolved(io::Error);
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unresolved {}
+
+fn obstacle(error: &io::Error) -> Obstacle {
+    let is_unresolved = error.get_ref().is_some_and(|inner| inner.is::<Unresolved>());
+    #[allow(clippy::wildcard_enum_match_arm, reason = "there are more kinds by the year")]
+    match error.kind() {
+        _ if is_unresolved => Obstacle::Unresolved,
+        io::ErrorKind::NotFound => Obstacle::Unresolved,
+        io::ErrorKind::ConnectionRefused => Obstacle::Refused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Obstacle::Unroutable,
+        _ => Obstacle::Other,
+    }
+}
+
+fn distrust(error: &io::Error) -> Distrust {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the list of the library is open")]
+    match inner {
+        Some(rustls::Error::AlertReceived(_)) => Distrust::Alert,
+        // The pins say so in words.
+        Some(
+            rustls::Error::InvalidCertificate(_)
+            | rustls::Error::NoCertificatesPresented
+            | rustls::Error::General(_),
+        ) => Distrust::Certificate,
+        _ => Distrust::Protocol,
     }
 }
 

@@ -50,8 +50,8 @@ impl fmt::Display for Unvisited {
             Self::TooLarge => "the answer is too large",
             Self::Unreached(Unreached::Proxy(why)) => why,
             Self::Unreached(Unreached::TooSlow) => "it took too long to connect",
-            Self::Unreached(Unreached::Unreachable) => "nobody could be reached there",
-            Self::Unreached(Unreached::Untrusted) => "no trusted TLS connection could be made",
+            Self::Unreached(Unreached::Unreachable(_)) => "nobody could be reached there",
+            Self::Unreached(Unreached::Untrusted(_)) => "no trusted TLS connection could be made",
         })
     }
 }

@@ -67,6 +67,44 @@ fn a_gateway_says_by_its_own_name_that_it_could_not_connect() {
 }
 
 #[test]
+fn why_no_connection_was_made_is_told_as_every_proxy_does() {
+    let ours = Authority::new();
+    let told = |base: String, client: bool| {
+        let upstream = Upstream::start([]);
+        let gateway = Gateway::with(&upstream, |setup| {
+            setup.upstream().base = base.parse().unwrap();
+            setup.upstream().tls = client.then(|| Credentials::new(ours.client()));
+        });
+        let reply = gateway.ask(patch(NOTES));
+        assert_eq!(reply.status, 502);
+        reply.header("proxy-status").unwrap().to_owned()
+    };
+    let own = |error: &str, slug: &str| format!("patchgate;error={error};details=\"{slug}\"");
+    let strangers = Upstream::start_tls(Authority::new().server("localhost"));
+    let odd = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = odd.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut tcp, _) = odd.accept().unwrap();
+        let _ = tcp.read(&mut [0; 64]);
+        tcp.write_all(b"HTTP/1.1 400 No\r\n\r\n").unwrap();
+    });
+    for (base, error, slug) in [
+        ("http://nowhere.invalid".to_owned(), "dns_error", "upstream-unreachable"),
+        ("http://127.0.0.1:1".to_owned(), "connection_refused", "upstream-unreachable"),
+        (
+            format!("https://localhost:{}", strangers.address.port()),
+            "tls_certificate_error",
+            "upstream-untrusted",
+        ),
+        (format!("https://localhost:{port}"), "tls_protocol_error", "upstream-untrusted"),
+    ] {
+        assert_eq!(told(base.clone(), base.starts_with("https")), own(error, slug), "{base}");
+    }
+    thread.join().unwrap();
+}
+
+#[test]
 fn a_problem_has_the_form_that_the_caller_would_rather_have() {
     let upstream = Upstream::start([]);
     let (problem, json) = ("application/problem+json", "application/json");

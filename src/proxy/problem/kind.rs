@@ -93,9 +93,9 @@ fn fault_status(fault: Fault) -> u16 {
     match fault {
         Fault::Broken
         | Fault::Proxy(_)
-        | Fault::Unreachable
+        | Fault::Unreachable(_)
         | Fault::Unusable(_)
-        | Fault::Untrusted => 502,
+        | Fault::Untrusted(_) => 502,
         Fault::Paused(_) | Fault::Saturated => 503,
         Fault::TooSlow => 504,
     }
@@ -109,8 +109,10 @@ fn fault_detail(fault: Fault) -> &'static str {
         }
         Fault::Saturated => "there is no connection or no memory to spare for the API",
         Fault::TooSlow => "the API did not answer in time",
-        Fault::Unreachable => "the API could not be reached; nothing was sent",
-        Fault::Untrusted => "no trusted TLS connection to the API could be made; nothing was sent",
+        Fault::Unreachable(_) => "the API could not be reached; nothing was sent",
+        Fault::Untrusted(_) => {
+            "no trusted TLS connection to the API could be made; nothing was sent"
+        }
         Fault::Proxy(why) | Fault::Unusable(why) => why,
     }
 }

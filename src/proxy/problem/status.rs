@@ -3,6 +3,7 @@
 
 use super::{PROXY_STATUS, kind};
 use crate::limits::structured_string;
+use crate::outbound::{Distrust, Obstacle};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::trail::{Sent, Trail};
 use crate::proxy::upstream::Fault;
@@ -52,10 +53,18 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
         (Fault::Saturated, _) => "connection_limit_reached",
         (Fault::TooSlow, Sent::Nothing) => "connection_timeout",
         (Fault::TooSlow, Sent::Answered(_) | Sent::Begun) => "http_response_timeout",
-        (Fault::Paused(_) | Fault::Proxy(_) | Fault::Unreachable | Fault::Unusable(_), _) => {
-            "destination_unavailable"
-        }
-        (Fault::Untrusted, _) => "tls_protocol_error",
+        (Fault::Paused(_) | Fault::Proxy(_) | Fault::Unusable(_), _) => "destination_unavailable",
+        (Fault::Unreachable(obstacle), _) => match obstacle {
+            Obstacle::Other => "destination_unavailable",
+            Obstacle::Refused => "connection_refused",
+            Obstacle::Unroutable => "destination_ip_unroutable",
+            Obstacle::Unresolved => "dns_error",
+        },
+        (Fault::Untrusted(distrust), _) => match distrust {
+            Distrust::Alert => "tls_alert_received",
+            Distrust::Certificate => "tls_certificate_error",
+            Distrust::Protocol => "tls_protocol_error",
+        },
     }
 }
 

@@ -110,8 +110,8 @@ fn learn(pass: Pass, answered: &Answered) {
             Fault::Broken
             | Fault::Proxy(_)
             | Fault::TooSlow
-            | Fault::Unreachable
-            | Fault::Untrusted,
+            | Fault::Unreachable(_)
+            | Fault::Untrusted(_),
         ) => pass.end(false),
         // Our own want of connections tells nothing.
         Err(Fault::Paused(_) | Fault::Saturated | Fault::Unusable(_)) => pass.forget(),

@@ -1,6 +1,6 @@
 //! What went wrong between the gateway and the upstream.
 
-use crate::outbound::Unreached;
+use crate::outbound::{Distrust, Obstacle, Unreached};
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ pub enum Fault {
     /// It did not answer in time.
     TooSlow,
     /// No connection could be made.
-    Unreachable,
+    Unreachable(Obstacle),
     /// No trusted TLS connection could be made.
-    Untrusted,
+    Untrusted(Distrust),
     /// It answered, but with something that is of no use here.
     Unusable(&'static str),
 }
@@ -30,8 +30,8 @@ impl From<Unreached> for Fault {
         match unreached {
             Unreached::Proxy(why) => Self::Proxy(why),
             Unreached::TooSlow => Self::TooSlow,
-            Unreached::Unreachable => Self::Unreachable,
-            Unreached::Untrusted => Self::Untrusted,
+            Unreached::Unreachable(obstacle) => Self::Unreachable(obstacle),
+            Unreached::Untrusted(distrust) => Self::Untrusted(distrust),
         }
     }
 }
@@ -45,8 +45,8 @@ impl Fault {
             Self::Proxy(_) => "proxy-failed",
             Self::Saturated => "upstream-saturated",
             Self::TooSlow => "upstream-too-slow",
-            Self::Unreachable => "upstream-unreachable",
-            Self::Untrusted => "upstream-untrusted",
+            Self::Unreachable(_) => "upstream-unreachable",
+            Self::Untrusted(_) => "upstream-untrusted",
             Self::Unusable(_) => "upstream-unusable",
         }
     }

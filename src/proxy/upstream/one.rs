@@ -4,7 +4,7 @@ use super::Fault;
 use super::pool::{Counted, Lost};
 use super::strict::{Asked, Strict};
 use super::tapped::Tapped;
-use crate::outbound::Wire;
+use crate::outbound::{Obstacle, Wire};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -35,7 +35,7 @@ impl One {
             .max_header_size(HEAD_MAX)
             .handshake(TokioIo::new(Tapped::new(wire, Strict::new(asked.clone()))))
             .await
-            .map_err(|_| Fault::Unreachable)?;
+            .map_err(|_| Fault::Unreachable(Obstacle::Other))?;
         tokio::task::spawn_local(async move {
             if let Err(error) = driver.await {
                 tracing::debug!(%error, "a connection to the upstream ended");

@@ -7,7 +7,7 @@
 use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
-use crate::outbound::Connector;
+use crate::outbound::{Connector, Obstacle};
 use crate::proxy::headers::sole;
 use crate::proxy::trail::Sent;
 use crate::telemetry::metrics::Gauge;
@@ -172,7 +172,7 @@ impl Pool {
                 Lost::Unsent(request) => request,
             };
         }
-        Err(Fault::Unreachable)
+        Err(Fault::Unreachable(Obstacle::Other))
     }
 
     /// Closes connections that were idle for too long.
@@ -260,7 +260,7 @@ impl Shared {
             opening
         });
         opening.ended.notified().await;
-        opening.end.get().cloned().unwrap_or(Err(Fault::Unreachable))
+        opening.end.get().cloned().unwrap_or(Err(Fault::Unreachable(Obstacle::Other)))
     }
 
     /// Room on a connection that has some.

@@ -4,7 +4,7 @@ use super::Fault;
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
 use super::tapped::{Tap, Tapped};
-use crate::outbound::Wire;
+use crate::outbound::{Obstacle, Wire};
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
@@ -76,11 +76,11 @@ impl Two {
             .keep_alive_timeout(PING_TIME)
             .handshake(TokioIo::new(wire))
             .await
-            .map_err(|_| Fault::Unreachable)?;
+            .map_err(|_| Fault::Unreachable(Obstacle::Other))?;
         // No stream may be opened before the upstream has told how many.
         poll_fn(|cx| {
             if Pin::new(&mut driver).poll(cx).is_ready() {
-                return Poll::Ready(Err(Fault::Unreachable));
+                return Poll::Ready(Err(Fault::Unreachable(Obstacle::Other)));
             }
             if driver.current_max_send_streams() > 0 {
                 return Poll::Ready(Ok(()));
