@@ -233,6 +233,8 @@ fn a_definition_that_is_used_where_more_is_less_is_unclear() {
     let schema = |used: Value, most: u32| json!({"$defs": {"d": {"maximum": most}}, "properties": {"a": used}});
     let plain = json!({"$ref": "#/$defs/d"});
     assert_eq!(turns(&schema(plain.clone(), 5), &schema(plain.clone(), 6)), [Turn::Widens]);
+    let by_place = |most: u32| json!({"properties": {"a": {"maximum": most}, "b": {"not": {"$ref": "#/properties/a"}}}});
+    assert_eq!(turns(&by_place(5), &by_place(6)), [Turn::Unclear]);
     let turned = json!({"not": plain});
     assert_eq!(turns(&schema(turned.clone(), 5), &schema(turned, 6)), [Turn::Unclear]);
 }

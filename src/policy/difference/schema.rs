@@ -51,9 +51,9 @@ const TURNING: [&str; 4] = ["contains", "if", "not", "oneOf"];
 /// Compares the schemas of two documents.
 pub(super) fn compare(old: &Value, new: &Value, found: &mut Found<'_>) {
     if old != new {
-        let twisted = refers_within_turning(old, false) || refers_within_turning(new, false);
-        let has_rest = has_rest(old) || has_rest(new);
-        Walk { twisted, has_rest, found }.schemas(Some(old), Some(new), "#");
+        let is_open = |schema| refers_within_turning(schema, false) || has_rest(schema);
+        let is_open = is_open(old) || is_open(new);
+        Walk { is_open, found }.schemas(Some(old), Some(new), "#");
     }
 }
 
@@ -81,17 +81,15 @@ fn refers_within_turning(value: &Value, within: bool) -> bool {
 }
 
 struct Walk<'w, 'f> {
-    /// Whether definitions are used where more of them may be less of the whole.
-    twisted: bool,
-    has_rest: bool,
+    /// Whether more at one place may be less of the whole: something is referred to where that is so, and
+    /// a reference may lead anywhere; or keywords go by what others have looked at.
+    is_open: bool,
     found: &'w mut Found<'f>,
 }
 
 impl Walk<'_, '_> {
     fn push(&mut self, turn: Turn, at: &str, message: impl Into<String>) {
-        let is_definition = at.contains("/$defs/") || at.contains("/definitions/");
-        let is_open = self.has_rest || self.twisted && is_definition;
-        let turn = if is_open { Turn::Unclear } else { turn };
+        let turn = if self.is_open { Turn::Unclear } else { turn };
         self.found.push(turn, at, message);
     }
 
