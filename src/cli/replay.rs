@@ -207,8 +207,9 @@ impl Judges {
                 match (&said, &then) {
                     // What it lacks, whoever decided then may have known.
                     (Said::Unknown { .. }, Some(_)) => (then, Some(same)),
-                    // What was permitted then was not permitted by this policy.
-                    (Said::Refuse(_), Some(Said::Permit)) => (Some(said), None),
+                    // It was not this policy that decided so.
+                    (Said::Refuse(_), Some(Said::Permit))
+                    | (Said::Permit, Some(Said::Refuse(_))) => (Some(said), None),
                     _ => (Some(said), Some(same)),
                 }
             }

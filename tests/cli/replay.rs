@@ -207,6 +207,13 @@ fn what_is_said_is_what_the_judge_says_who_sees_it_all_and_else_nothing_is_said(
         }
         println!("{name}: {said:?}");
         assert!(said["newly refused"] > 20 && said["newly permitted"] > 20, "{said:?}");
+        // What another policy decided proves nothing of this one.
+        let (_, mut record) = judged(&policies[8].1, PATCHES[9], &stored[2], &CLEAR);
+        assert_eq!(record["codes"], json!(["value-invalid"]));
+        record["partner"] = "p".into();
+        let log = file(&folder, "audit.log", &format!("{record}\n"));
+        let usual = &*policies[0].0;
+        assert_eq!(outcomes(&log, usual, &["--against", usual]), HashMap::new());
         assert!(said["unknown"] * 2 < said.values().sum::<i32>(), "{said:?}");
     }
 }
