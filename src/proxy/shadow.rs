@@ -6,6 +6,7 @@
 use super::request::Routed;
 use super::upstream::Representation;
 use crate::partner::Partner;
+use crate::policy::route::BodyForm;
 use crate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Policy, Resolution, Verdict};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
@@ -45,6 +46,8 @@ struct Question {
     partner: Arc<Partner>,
     if_match: IfMatch,
     body: Bytes,
+    /// The form that the body was read in.
+    form: BodyForm,
     /// The current state, if that was read.
     seen: Option<Representation>,
     /// What the policy in force said: the codes by which it refused, or nothing.
@@ -120,6 +123,7 @@ impl<'r> Beside<'r> {
             partner: Arc::clone(&routed.partner),
             if_match: if_match.clone(),
             body: routed.body.clone(),
+            form: routed.route.body,
             seen: seen.cloned(),
             refused: refused.map(codes),
         }));
@@ -166,6 +170,12 @@ impl Question {
         let is_known = self.snapshot.partners.is_known(&self.partner);
         if route.audience.admit(caller, is_known).is_err() {
             return refused("not-admitted");
+        }
+        if route.body != self.form {
+            return refused("media-type-unsupported");
+        }
+        if self.body.len() > route.max_body {
+            return refused("body-too-large");
         }
         let facts = Facts::read(route, caller, &self.if_match, &self.body);
         let mut judgement = policy.judge(&facts, None);
@@ -229,6 +239,7 @@ mod tests {
             partner: Arc::new(Partner { id, roles, tier, account, credential: None }),
             if_match: IfMatch::Absent,
             body: Bytes::from(vec![0; body]),
+            form: BodyForm::JsonPatch,
             seen: None,
             refused: None,
         }

@@ -89,6 +89,21 @@ fn it_permits_what_the_policy_in_force_refuses_and_the_answer_stays() {
 }
 
 #[test]
+fn it_takes_no_body_of_another_form_or_of_more_bytes_than_its_route_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (edit, code) in [
+        (("body: json-patch", "body: merge-patch"), "media-type-unsupported"),
+        (("if_match: optional", "if_match: optional\n    bounds: { body: 16B }"), "body-too-large"),
+    ] {
+        let shadow = policy_with(&folder, "shadow.yaml", &[edit]);
+        let keys = format!("upstream: {{ url: sandbox }}\nshadow: {shadow}");
+        let gateway = Gateway::run(&gateway_file(&folder, &keys));
+        assert_eq!(patch(&gateway, NOTE), 204);
+        assert_eq!(gateway.process.err.event("the shadow would refuse")["codes"], code);
+    }
+}
+
+#[test]
 fn a_fault_in_its_file_is_one_in_the_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     let shadow = policy_with(&folder, "shadow.yaml", &[("ops: [add, replace]\n", "ops: [adds]\n")]);
