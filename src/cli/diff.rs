@@ -2,7 +2,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 use super::paint::Paint;
-use super::print::print;
+use super::print::{Format, print};
 use crate::config::{Source, load_policy};
 use crate::policy::difference::{Difference, Turn, between};
 use crate::policy::rule::Name;
@@ -41,12 +41,6 @@ enum FailOn {
     Widening,
     /// Something is no longer let through
     Narrowing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 impl Command {

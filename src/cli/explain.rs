@@ -6,7 +6,7 @@ mod origin;
 mod report;
 
 use super::caller::{self, Nobody, Shown};
-use super::print::print;
+use super::print::{Format, print};
 use crate::config::policy::PolicyFile;
 use crate::config::{File, Loaded, Source, load_policy_file, source};
 use crate::policy::{
@@ -63,12 +63,6 @@ pub struct Command {
     /// The file with the body (`-` for standard input), or a code as `transition-forbidden`
     #[arg(value_name = "PATCH|CODE")]
     body: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 impl Command {

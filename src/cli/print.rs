@@ -20,3 +20,10 @@ pub(super) fn print(text: impl Display) {
         Ok(()) | Err(_) => {}
     }
 }
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    Json,
+    Text,
+}

@@ -3,7 +3,7 @@
 
 use super::operator::Operator;
 use super::paint::Paint;
-use super::print::print;
+use super::print::{Format, print};
 use crate::admin::Status;
 
 use std::fmt::Write as _;
@@ -19,12 +19,6 @@ pub struct Command {
     /// How it is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 impl Command {

@@ -6,7 +6,7 @@ mod judged;
 mod junit;
 mod report;
 
-use super::print::print;
+use super::print::{Format, print};
 use crate::config::compile::{Case, Cases};
 use crate::config::{ConfigErrors, Source, load_cases};
 
@@ -50,12 +50,6 @@ pub struct Command {
     /// How the results are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 /// The cases of one file, as they came out.

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks to whoever typed it")]
 
 use super::caller::{Caller, Nobody, Shown, loaded};
-use super::print::print;
+use super::print::{Format, print};
 use crate::snapshot::Snapshot;
 
 use std::path::PathBuf;
@@ -26,12 +26,6 @@ pub struct Command {
     /// How it is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Text,
 }
 
 impl Command {
