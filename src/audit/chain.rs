@@ -170,6 +170,16 @@ mod tests {
         assert_eq!((head.sequence, head.mark()), (1, mark));
     }
 
+    #[test]
+    fn a_record_that_is_sealed_anew_is_found_by_the_one_after_it() {
+        let mut lines = chained(&["a".to_owned(), "b".to_owned(), "c".to_owned()]);
+        let (mut chain, mut forged) = (Chain::default(), Vec::new());
+        chain.add(b"\"a\":\"a\"", &mut forged);
+        chain.add(b"\"a\":\"x\"", &mut forged);
+        lines[1] = forged.split_inclusive(|byte| *byte == b'\n').nth(1).unwrap().to_vec();
+        assert_eq!(followed(&lines), 2);
+    }
+
     proptest! {
         #[test]
         fn no_edit_gap_swap_or_insertion_passes(
