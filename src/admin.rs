@@ -10,6 +10,7 @@ mod overview;
 
 use crate::audit::Audit;
 use crate::live::Live;
+use crate::otlp::Exporter;
 use crate::server::{Draining, Gauges, Leave, Listen, bind};
 use crate::telemetry::{Events, Telemetry};
 use crate::tls::Credentials;
@@ -73,6 +74,8 @@ pub struct Gateway {
     pub to_upstream: Option<Credentials<ClientConfig>>,
     /// The audit log, if there is one.
     pub audit: Option<Audit>,
+    /// Whoever sends spans, if somebody does.
+    pub exporter: Option<Exporter>,
     /// Takes leave of the callers.
     pub leave: Leave,
     /// Loads the configuration anew.

@@ -11,6 +11,7 @@ pub mod credential;
 pub mod json;
 pub mod limits;
 pub mod live;
+pub mod otlp;
 pub mod outbound;
 pub mod partner;
 pub mod patch;

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod rejection;
 pub mod request;
 pub mod shadow;
+pub mod span;
 pub mod stack;
 pub mod trace;
 pub mod trail;
@@ -29,6 +30,7 @@ use crate::telemetry::Telemetry;
 
 use budget::{Budget, Pace};
 use change::Recorder;
+use middleware::observe::Tracer;
 use request::IdForm;
 use shadow::Shadow;
 
@@ -53,6 +55,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Who writes down changes, if somebody does. The workers share it.
     pub recorder: Option<Recorder>,
+    /// Who is told of traces that are recorded, if some are.
+    pub tracer: Option<Tracer>,
     /// Who is asked beside the policy in force, if somebody is.
     pub shadow: Option<Shadow>,
     /// How fast a caller has to send a body.

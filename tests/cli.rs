@@ -25,6 +25,7 @@ mod store;
 mod terminal;
 mod testing;
 mod tokens;
+mod tracing;
 mod whoami;
 
 use process::{Finished, PROGRAM, gateway_file, patchgate};

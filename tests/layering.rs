@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top, and the other ones each may name. `cli` may name any.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("violation", &["json"]),
     ("json", &["violation"]),
     ("patch", &["json", "violation"]),
     ("policy", &["patch", "json", "violation"]),
     ("limits", &["policy", "patch", "json", "violation"]),
     ("outbound", &["tls"]),
+    ("otlp", &["outbound"]),
     ("credential", &["json", "outbound", "tls", "violation"]),
     ("partner", &["credential", "outbound", "limits", "policy", "patch", "json", "violation"]),
     ("snapshot", &["credential", "limits", "partner", "policy", "patch", "json", "violation"]),
@@ -28,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "partner",
             "limits",
             "json",
+            "otlp",
             "outbound",
             "violation",
             "tls",
@@ -45,6 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "partner",
             "limits",
             "live",
+            "otlp",
             "outbound",
             "violation",
             "telemetry",
@@ -62,6 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "config",
             "limits",
             "live",
+            "otlp",
             "partner",
             "policy",
             "snapshot",

@@ -3,6 +3,7 @@
 use super::Gateway;
 
 use crate::audit::Audit;
+use crate::otlp::Exporter;
 use crate::telemetry::metrics::{Certificate, Credential, Form, Policy, Reloaded, bring};
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,6 +45,10 @@ impl Gateway {
             metrics.audit_failing.set(standing.fails.into());
             metrics.audit_sequence.set(number(standing.head.sequence));
             metrics.audit_head.set(number(standing.head.mark()));
+        }
+        if let Some(standing) = self.exporter.as_ref().map(Exporter::standing) {
+            bring(&metrics.spans_exported, standing.exported);
+            bring(&metrics.spans_dropped, standing.dropped);
         }
         metrics.certificates.clear();
         for (shown_to, expires) in self.certificates() {

@@ -6,11 +6,14 @@ use crate::audit::Audit;
 use crate::config::compile::{Gateway, Target, Upstream};
 use crate::config::{Files, Loaded, Source, gateway};
 use crate::live::Live;
+use crate::otlp::Exporter;
 use crate::proxy::budget::Pace;
 use crate::proxy::change::Recorder;
 use crate::proxy::forwarded::{self, Dialect};
+use crate::proxy::middleware::observe::Tracer;
 use crate::proxy::request::IdForm;
 use crate::proxy::shadow::Shadow;
+use crate::proxy::trace::Sampling;
 use crate::proxy::{self, origin, upstream};
 use crate::reload::{Origin, Reload, Watch};
 use crate::sandbox::{self, Sandbox};
@@ -39,6 +42,7 @@ pub(super) struct Launched {
     pub(super) watch: Option<Watch>,
     pub(super) drain_delay: Duration,
     pub(super) audit: Option<Audit>,
+    pub(super) exporter: Option<Exporter>,
 }
 
 /// Starts all that `loaded`, which came from `files`, the first of them at `path`, asks for.
@@ -78,6 +82,20 @@ pub(super) fn launch(
         .clone()
         .zip(gateway.audit.as_ref())
         .map(|(audit, asked)| Recorder::new(audit, asked.disclosure, &asked.key));
+    let exporter = match &gateway.export {
+        Some(asked) => Some(Exporter::start(asked.settings.clone()).map_err(|error| {
+            io::Error::new(error.kind(), format!("spans cannot be exported: {error}"))
+        })?),
+        None => None,
+    };
+    settings.proxy.tracer = exporter.clone().map(|exporter| Tracer {
+        exporter,
+        upstream: host_and_port(&settings.proxy.upstream.base),
+        own: match gateway.public_url.as_deref().and_then(|own| own.parse().ok()) {
+            Some(own) => host_and_port(&own),
+            None => (gateway.listen.ip().to_string(), gateway.listen.port()),
+        },
+    });
     let telemetry = Telemetry::new(access_log);
     settings.proxy.shadow = Some(Shadow::start(Arc::clone(&telemetry.metrics))?);
     let server = server::start(settings, live.clone(), telemetry.clone())
@@ -92,6 +110,7 @@ pub(super) fn launch(
         to_callers,
         to_upstream,
         audit: audit.clone(),
+        exporter: exporter.clone(),
         leave: server.leave(),
         reload: Arc::new(move || again.run()),
     };
@@ -100,7 +119,12 @@ pub(super) fn launch(
     let admin = admin::start(admin::Settings { listen, hosts }, told)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
     let drain_delay = gateway.drain_delay;
-    Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay, audit })
+    Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay, audit, exporter })
+}
+
+fn host_and_port(url: &Uri) -> (String, u16) {
+    let default = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    (url.host().unwrap_or_default().to_owned(), url.port_u16().unwrap_or(default))
 }
 
 fn destination(access_log: &str) -> Destination {
@@ -149,6 +173,7 @@ fn settings(gateway: &Gateway, sandbox: Option<SocketAddr>) -> io::Result<server
             in_flight: gateway.max_in_flight,
             deadline: gateway.request_timeout,
             recorder: None,
+            tracer: None,
             shadow: None,
             pace: Pace {
                 time: gateway.body_timeout,
@@ -181,6 +206,10 @@ fn origin(gateway: &Gateway) -> origin::Settings {
         },
         sends_trace: gateway.sends_trace,
         sends_baggage: gateway.sends_baggage,
+        sampling: gateway.export.as_ref().map(|export| Sampling {
+            follows_callers: export.follows_callers,
+            ratio: export.ratio,
+        }),
     }
 }
 

@@ -96,6 +96,9 @@ impl Command {
         if let Some(audit) = &gateway.audit {
             audit.close();
         }
+        if let Some(exporter) = &gateway.exporter {
+            exporter.close();
+        }
         tracing::info!("stopped");
         ExitCode::SUCCESS
     }

@@ -4,6 +4,7 @@ mod audit;
 mod cases;
 mod credentials;
 mod egress;
+mod export;
 mod fixed;
 mod gateway;
 mod issuers;
@@ -19,6 +20,7 @@ mod way;
 
 pub use audit::Audit;
 pub use cases::{CASES_SCHEMA, Case, Cases, Expect, Stored, Wanted, load_cases};
+pub use export::Export;
 pub use fixed::Fixed;
 pub use gateway::Gateway;
 pub use upstream::{Target, Upstream};

@@ -2,6 +2,7 @@
 
 mod audit;
 mod credentials;
+mod export;
 mod fields;
 mod identity;
 mod limits;
@@ -12,6 +13,7 @@ mod upstream;
 pub use audit::{Audit, Shown, Unwritable, Values};
 pub(crate) use credentials::PASS;
 pub use credentials::{AssertionAlgorithm, AuthMethod, Credential, GrantType, Oauth, Static};
+pub use export::{Export, Sampler};
 pub use fields::{Dialect, Forwarded, IdForm, Passage, RequestId, Told, Trace};
 pub use identity::{
     CertificatePart, Identity, Jwt, JwtAlgorithm, Partner, TokenName, UnknownPartners,

@@ -2,7 +2,7 @@
 
 use super::forwarded::{self, Hops};
 use super::request::Peer;
-use super::trace::Trace;
+use super::trace::{Sampling, SpanId, Trace};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Version};
@@ -21,6 +21,8 @@ pub struct Settings {
     pub sends_trace: bool,
     /// Whether `baggage` goes on.
     pub sends_baggage: bool,
+    /// Which traces are recorded, if any are.
+    pub sampling: Option<Sampling>,
 }
 
 /// Where a request comes from.
@@ -28,6 +30,8 @@ pub struct Settings {
 pub struct Origin {
     /// The version of HTTP that it came by.
     pub version: Version,
+    /// Whether it came over TLS.
+    pub is_tls: bool,
     /// The address that it came from, as far as it is known.
     pub client: Option<IpAddr>,
     /// The trace that it belongs to.
@@ -40,16 +44,17 @@ impl Origin {
     /// Finds out where `request` comes from, and takes out of it what is not ours to pass on; `own`
     /// is what we are called.
     pub fn find<B>(request: &mut Request<B>, settings: &Settings, own: Option<&str>) -> Self {
-        let trace = Trace::take(request.headers_mut());
+        let trace = Trace::take(request.headers_mut(), settings.sampling);
         if !settings.sends_baggage {
             request.headers_mut().remove(BAGGAGE);
         }
         let version = request.version();
-        let (mut client, mut hops) = (None, Vec::new());
+        let (mut client, mut is_tls, mut hops) = (None, false, Vec::new());
         if let Some(peer) = request.extensions().get::<Peer>() {
             let address = peer.address.to_canonical();
             let (wanted, send) = (&settings.forwarded, settings.forwarded.send);
             client = Some(address);
+            is_tls = peer.is_tls;
             if send.is_some() || !wanted.trusted.is_empty() {
                 let proto = if peer.is_tls { "https" } else { "http" };
                 let found = Hops::of(request.headers(), address, proto, wanted);
@@ -57,13 +62,14 @@ impl Origin {
                 hops = send.map(|dialect| found.tell(dialect, own)).unwrap_or_default();
             }
         }
-        Self { version, client, trace, sends_trace: settings.sends_trace, hops }
+        Self { version, is_tls, client, trace, sends_trace: settings.sends_trace, hops }
     }
 
-    /// Tells `headers` as much of it as the upstream is told.
-    pub fn sign(&self, headers: &mut HeaderMap) {
+    /// Tells `headers` as much of it as the upstream is told; `span` is the one that calls, if that is
+    /// recorded.
+    pub fn sign(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
         if self.sends_trace {
-            self.trace.sign(headers);
+            self.trace.sign(headers, span);
         }
         for (name, value) in &self.hops {
             headers.insert(name.clone(), value.clone());

@@ -5,7 +5,7 @@ use super::middleware::collect::Collect;
 use super::middleware::deadline::Deadline;
 use super::middleware::enforce::Enforce;
 use super::middleware::in_flight::InFlight;
-use super::middleware::observe::{Observe, Observed};
+use super::middleware::observe::{Observe, Observed, Told};
 use super::middleware::origin::FindOrigin;
 use super::middleware::rate_limit::RateLimit;
 use super::middleware::request_id::SetRequestId;
@@ -33,7 +33,13 @@ pub fn stack(
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
 + Clone
 + 'static {
-    let telemetry = shared.telemetry.clone();
+    let told = Told {
+        writer: log,
+        telemetry: shared.telemetry.clone(),
+        recorder: settings.recorder.clone(),
+        tracer: settings.tracer.clone(),
+        tells_client: settings.logs_client,
+    };
     let id = settings.request_id.clone();
     let own = settings.upstream.pseudonym.as_deref();
     let via = own.and_then(Via::new);
@@ -42,7 +48,7 @@ pub fn stack(
         // Every request, however it ends.                          -> Arrived
         .layer(SetRequestId::layer(id.clone(), settings.id_form))
         .layer(FindOrigin::layer(settings.origin.clone(), own))
-        .layer(Observe::layer(log, telemetry, settings.recorder.clone(), settings.logs_client))
+        .layer(Observe::layer(told))
         // Nothing above can fail; from here on a failure becomes an answer.
         .layer(Rescue::layer(shared.live.clone(), name))
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.

@@ -1,6 +1,10 @@
 //! The trace that a request belongs to (W3C Trace Context): one that is well-formed goes on, with
 //! our span as its parent; in the place of any other a new one begins.
 
+mod sampling;
+
+pub use sampling::Sampling;
+
 use super::headers::sole;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -25,29 +29,66 @@ const LONG: usize = 128;
 const SAMPLED: u8 = 1;
 const RANDOM: u8 = 2;
 
+/// The id of a span: 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanId([u8; 16]);
+
+impl SpanId {
+    fn make() -> Self {
+        Self(hex(random()))
+    }
+
+    /// Its bytes.
+    pub fn bytes(self) -> [u8; 8] {
+        bits(&self.0).to_be_bytes()
+    }
+}
+
 /// A trace, with a span of ours in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    parent: HeaderValue,
+    id: [u8; 32],
+    /// The span of the caller that ours is a part of.
+    parent: Option<SpanId>,
+    span: SpanId,
+    flags: u8,
+    is_recorded: bool,
     state: Option<HeaderValue>,
 }
 
 impl Trace {
     /// Takes the trace out of `headers`; it is continued if it is well-formed, else another begins.
-    pub fn take(headers: &mut HeaderMap) -> Self {
-        let span = hex(random());
+    /// `sampling` says whether it is recorded; nothing is recorded without.
+    pub fn take(headers: &mut HeaderMap, sampling: Option<Sampling>) -> Self {
+        let span = SpanId::make();
         let parent = sole(headers, &TRACEPARENT).ok().flatten();
-        // What begins here is recorded by nobody so far, and has a random id.
-        let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
-            Some((id, flags)) => Self {
-                parent: parent_of(&[id.as_bytes()], &span, flags),
-                state: HeaderValue::try_from(state_of(headers, &span)).ok(),
+        let mut trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
+            Some(Parent { id, span: parent, flags }) => Self {
+                id,
+                parent: Some(parent),
+                span,
+                flags,
+                is_recorded: flags & SAMPLED != 0,
+                state: HeaderValue::try_from(state_of(headers, span)).ok(),
             },
+            // What begins here is recorded by nobody so far, and has a random id.
             None => {
-                let parent = parent_of(&[&hex(random()), &hex(random())], &span, RANDOM);
-                Self { parent, state: None }
+                let mut id = [0; 32];
+                let (high, low) = id.split_at_mut(16);
+                high.copy_from_slice(&hex(random()));
+                low.copy_from_slice(&hex(random()));
+                let (parent, flags, is_recorded, state) = (None, RANDOM, false, None);
+                Self { id, parent, span, flags, is_recorded, state }
             }
         };
+        match sampling {
+            None => trace.is_recorded = false,
+            Some(sampling) if sampling.follows_callers && trace.parent.is_some() => {}
+            Some(sampling) => {
+                trace.is_recorded = sampling.draws(&trace.id);
+                trace.flags = trace.flags & !SAMPLED | u8::from(trace.is_recorded);
+            }
+        }
         headers.remove(TRACEPARENT);
         headers.remove(TRACESTATE);
         trace
@@ -55,28 +96,57 @@ impl Trace {
 
     /// The id of the trace: 32 hexadecimal digits.
     pub fn id(&self) -> &str {
-        self.parent.to_str().ok().and_then(|parent| parent.get(3..35)).unwrap_or_default()
+        std::str::from_utf8(&self.id).unwrap_or_default()
     }
 
-    /// Tells `headers` of the trace.
-    pub fn sign(&self, headers: &mut HeaderMap) {
-        headers.insert(TRACEPARENT, self.parent.clone());
+    /// The same in bytes.
+    pub fn id_bytes(&self) -> [u8; 16] {
+        let half = |half: Option<&[u8; 16]>| u128::from(half.map_or(0, bits));
+        (half(self.id.first_chunk()) << 64 | half(self.id.last_chunk())).to_be_bytes()
+    }
+
+    /// Our span.
+    pub fn span(&self) -> SpanId {
+        self.span
+    }
+
+    /// The caller's span, if the trace began there.
+    pub fn parent(&self) -> Option<SpanId> {
+        self.parent
+    }
+
+    /// The flags that others are told.
+    pub fn flags(&self) -> u8 {
+        self.flags & (SAMPLED | RANDOM)
+    }
+
+    /// A span within ours, if spans are recorded.
+    pub fn begin(&self) -> Option<SpanId> {
+        self.is_recorded.then(SpanId::make)
+    }
+
+    /// Whether its spans are recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+
+    /// Tells `headers` of the trace; `span` is the one within ours that calls, if that is recorded.
+    pub fn sign(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
+        let SpanId(span) = span.unwrap_or(self.span);
+        let flags = match (self.flags & SAMPLED != 0, self.flags & RANDOM != 0) {
+            (false, false) => b"-00",
+            (true, false) => b"-01",
+            (false, true) => b"-02",
+            (true, true) => b"-03",
+        };
+        let text = [b"00-", &self.id[..], b"-", &span, flags].concat();
+        // Such a text is always a field value.
+        let parent = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
+        headers.insert(TRACEPARENT, parent);
         if let Some(state) = &self.state {
             headers.insert(TRACESTATE, state.clone());
         }
     }
-}
-
-fn parent_of(id: &[&[u8]], span: &[u8], flags: u8) -> HeaderValue {
-    let flags = match (flags & SAMPLED != 0, flags & RANDOM != 0) {
-        (false, false) => b"-00",
-        (true, false) => b"-01",
-        (false, true) => b"-02",
-        (true, true) => b"-03",
-    };
-    let text = [b"00-", &*id.concat(), b"-", span, flags].concat();
-    // Such a text is always a field value.
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Sixty-four bits that nobody foresees, and never none: the hash of nothing under keys that are
@@ -100,8 +170,25 @@ fn hex(mut bits: u64) -> [u8; 16] {
     text
 }
 
-/// The id and the flags of a trace.
-fn parse(text: &str) -> Option<(&str, u8)> {
+/// The number that sixteen hexadecimal digits stand for.
+fn bits(text: &[u8; 16]) -> u64 {
+    text.iter().fold(0, |bits, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            _ => digit.wrapping_sub(b'a' - 10),
+        };
+        bits << 4 | u64::from(digit & 0xf)
+    })
+}
+
+/// What a caller tells of a trace.
+struct Parent {
+    id: [u8; 32],
+    span: SpanId,
+    flags: u8,
+}
+
+fn parse(text: &str) -> Option<Parent> {
     if text.len() > PARENT_MAX {
         return None;
     }
@@ -115,7 +202,9 @@ fn parse(text: &str) -> Option<(&str, u8)> {
         && is_hex(span, 16)
         && is_hex(flags, 2)
         && [id, span].iter().all(|text| text.bytes().any(|byte| byte != b'0'));
-    if sound { Some((id, u8::from_str_radix(flags, 16).ok()?)) } else { None }
+    let span = SpanId(span.as_bytes().try_into().ok()?);
+    let (id, flags) = (id.as_bytes().try_into().ok()?, u8::from_str_radix(flags, 16).ok()?);
+    sound.then_some(Parent { id, span, flags })
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
@@ -123,7 +212,7 @@ fn is_hex(text: &str, length: usize) -> bool {
 }
 
 /// What is noted of a trace: our span, and behind it what others have noted.
-fn state_of(headers: &HeaderMap, span: &[u8]) -> String {
+fn state_of(headers: &HeaderMap, SpanId(span): SpanId) -> String {
     let mut state = format!("{KEY}={}", span.escape_ascii());
     let mut others = members(headers).unwrap_or_default();
     others.truncate(MEMBERS_MAX - 1);
@@ -180,9 +269,9 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        let trace = Trace::take(&mut headers);
+        let trace = Trace::take(&mut headers, None);
         assert!(headers.is_empty(), "{headers:?}");
-        trace.sign(&mut headers);
+        trace.sign(&mut headers, None);
         (trace, headers)
     }
 
@@ -235,6 +324,15 @@ mod tests {
         let (twice, _) = take(&[("traceparent", &good), ("traceparent", &good)]);
         assert_ne!(twice.id(), ID);
         assert_ne!(take(&[]).0.id(), take(&[]).0.id());
+    }
+
+    #[test]
+    fn ids_are_told_in_bytes_as_well() {
+        let (trace, _) = take(&[("traceparent", &format!("00-{ID}-00f067aa0ba902b7-01"))]);
+        let id = u128::from_str_radix(ID, 16).unwrap().to_be_bytes();
+        assert_eq!(trace.id_bytes(), id);
+        assert_eq!(trace.parent().unwrap().bytes(), 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+        assert!(!trace.is_recorded() && trace.begin().is_none());
     }
 
     #[test]

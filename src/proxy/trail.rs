@@ -3,6 +3,7 @@
 
 use super::change::Change;
 use super::origin::Origin;
+use super::span::{OpenSpan, Span, Stage};
 use crate::limits::Decision as Limited;
 use crate::partner::Partner;
 use crate::policy::{EntityTag, Route, Step};
@@ -61,6 +62,8 @@ pub struct Trail {
     pub upstream_id: OnceCell<String>,
     /// How long the upstream took in all.
     pub upstream_time: Cell<Duration>,
+    /// What took its time, where its trace is recorded.
+    pub spans: RefCell<Vec<Span>>,
     /// Where the current state that it was judged by last came from.
     pub source: Cell<Option<Source>>,
     /// How often the current state was fetched for it.
@@ -106,6 +109,7 @@ impl Trail {
             upstream_status: Cell::new(None),
             upstream_id: OnceCell::new(),
             upstream_time: Cell::default(),
+            spans: RefCell::default(),
             source: Cell::new(None),
             fetches: Cell::new(0),
             resolved: Cell::new(None),
@@ -134,9 +138,9 @@ impl Trail {
         }
     }
 
-    /// Counts the time that the upstream takes, until what it gives is dropped.
-    pub fn waiting(&self) -> Waiting<'_> {
-        Waiting { trail: self, began: Instant::now() }
+    /// Notes the time that `stage` takes, until what it gives is dropped.
+    pub fn begin_span(&self, stage: Stage) -> OpenSpan<'_> {
+        OpenSpan::begin(self, stage)
     }
 
     /// What became of the change that was asked for; `None` where none was.
@@ -163,20 +167,6 @@ pub fn known_method(method: &Method) -> Option<&'static str> {
     const KNOWN: [&str; 9] =
         ["GET", "PATCH", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method.as_str())
-}
-
-/// The time that the upstream takes. It counts even where nobody waits to the end.
-#[derive(Debug)]
-pub struct Waiting<'t> {
-    trail: &'t Trail,
-    began: Instant,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let time = self.trail.upstream_time.get() + self.began.elapsed();
-        self.trail.upstream_time.set(time);
-    }
 }
 
 /// How a request was decided.

@@ -34,6 +34,7 @@ use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer, clean_request};
 use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
+use super::span::{OpenSpan, Stage};
 use super::trail::{Sent, Trail};
 use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
 use crate::policy::NormalPath;
@@ -253,7 +254,7 @@ impl Upstream {
     }
 
     /// Adds what every request upstream carries.
-    fn sign(&self, headers: &mut HeaderMap, id: &RequestId, trail: &Trail) {
+    fn sign(&self, headers: &mut HeaderMap, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
         headers.insert(header::HOST, self.0.host.clone());
         headers.insert(self.0.request_id.clone(), id.value().clone());
         let origin = trail.origin.get();
@@ -261,7 +262,7 @@ impl Upstream {
             via.add(headers, origin.map_or(Version::HTTP_11, |origin| origin.version));
         }
         if let Some(origin) = origin {
-            origin.sign(headers);
+            origin.sign(headers, span.id());
         }
     }
 
@@ -307,7 +308,9 @@ impl Upstream {
         if let Some(shown) = &authorization {
             headers.insert(header::AUTHORIZATION, shown.clone());
         }
-        self.sign(&mut headers, &id, &trail);
+        trail.attempts.set(trail.attempts.get() + 1);
+        let span = trail.begin_span(Stage::Upstream);
+        self.sign(&mut headers, &id, &trail, &span);
         if addresses.is_some() {
             links::ask_for_all(&mut headers);
         }
@@ -333,11 +336,13 @@ impl Upstream {
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
 
-        trail.attempts.set(trail.attempts.get() + 1);
-        let waiting = trail.waiting();
         let until = trail.until.get().copied();
         let result = self.exchange(request, until, |sent| trail.sent.set(sent)).await;
-        drop(waiting);
+        match &result {
+            Ok((response, _)) => span.answered(response.status()),
+            Err(fault) => span.failed(fault.slug()),
+        }
+        drop(span);
         let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
         self.heed(&snapshot.limits, &partner.account, &response);
         drop(turn);

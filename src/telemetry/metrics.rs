@@ -96,6 +96,10 @@ pub struct Metrics {
     pub tokens: Counters<Credential>,
     /// Writes of the access log that failed.
     pub log_lost: Counter,
+    /// Spans that the collector took.
+    pub spans_exported: Counter,
+    /// Spans that nobody will see.
+    pub spans_dropped: Counter,
     /// Records of the audit log that were written.
     pub audit_records: Counter,
     /// Records that were lost.
@@ -207,6 +211,11 @@ impl Default for Metrics {
             ),
             log_lost: list
                 .add("patchgate_access_log_lost_writes", "Writes of the access log that failed"),
+            spans_exported: list.add("patchgate_spans_exported", "Spans that the collector took"),
+            spans_dropped: list.add(
+                "patchgate_spans_dropped",
+                "Spans that were dropped: there was no room, or the collector did not take them",
+            ),
             audit_records: list
                 .add("patchgate_audit_records", "Records of the audit log that were written"),
             audit_lost: list.add("patchgate_audit_lost", "Records of the audit log that were lost"),

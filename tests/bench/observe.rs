@@ -1,21 +1,27 @@
 //! What it costs to tell of a request: the metrics, a line in the access log, and a record of the
-//! change in the audit log.
+//! change in the audit log, and spans.
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 
 use patchgate::audit::{self, Audit};
 use patchgate::config::{Source, load_policy, source};
 use patchgate::limits::{Account, Class, Limits, Quotas};
+use patchgate::otlp::{self, Exporter};
+use patchgate::outbound::Way;
 use patchgate::partner::Partner;
 use patchgate::policy::{Caller, Disclosure, Facts, IfMatch, NormalPath, Resolution, Route, Shown};
 use patchgate::proxy::change::Recorder;
-use patchgate::proxy::middleware::observe::Observe;
+use patchgate::proxy::forwarded::{self, Dialect};
+use patchgate::proxy::middleware::observe::{Observe, Told, Tracer};
+use patchgate::proxy::origin::{self, Origin};
 use patchgate::proxy::request::{Arrived, RequestId};
+use patchgate::proxy::span::Stage;
+use patchgate::proxy::trace::Sampling;
 use patchgate::proxy::trail::{Decision, Sent, Trail};
 use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use mimalloc::MiMalloc;
 use tower::{Layer, Service, service_fn};
@@ -88,6 +94,32 @@ const SHOWN: Disclosure = Disclosure {
     unmarked: Shown::Redacted,
 };
 
+/// Nobody takes what it sends, so that nothing is measured but what a request costs.
+fn tracer() -> Tracer {
+    let url = Uri::from_static("http://127.0.0.1:9/v1/traces");
+    let (tls, server_name, egress) = (None, None, None);
+    let (connect_time, handshake_time) = (Duration::from_secs(1), Duration::from_secs(1));
+    let way = Way { url, tls, server_name, egress, connect_time, handshake_time };
+    let (headers, service) = (HeaderMap::new(), "patchgate".to_owned());
+    let exporter = Exporter::start(otlp::Settings { way, headers, service, queue: 1 });
+    let own = ("gate.example".to_owned(), 443);
+    let upstream = ("api.example".to_owned(), 443);
+    Tracer { exporter: exporter.expect("a thread"), upstream, own }
+}
+
+fn origin() -> origin::Settings {
+    origin::Settings {
+        forwarded: forwarded::Settings {
+            trusted: Vec::new(),
+            read: Dialect::Forwarded,
+            send: None,
+        },
+        sends_trace: true,
+        sends_baggage: false,
+        sampling: Some(Sampling { follows_callers: true, ratio: 1.0 }),
+    }
+}
+
 fn telling(criterion: &mut Criterion) {
     let route = route();
     let trail = trail(&route);
@@ -113,17 +145,30 @@ fn telling(criterion: &mut Criterion) {
         bencher.iter(|| now(now(inner.call(arrived())).expect("an answer").into_body().collect()))
     });
     let null = || Destination::File(PathBuf::from("/dev/null"));
-    for (name, destination, recorder) in [
-        ("that is counted", Destination::Off, None),
-        ("and logged", null(), None),
-        ("and recorded", null(), Some(recorder)),
+    for (name, destination, recorder, tracer) in [
+        ("that is counted", Destination::Off, None, None),
+        ("and logged", null(), None, None),
+        ("and recorded", null(), Some(recorder.clone()), None),
+        ("and traced", null(), Some(recorder), Some(tracer())),
     ] {
         let log = AccessLog::open(&destination).expect("a log");
-        let telemetry = Telemetry::new(log.clone());
-        let mut observed =
-            Observe::layer(log.writer(), telemetry, recorder.clone(), true).layer(inner);
+        let origin = tracer.as_ref().map(|_| origin());
+        let mut observed = Observe::layer(Told {
+            writer: log.writer(),
+            telemetry: Telemetry::new(log.clone()),
+            recorder: recorder.clone(),
+            tracer,
+            tells_client: true,
+        })
+        .layer(inner);
         let mut tell = || {
-            let arrived = arrived();
+            let mut arrived = arrived();
+            if let Some(origin) = &origin {
+                let found = Origin::find(&mut arrived.request, origin, None);
+                drop(arrived.trail.origin.set(found));
+                drop(arrived.trail.begin_span(Stage::Judge));
+                drop(arrived.trail.begin_span(Stage::Upstream));
+            }
             if let Some(recorder) = &recorder {
                 // As `Enforce` does it.
                 let room = recorder.admit().expect("room");

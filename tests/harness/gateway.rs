@@ -127,6 +127,7 @@ impl Gateway {
             },
             events: None,
             audit: None,
+            exporter: None,
             to_callers: None,
             to_upstream: None,
             leave: self.running().leave(),
@@ -184,6 +185,7 @@ pub fn origin() -> origin::Settings {
         },
         sends_trace: true,
         sends_baggage: false,
+        sampling: None,
     }
 }
 
@@ -207,6 +209,7 @@ fn settings(base: &str) -> Settings {
             id_form: IdForm::Token,
             origin: origin(),
             recorder: None,
+            tracer: None,
             shadow: None,
             logs_client: true,
             in_flight: 100,

@@ -74,6 +74,7 @@ fn settings(plan: &Plan) -> proxy::Settings {
         id_form: IdForm::Token,
         origin: origin(),
         recorder: None,
+        tracer: None,
         shadow: None,
         logs_client: true,
         in_flight: 100,

@@ -24,6 +24,8 @@ impl Fixed {
         // These are not shown by the sections that they stand in.
         let password = upstream.proxy.password.reveal();
         let key = file.audit.key.reveal();
+        let headers = file.trace.export.headers.iter();
+        let exported: Vec<_> = headers.map(|(_, secret)| digest(secret.reveal())).collect();
         let written: [(&str, &dyn std::fmt::Debug); 15] = [
             ("admin", &file.admin),
             ("audit", &(&file.audit, digest(key))),
@@ -36,7 +38,7 @@ impl Fixed {
             ("reload", &file.reload),
             ("request_id", &file.request_id),
             ("timeouts", &file.timeouts),
-            ("trace", &file.trace),
+            ("trace", &(&file.trace, exported)),
             ("upstream", &(&upstream, digest(password))),
             ("via", &file.via),
             ("workers", &file.workers),

@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::audit::Audit;
+use super::export::Export;
 use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
@@ -95,6 +96,8 @@ pub struct Gateway {
     pub logs_client: bool,
     /// What the gateway says of itself.
     pub log_level: String,
+    /// Where spans go, if they go anywhere.
+    pub export: Option<Export>,
     /// What is written about changes, if anything is.
     pub audit: Option<Audit>,
 }
@@ -123,6 +126,7 @@ impl Reading {
         let pseudonym = self.pseudonym(file);
         let public_url = self.public_url(file, policy);
         let audit = self.audit(file);
+        let export = self.export(file, egress);
         if EnvFilter::try_new(&value.log.level).is_err() {
             let message = "`level` is no filter; write it as `info` or `patchgate=debug,warn`";
             self.errors.push(file.error("/log/level", message));
@@ -165,6 +169,7 @@ impl Reading {
             access_log: value.log.access.clone(),
             logs_client: value.log.client,
             log_level: value.log.level.clone(),
+            export: export?,
             audit: audit?,
         })
     }

@@ -1,6 +1,8 @@
 //! The sections of the gateway file about single header fields: the id of a request, the hops that
 //! it came over, the trace that it belongs to.
 
+use super::Export;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,11 +84,14 @@ pub struct Trace {
     /// What becomes of the caller's `baggage`.
     #[serde(default = "drop_it")]
     pub baggage: Passage,
+    /// Where spans are sent.
+    #[serde(default)]
+    pub export: Export,
 }
 
 impl Default for Trace {
     fn default() -> Self {
-        Self { context: pass(), baggage: drop_it() }
+        Self { context: pass(), baggage: drop_it(), export: Export::default() }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::proxy::change::Recorder;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
 use crate::proxy::shadow::{Beside, Shadow};
+use crate::proxy::span::Stage;
 use crate::proxy::trail::{Decision, Source};
 use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
 use crate::violation::Class;
@@ -101,12 +102,8 @@ async fn enforce(
     {
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
-        let current = read(&routed, &seen)?;
-        let Ruling::Permit(permit) =
-            judge(&routed, &facts(&routed, &if_match), Some((&current, &seen)), &beside)?
-        else {
-            return Err(undecided());
-        };
+        let ruling = judge_by(&routed, &if_match, &seen, &beside, |_| {})?;
+        let Ruling::Permit(permit) = ruling else { return Err(undecided()) };
         let sent = send(&mut upstream, &routed, permit).await;
         if sent.is_err() {
             resolve::resolve(&upstream, &ask, &routed, &seen).await;
@@ -129,11 +126,10 @@ async fn enforce(
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
-        let ruling = read(&routed, &seen).and_then(|current| {
+        let ruling = judge_by(&routed, &if_match, &seen, &beside, |current| {
             if let (false, Some(tag)) = (is_shared, current.tag()) {
                 upstream.remember(&ask, tag, &seen);
             }
-            judge(&routed, &facts(&routed, &if_match), Some((&current, &seen)), &beside)
         });
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
@@ -196,12 +192,14 @@ async fn judge_and_count(
     recorder: Option<(&Recorder, Room)>,
     beside: &Beside<'_>,
 ) -> Result<Ruling, Rejection> {
+    let span = routed.trail.begin_span(Stage::Judge);
     let facts = facts(routed, if_match);
     if let Some((recorder, room)) = recorder {
         let change = recorder.begin(room, routed.target.path(), &facts, if_match);
         routed.trail.change.set(Some(Box::new(change)));
     }
     let ruling = judge(routed, &facts, None, beside);
+    drop(span);
     let all = &routed.snapshot.limits;
     let terms = &all.terms;
     let counts = match &ruling {
@@ -234,6 +232,20 @@ async fn judge_and_count(
 fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {
     let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
     Facts::read(&routed.route, caller, if_match, &routed.body)
+}
+
+/// Judges by the current state, which was `seen`; `then` is done with it before.
+fn judge_by(
+    routed: &Routed<Bytes>,
+    if_match: &IfMatch,
+    seen: &Representation,
+    beside: &Beside<'_>,
+    then: impl FnOnce(&Current<'_>),
+) -> Result<Ruling, Rejection> {
+    let _span = routed.trail.begin_span(Stage::Judge);
+    let current = read(routed, seen)?;
+    then(&current);
+    judge(routed, &facts(routed, if_match), Some((&current, seen)), beside)
 }
 
 fn judge(

@@ -1,12 +1,17 @@
 //! Tells of every request once, when its answer has ended or nobody waits for it any more: to the
-//! metrics, to the access log and, where it was a change that was judged, to the audit log.
+//! metrics, to the access log, where it was a change that was judged to the audit log, and where its
+//! trace is recorded to that.
 
 mod count;
 mod log;
 mod record;
 mod refusal;
+mod spans;
+
+pub use spans::Tracer;
 
 use crate::proxy::change::Recorder;
+use crate::proxy::origin::Origin;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
 use crate::telemetry::{LogWriter, Telemetry};
@@ -18,6 +23,7 @@ use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -31,23 +37,23 @@ pub struct Observe<S> {
 
 /// Who is told of requests.
 #[derive(Debug)]
-struct Told {
-    writer: LogWriter,
-    telemetry: Telemetry,
-    recorder: Option<Recorder>,
-    tells_client: bool,
+pub struct Told {
+    /// Where lines of the access log go.
+    pub writer: LogWriter,
+    /// Whose metrics count.
+    pub telemetry: Telemetry,
+    /// Who writes down changes, if somebody does.
+    pub recorder: Option<Recorder>,
+    /// Who is told of traces that are recorded, if some are.
+    pub tracer: Option<Tracer>,
+    /// Whether they are told of the address that a request came from.
+    pub tells_client: bool,
 }
 
 impl<S> Observe<S> {
-    /// Lines go to `writer`, and tell of the client's address if they are to; the metrics of `telemetry`
-    /// count, and `recorder` writes down changes.
-    pub fn layer(
-        writer: LogWriter,
-        telemetry: Telemetry,
-        recorder: Option<Recorder>,
-        tells_client: bool,
-    ) -> impl Layer<S, Service = Self> + Clone {
-        let told = Rc::new(Told { writer, telemetry, recorder, tells_client });
+    /// These are told.
+    pub fn layer(told: Told) -> impl Layer<S, Service = Self> + Clone {
+        let told = Rc::new(told);
         layer_fn(move |inner| Self { inner, told: Rc::clone(&told) })
     }
 }
@@ -149,6 +155,13 @@ struct Ended {
     bytes_out: u64,
 }
 
+impl Ended {
+    /// The address that the request came from, if that is told.
+    fn client(&self, origin: &Origin) -> Option<IpAddr> {
+        origin.client.filter(|_| self.told.tells_client)
+    }
+}
+
 impl Drop for Ended {
     fn drop(&mut self) {
         self.count();
@@ -158,6 +171,9 @@ impl Drop for Ended {
         }
         if let Some(recorder) = &self.told.recorder {
             self.record(recorder);
+        }
+        if let Some(tracer) = &self.told.tracer {
+            self.trace(tracer);
         }
     }
 }

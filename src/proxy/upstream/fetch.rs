@@ -10,6 +10,7 @@ use crate::proxy::budget::Cut;
 use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
+use crate::proxy::span::{OpenSpan, Stage};
 use crate::proxy::trail::Source;
 
 use bytes::Bytes;
@@ -63,12 +64,18 @@ impl Upstream {
         routed: &Routed<B>,
         since: Since,
     ) -> Result<Fetched, Rejection> {
-        let _waiting = routed.trail.waiting();
+        let span = routed.trail.begin_span(Stage::Prefetch);
         let time = self.0.settings.fetch_time;
         let joining = self.0.under_way.join_or_lead(ask, since);
         let lead = match timeout_at(Instant::now() + time, joining).await {
-            Err(_) => return Err(unavailable(Fault::TooSlow)),
-            Ok(Part::Joined(Shared::Failed(fault))) => return Err(unavailable(fault)),
+            Err(_) => {
+                span.failed(Fault::TooSlow.slug());
+                return Err(unavailable(Fault::TooSlow));
+            }
+            Ok(Part::Joined(Shared::Failed(fault))) => {
+                span.failed(fault.slug());
+                return Err(unavailable(fault));
+            }
             Ok(Part::Joined(Shared::Found(seen))) => {
                 routed.trail.source.set(Some(Source::Shared));
                 return Ok(Fetched::Found(seen));
@@ -89,12 +96,15 @@ impl Upstream {
         routed.trail.fetches.set(routed.trail.fetches.get() + 1);
         let late = Err(unavailable(Fault::TooSlow));
         let until = Instant::now() + time;
-        let fetched = timeout_at(until, self.fetch(routed, until)).await.unwrap_or(late);
+        let fetched = timeout_at(until, self.fetch(routed, until, &span)).await.unwrap_or(late);
         drop(turn);
         match &fetched {
             Ok(Fetched::Answered(_)) => lead.end(Shared::Private),
             Ok(Fetched::Found(seen)) => lead.end(Shared::Found(Rc::clone(seen))),
-            Err(Rejection::CurrentUnavailable(fault)) => lead.end(Shared::Failed(*fault)),
+            Err(Rejection::CurrentUnavailable(fault)) => {
+                span.failed(fault.slug());
+                lead.end(Shared::Failed(*fault));
+            }
             Err(_) => drop(lead),
         }
         fetched
@@ -123,7 +133,12 @@ impl Upstream {
         self.0.memory.keep(ask, tag, seen);
     }
 
-    async fn fetch<B>(&self, routed: &Routed<B>, until: Instant) -> Result<Fetched, Rejection> {
+    async fn fetch<B>(
+        &self,
+        routed: &Routed<B>,
+        until: Instant,
+        span: &OpenSpan<'_>,
+    ) -> Result<Fetched, Rejection> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -131,7 +146,7 @@ impl Upstream {
         if let Some(shown) = &authorization {
             headers.insert(header::AUTHORIZATION, shown.clone());
         }
-        self.sign(&mut headers, &routed.id, &routed.trail);
+        self.sign(&mut headers, &routed.id, &routed.trail, span);
         let mut request = Request::new(Full::default());
         let unusable = Fault::Unusable("the resource has no URI upstream");
         *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unavailable(unusable))?;
@@ -140,6 +155,7 @@ impl Upstream {
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
         let answer = self.exchange(request, Some(until), |_| {}).await.map_err(unavailable)?;
         let status = answer.0.status();
+        span.answered(status);
         routed.partner.doubt(status, authorization.as_ref());
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);

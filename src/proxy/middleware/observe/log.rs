@@ -16,7 +16,7 @@ impl Ended {
             let codes = trail.codes.borrow();
             let warnings = trail.warnings.borrow();
             let origin = trail.origin.get();
-            let client = origin.and_then(|origin| origin.client).filter(|_| self.told.tells_client);
+            let client = origin.and_then(|origin| self.client(origin));
             let mut line = Line::begin(buffer);
             line.time("time", trail.at)
                 .text("request_id", self.id.as_str())
