@@ -4,18 +4,26 @@
 //! asked who they are here.
 
 mod desk;
+mod events;
 mod hosts;
 mod numbers;
 mod overview;
+mod page;
 
 use crate::audit::Audit;
 use crate::live::Live;
 use crate::otlp::Exporter;
+use crate::partner::KeyDigest;
+use crate::policy::Policy;
 use crate::server::{Draining, Gauges, Leave, Listen, bind};
 use crate::telemetry::{Events, Telemetry};
 use crate::tls::Credentials;
 
-pub use overview::{Found, Partner, Quota, Refusal, Reloads, Route, Status, Upstream};
+pub use overview::{
+    Certificate, Counted, Found, Latency, Partner, Quota, Refusal, Reloads, Resource, Route,
+    Status, Step, Upstream,
+};
+pub use page::{Picture, Question};
 
 use desk::Desk;
 use hosts::Hosts;
@@ -46,6 +54,12 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Loads the configuration anew; says what came of it, for people.
 pub type Reload = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
+/// Draws the graphs of a policy.
+pub type Draw = Arc<dyn Fn(&Policy) -> Vec<Picture> + Send + Sync>;
+
+/// Asks the judge in force; says what it says, or why it cannot be asked.
+pub type Explain = Arc<dyn Fn(&Question) -> Result<serde_json::Value, String> + Send + Sync>;
+
 /// Where the operator is listened to.
 #[derive(Debug)]
 pub struct Settings {
@@ -53,6 +67,8 @@ pub struct Settings {
     pub listen: Listen,
     /// The names that it may be called by, beside addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// What has to be shown to change anything, if that is asked for.
+    pub token: Option<KeyDigest>,
 }
 
 /// What the operator is told of, and may change.
@@ -80,6 +96,10 @@ pub struct Gateway {
     pub leave: Leave,
     /// Loads the configuration anew.
     pub reload: Reload,
+    /// The style of pictures, and who draws them.
+    pub pictures: (&'static str, Draw),
+    /// Asks the judge in force.
+    pub explain: Explain,
 }
 
 impl fmt::Debug for Gateway {
@@ -98,9 +118,9 @@ pub fn start(settings: Settings, gateway: Gateway) -> io::Result<Running> {
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let hosts = Hosts::new(settings.hosts);
+    let (hosts, token) = (Hosts::new(settings.hosts), settings.token);
     let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-        let desk = Rc::new(Desk::new(gateway, hosts));
+        let desk = Rc::new(Desk::new(gateway, hosts, token));
         run(&runtime, listener, &desk, stopped);
     })?;
     Ok(Running { local_addr, stop, thread: Some(thread) })
@@ -157,7 +177,7 @@ async fn serve(listener: &TcpListener, desk: &Rc<Desk>) -> io::Result<()> {
         let desk = Rc::clone(desk);
         let answer = service_fn(move |request: Request<Incoming>| {
             let desk = Rc::clone(&desk);
-            async move { Ok::<_, Infallible>(desk.answer(request).await) }
+            async move { Ok::<_, Infallible>(desk.serve(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

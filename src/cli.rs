@@ -12,6 +12,7 @@ pub mod graph;
 pub mod key;
 mod launch;
 mod operator;
+mod page;
 mod paint;
 mod print;
 pub mod reload;

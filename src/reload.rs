@@ -9,11 +9,13 @@ mod watch;
 pub use watch::Watch;
 
 use crate::config::compile::Fixed;
-use crate::config::{self, Files, Loaded, Source};
+use crate::config::policy::PolicyFile;
+use crate::config::{self, File, Files, Loaded, Source};
 use crate::live::Live;
 use crate::snapshot::Snapshot;
 use crate::tls::{Credentials, Side};
 
+use arc_swap::ArcSwap;
 use rustls::{ClientConfig, ServerConfig};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,10 +34,18 @@ pub struct Reload {
     /// Those of the last load, whatever came of it. Whoever loads holds them, so that one loads at
     /// a time.
     files: Arc<Mutex<Files>>,
+    written: Arc<ArcSwap<Written>>,
+}
+
+/// A policy as it is written, and the digest of the configuration that it belongs to.
+#[derive(Debug)]
+struct Written {
+    digest: String,
+    policy: Arc<File<PolicyFile>>,
 }
 
 /// Where a gateway was loaded from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Origin {
     /// The disk or the program.
     pub source: Source,
@@ -45,6 +55,8 @@ pub struct Origin {
     pub files: Files,
     /// What a reload does not change.
     pub fixed: Fixed,
+    /// The policy, as it is written.
+    pub policy: File<PolicyFile>,
 }
 
 impl Reload {
@@ -56,9 +68,18 @@ impl Reload {
         to_callers: Option<Credentials<ServerConfig>>,
         to_upstream: Option<Credentials<ClientConfig>>,
     ) -> Self {
-        let Origin { source, path, files, fixed } = origin;
+        let Origin { source, path, files, fixed, policy } = origin;
         let files = Arc::new(Mutex::new(files));
-        Self { source, path, live, to_callers, to_upstream, fixed, files }
+        let written = Written { digest: live.load().digest.clone(), policy: Arc::new(policy) };
+        let written = Arc::new(ArcSwap::from_pointee(written));
+        Self { source, path, live, to_callers, to_upstream, fixed, files, written }
+    }
+
+    /// What is in force, and its policy as it is written; `None` in the moment in between.
+    pub fn in_force(&self) -> Option<(Arc<Snapshot>, Arc<File<PolicyFile>>)> {
+        let (snapshot, written) = (self.live.load(), self.written.load());
+        let agree = snapshot.digest == written.digest;
+        agree.then(|| (snapshot, Arc::clone(&written.policy)))
     }
 
     /// Loads everything again. What partners have spent of a limit that stays is kept.
@@ -100,6 +121,8 @@ impl Reload {
         let before = &old.digest;
         let digest = loaded.snapshot.digest.clone();
         self.live.replace(loaded.snapshot);
+        let policy = Arc::new(loaded.policy);
+        self.written.store(Arc::new(Written { digest: digest.clone(), policy }));
         replace(self.to_callers.as_ref(), loaded.gateway.tls, "callers");
         replace(self.to_upstream.as_ref(), loaded.gateway.upstream.tls, "the upstream");
         tracing::info!(%digest, %before, "reloaded");

@@ -1,10 +1,12 @@
 //! What the process tells about itself: events for its operator, and the access log.
 
 mod human;
+mod latency;
 pub mod line;
 pub mod metrics;
 mod refusals;
 
+pub use latency::Latency;
 pub use metrics::Metrics;
 pub use refusals::{Refusal, Refusals};
 
@@ -121,12 +123,24 @@ pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     /// The requests that were refused last.
     pub refusals: Arc<Refusals>,
+    /// How long requests took, and the upstream.
+    pub latency: Arc<Latencies>,
+}
+
+/// How long requests took.
+#[derive(Debug, Default)]
+pub struct Latencies {
+    /// From the head of the request to the end of the answer.
+    pub server: Latency,
+    /// The upstream's part of it.
+    pub upstream: Latency,
 }
 
 impl Telemetry {
     /// This access log, and numbers that begin at 0.
     pub fn new(access_log: AccessLog) -> Self {
-        Self { access_log, metrics: Arc::default(), refusals: Arc::default() }
+        let (metrics, refusals, latency) = Default::default();
+        Self { access_log, metrics, refusals, latency }
     }
 }
 

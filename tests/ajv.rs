@@ -1,6 +1,7 @@
 //! What a schema says of a place, beside an independent engine: ajv, from npm. The naive judge walks
 //! the schemas, and ajv says what fits.
 
+use crate::harness::npm::installed;
 use crate::oracle::place::{Places, fragment};
 use crate::oracle::{pointers_of, tokens};
 use crate::promises::document::{Json, document, leaf, value};
@@ -18,7 +19,6 @@ use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A schema, and values to stand at places.
@@ -110,7 +110,7 @@ fn asked(world: &World) -> Value {
 
 /// What ajv says to all of it.
 fn ajv(corpus: &Value, asked: &[Value]) -> Vec<Table> {
-    let folder = installed();
+    let folder = installed("ajv");
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), corpus.to_string()).expect("written");
     let ran = Command::new("node").arg(folder.join("compare.js")).arg(file.path()).output();
@@ -131,25 +131,6 @@ fn ajv(corpus: &Value, asked: &[Value]) -> Vec<Table> {
         .collect()
     };
     asked.iter().zip(&answers).map(table).collect()
-}
-
-/// A folder in which ajv is installed, as its lock says.
-fn installed() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ajv");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ajv");
-    fs::create_dir_all(&folder).expect("a folder");
-    let lock = fs::read(source.join("package-lock.json")).expect("a lock");
-    let known = fs::read(folder.join("installed")).is_ok_and(|known| known == lock);
-    for name in ["compare.js", "package.json", "package-lock.json", ".npmrc"] {
-        fs::copy(source.join(name), folder.join(name)).expect("copied");
-    }
-    if !known {
-        let install = Command::new("npm").args(["ci", "--silent"]).current_dir(&folder).output();
-        let install = install.expect("npm runs: Node.js and npm are needed");
-        assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
-        fs::write(folder.join("installed"), lock).expect("written");
-    }
-    folder
 }
 
 /// The shipped schema: at each place that it names, what its lists and examples hold.

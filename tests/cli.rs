@@ -14,7 +14,7 @@ mod load;
 mod oauth;
 mod operating;
 mod policy;
-mod process;
+pub mod process;
 mod reloading;
 mod replay;
 mod secrets;
@@ -40,14 +40,14 @@ use std::process::{Command, Stdio};
 const WON: &str = r#"[{"op":"replace","path":"/status","value":"Closed"},{"op":"replace","path":"/substatus","value":"Won"}]"#;
 
 /// A file in `folder`, and its path as an argument.
-fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> String {
+pub fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     fs::write(&path, text).expect("a file");
     path.display().to_string()
 }
 
 /// The sample referral in `state`.
-fn referral(state: &str) -> String {
+pub fn referral(state: &str) -> String {
     let seeds = include_str!("../src/sandbox/seeds.json");
     let seeds: Vec<serde_json::Value> = serde_json::from_str(seeds).expect("JSON");
     seeds.iter().find(|seed| seed["substatus"] == state).expect("a seed").to_string()

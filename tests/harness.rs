@@ -3,6 +3,7 @@
 mod caller;
 pub mod frames;
 mod gateway;
+pub mod npm;
 mod proxies;
 mod store;
 pub mod streams;
@@ -14,7 +15,7 @@ pub use caller::{Caller, Reply, patch, patch_with};
 pub use gateway::{
     Gateway, PATH, Setup, borrower, by_header, origin, partner, partner_with, quota,
 };
-pub use proxies::{Daemon, USER, scripted};
+pub use proxies::{Daemon, USER, free_port, scripted};
 pub use store::Redis;
 pub use tls::Authority;
 pub use tokens::{Signer, issuer, now, token};

@@ -16,6 +16,8 @@ mod allocations;
 mod audit;
 // Bodies other than a JSON Patch.
 mod bodies;
+// The page of the operator.
+mod browser;
 // The program, from outside.
 mod cli;
 // The public test vectors.

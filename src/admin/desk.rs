@@ -1,38 +1,66 @@
 //! What the operator is answered.
 
-use super::Gateway;
+use super::events::Events;
 use super::hosts::Hosts;
+use super::{Gateway, page};
 
+use crate::partner::KeyDigest;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Form;
+use crate::violation::Code;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The most bytes of what an operator sends.
-const BODY_MAX: usize = 4096;
+/// The most bytes of a level, and of what the judge is asked.
+const LEVEL_MAX: usize = 4096;
+const QUESTION_MAX: usize = 2 << 20;
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
+/// An answer that may go on.
+pub(super) type Said = Response<Either<Full<Bytes>, Events>>;
 
 pub(super) struct Desk {
     /// Whether it has been: what is missing later is missing for some callers alone.
     was_ready: Cell<bool>,
     gateway: Gateway,
     hosts: Hosts,
+    /// What has to be shown to change anything.
+    token: Option<KeyDigest>,
+    /// How many listen.
+    pub(super) listeners: Cell<usize>,
 }
 
 impl Desk {
-    pub(super) fn new(gateway: Gateway, hosts: Hosts) -> Self {
-        Self { was_ready: Cell::default(), gateway, hosts }
+    pub(super) fn new(gateway: Gateway, hosts: Hosts, token: Option<KeyDigest>) -> Self {
+        let (was_ready, listeners) = (Cell::default(), Cell::default());
+        Self { was_ready, gateway, hosts, token, listeners }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// Answers; an answer to whoever listens goes on.
+    pub(super) async fn serve(self: Rc<Self>, request: Request<Incoming>) -> Said {
+        let listens = request.method() == Method::GET && request.uri().path() == "/events";
+        let answer = self.answer(request).await;
+        if !listens || answer.status() != StatusCode::OK {
+            return answer.map(Either::Left);
+        }
+        match Events::listen(&self) {
+            Some(events) => answer.map(|_| Either::Right(events)),
+            None => {
+                let why = "too many listen to `/events`\n";
+                text(StatusCode::SERVICE_UNAVAILABLE, why).map(Either::Left)
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         // HTTP/1.0 need not say, and no browser speaks it.
@@ -45,11 +73,7 @@ impl Desk {
         match (&parts.method, path) {
             (&Method::GET, "/livez") => text(StatusCode::OK, "alive\n"),
             (&Method::GET, "/readyz") => self.readiness(verbose),
-            (&Method::GET, "/status") => {
-                let ready = self.is_ready(&self.gateway.live.load());
-                let status = serde_json::to_string(&self.gateway.overview(ready));
-                json(StatusCode::OK, status.unwrap_or_default() + "\n")
-            }
+            (&Method::GET, "/status") => json(StatusCode::OK, self.status() + "\n"),
             (&Method::GET, "/version") => self.version(),
             (&Method::GET, "/metrics") => {
                 let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
@@ -58,18 +82,82 @@ impl Desk {
             }
             (&Method::GET, "/config") => json(StatusCode::OK, &*self.gateway.live.load().effective),
             (&Method::GET, "/loglevel") => self.log_level(),
-            (&Method::POST | &Method::PUT, _) if is_foreign(headers) => {
-                text(StatusCode::FORBIDDEN, "another site's page cannot change anything\n")
+            (&Method::GET, "/pictures") => {
+                let snapshot = self.gateway.live.load();
+                page::pictures(&snapshot.digest, &(self.gateway.pictures.1)(&snapshot.policy))
+            }
+            (&Method::GET, "/events") | (&Method::POST | &Method::PUT, _)
+                if is_foreign(headers) =>
+            {
+                text(StatusCode::FORBIDDEN, "this is not for another site's page\n")
+            }
+            (&Method::GET, "/events") => typed(text(StatusCode::OK, ""), "text/event-stream"),
+            (&Method::GET, path) if page::part(path, "").is_some() => {
+                page::part(path, self.gateway.pictures.0).unwrap_or_default()
+            }
+            (&Method::GET, path) if path.starts_with("/codes/") => explained(path),
+            // It changes nothing.
+            (&Method::POST, "/explain") => self.explain(body).await,
+            (&Method::POST | &Method::PUT, "/drain" | "/loglevel" | "/reload" | "/-/reload")
+                if let Some(refused) = self.refuse_change(headers) =>
+            {
+                refused
             }
             (&Method::PUT, "/loglevel") => self.set_log_level(body).await,
             (&Method::POST, "/reload" | "/-/reload") => self.reload().await,
             (&Method::POST, "/drain") => self.drain(),
-            (_, "/livez" | "/readyz" | "/status" | "/version" | "/metrics" | "/config") => {
-                not_allowed("GET")
-            }
+            (
+                _,
+                "/livez" | "/readyz" | "/status" | "/version" | "/metrics" | "/config" | "/events"
+                | "/pictures",
+            ) => not_allowed("GET"),
             (_, "/loglevel") => not_allowed("GET, PUT"),
-            (_, "/drain" | "/reload" | "/-/reload") => not_allowed("POST"),
+            (_, "/drain" | "/explain" | "/reload" | "/-/reload") => not_allowed("POST"),
             _ => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        }
+    }
+
+    /// How everything stands, as JSON.
+    pub(super) fn status(&self) -> String {
+        let ready = self.is_ready(&self.gateway.live.load());
+        let status = self.gateway.overview(ready, self.token.is_some());
+        serde_json::to_string(&status).unwrap_or_default()
+    }
+
+    /// What whoever sends `headers` is answered who may not change anything.
+    fn refuse_change(&self, headers: &HeaderMap) -> Option<Answer> {
+        let Some(token) = &self.token else {
+            // A page that a browser shows is for looking.
+            let is_browser = headers.contains_key(header::ORIGIN) || headers.contains_key(SITE);
+            let why = "the page is read-only; configure `admin.token` to change that\n";
+            return is_browser.then(|| text(StatusCode::FORBIDDEN, why));
+        };
+        let shown = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let shown = shown.and_then(|shown| shown.strip_prefix(b"Bearer "));
+        if shown.is_some_and(|shown| KeyDigest::of(shown) == *token) {
+            return None;
+        }
+        let why = "show the token of `admin.token`, as `Authorization: Bearer …`\n";
+        let mut refused = text(StatusCode::UNAUTHORIZED, why);
+        refused.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        Some(refused)
+    }
+
+    async fn explain(&self, body: Incoming) -> Answer {
+        let Ok(read) = Limited::new(body, QUESTION_MAX).collect().await else {
+            return text(StatusCode::PAYLOAD_TOO_LARGE, "that is too much to be judged\n");
+        };
+        let question = match serde_json::from_slice(&read.to_bytes()) {
+            Ok(question) => question,
+            Err(error) => {
+                return text(StatusCode::BAD_REQUEST, format!("that is no question: {error}\n"));
+            }
+        };
+        let explain = Arc::clone(&self.gateway.explain);
+        match tokio::task::spawn_blocking(move || explain(&question)).await {
+            Ok(Ok(said)) => json(StatusCode::OK, said.to_string()),
+            Ok(Err(why)) => text(StatusCode::UNPROCESSABLE_ENTITY, why + "\n"),
+            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the judge panicked\n"),
         }
     }
 
@@ -139,7 +227,7 @@ impl Desk {
 
     async fn set_log_level(&self, body: Incoming) -> Answer {
         let Some(events) = &self.gateway.events else { return self.log_level() };
-        let Ok(read) = Limited::new(body, BODY_MAX).collect().await else {
+        let Ok(read) = Limited::new(body, LEVEL_MAX).collect().await else {
             return text(StatusCode::PAYLOAD_TOO_LARGE, "that is no level\n");
         };
         let read = read.to_bytes();
@@ -175,8 +263,22 @@ fn awaited(snapshot: &Snapshot) -> Vec<&str> {
     all.map(|credential| credential.name()).collect()
 }
 
+/// The page of a code.
+fn explained(path: &str) -> Answer {
+    match path.strip_prefix("/codes/").and_then(Code::from_slug) {
+        Some(code) => typed(text(StatusCode::OK, code.page()), "text/markdown; charset=utf-8"),
+        None => text(StatusCode::NOT_FOUND, "there is no such code\n"),
+    }
+}
+
+/// By this a browser says whose page it sends something for.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Whether a browser sent this on behalf of another site's page.
 fn is_foreign(headers: &HeaderMap) -> bool {
+    if headers.get(SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        return true;
+    }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     headers.get(header::ORIGIN).is_some_and(|origin| {
         let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
@@ -184,18 +286,20 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     })
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     typed(response, "text/plain; charset=utf-8")
 }
 
-fn json(status: StatusCode, said: impl Into<String>) -> Answer {
+pub(super) fn json(status: StatusCode, said: impl Into<String>) -> Answer {
     typed(text(status, said.into()), "application/json")
 }
 
-fn typed(mut response: Answer, media_type: &'static str) -> Answer {
+pub(super) fn typed(mut response: Answer, media_type: &'static str) -> Answer {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }

@@ -1,5 +1,9 @@
 //! How the gateway stands, in one answer: for people at a terminal, and for programs.
 
+mod judged;
+
+pub use judged::{Counted, Resource, Step};
+
 use super::Gateway;
 
 use crate::limits::Limits;
@@ -50,6 +54,41 @@ pub struct Status {
     pub partners: Vec<Partner>,
     /// The requests that the gateway ended last, the newest first.
     pub refusals: Vec<Refusal>,
+    /// What rules found.
+    #[serde(default)]
+    pub codes: Vec<Counted>,
+    /// The resources with states.
+    #[serde(default)]
+    pub resources: Vec<Resource>,
+    /// How long requests took.
+    #[serde(default)]
+    pub latency: Latency,
+    /// The certificates that are shown.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    /// Whether the page may be used to change something.
+    #[serde(default)]
+    pub takes_token: bool,
+}
+
+/// How long requests took, as counts that only grow.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Latency {
+    /// For each bucket how long its requests took at most, in microseconds.
+    pub bounds_us: Vec<u64>,
+    /// How many requests there are in each.
+    pub server: Vec<u64>,
+    /// The same of the upstream's part of them.
+    pub upstream: Vec<u64>,
+}
+
+/// A certificate.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Certificate {
+    /// Whom it is shown to.
+    pub shown_to: String,
+    /// When it ends.
+    pub ends: f64,
 }
 
 /// What came of reloads.
@@ -140,6 +179,9 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// The slug of the rejection.
     pub rejection: String,
+    /// The rejection in words.
+    #[serde(default)]
+    pub title: String,
     /// What rules found.
     pub found: Vec<Found>,
 }
@@ -157,7 +199,7 @@ pub struct Found {
 
 impl Gateway {
     /// How everything stands.
-    pub(super) fn overview(&self, ready: bool) -> Status {
+    pub(super) fn overview(&self, ready: bool, takes_token: bool) -> Status {
         let (snapshot, loads) = (self.live.load(), self.live.loads());
         let metrics = &*self.telemetry.metrics;
         let partners = snapshot.partners.all();
@@ -185,6 +227,21 @@ impl Gateway {
             routes: snapshot.policy.routes.iter().map(|route| Route::of(route, metrics)).collect(),
             partners: partners.iter().map(|known| Partner::of(known, &snapshot.limits)).collect(),
             refusals: refusals.into_iter().map(Refusal::of).collect(),
+            codes: Counted::all(metrics),
+            resources: Resource::all(&snapshot.policy, metrics),
+            latency: Latency {
+                bounds_us: telemetry::Latency::bounds(),
+                server: self.telemetry.latency.server.counts(),
+                upstream: self.telemetry.latency.upstream.counts(),
+            },
+            certificates: self
+                .certificates()
+                .map(|(shown_to, ends)| Certificate {
+                    shown_to: shown_to.to_owned(),
+                    ends: seconds(ends),
+                })
+                .collect(),
+            takes_token,
         }
     }
 }
@@ -253,6 +310,7 @@ impl Refusal {
             route: kept.route,
             status: kept.status,
             rejection: kept.rejection.to_owned(),
+            title: kept.title.to_owned(),
         }
     }
 }

@@ -19,6 +19,7 @@ use origin::Origin;
 use report::Report;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -108,26 +109,28 @@ impl Command {
             eprintln!("patchgate: the route `{id}` is not open to this caller: {answer}");
             return Ok(ExitCode::FAILURE);
         }
-        let facts = Facts::read(route, caller, &if_match, &body);
-        let judgement = policy.judge(&facts, current.transpose()?.as_ref());
-        let origin = Origin::of(&file, route, judgement.step);
-        let report = Report {
-            method: &self.method,
-            route,
+        let current = current.transpose()?;
+        let asked = Asked {
             policy: &policy,
-            facts: &facts,
-            judgement: &judgement,
-            origin: &origin,
-            caller: who.as_ref(),
+            file: &file,
+            route,
+            caller,
+            if_match: &if_match,
+            method: &self.method,
+            body: &body,
+            current: current.as_ref(),
+            who: who.as_ref(),
         };
-        match self.format {
-            Format::Json => print(format_args!("{}\n", report.json())),
-            Format::Text => print(report.text()),
-        }
-        Ok(ExitCode::from(match &judgement.verdict {
-            Verdict::Permit(_) => 0,
-            Verdict::Refuse(_) => 1,
-            Verdict::NeedsCurrent(_) => 2,
+        Ok(asked.judge(|report| {
+            match self.format {
+                Format::Json => print(format_args!("{}\n", report.json())),
+                Format::Text => print(report.text()),
+            }
+            ExitCode::from(match &report.judgement.verdict {
+                Verdict::Permit(_) => 0,
+                Verdict::Refuse(_) => 1,
+                Verdict::NeedsCurrent(_) => 2,
+            })
         }))
     }
 
@@ -185,6 +188,45 @@ impl Command {
             }
             Resolution::Unknown => Err(format!("no route leads to `{path}`")),
         }
+    }
+}
+
+/// What the judge is asked.
+pub(super) struct Asked<'a> {
+    pub(super) policy: &'a Policy,
+    /// The file that it comes from.
+    pub(super) file: &'a File<PolicyFile>,
+    pub(super) route: &'a Route,
+    pub(super) caller: Caller<'a>,
+    pub(super) if_match: &'a IfMatch,
+    pub(super) method: &'a str,
+    pub(super) body: &'a Bytes,
+    pub(super) current: Option<&'a Current<'a>>,
+    /// Who calls, where a gateway file tells.
+    pub(super) who: Option<&'a caller::Caller>,
+}
+
+impl Asked<'_> {
+    /// What it says, as JSON; `docs/testing-policies.md` describes it.
+    pub(super) fn json(&self) -> Value {
+        self.judge(|report| report.json())
+    }
+
+    /// Asks it, and has `tell` tell what it says.
+    fn judge<T>(&self, tell: impl FnOnce(&Report<'_>) -> T) -> T {
+        let Self { policy, file, route, caller, if_match, method, body, current, who } = *self;
+        let facts = Facts::read(route, caller, if_match, body);
+        let judgement = policy.judge(&facts, current);
+        let origin = Origin::of(file, route, judgement.step);
+        tell(&Report {
+            method,
+            route,
+            policy,
+            facts: &facts,
+            judgement: &judgement,
+            origin: &origin,
+            caller: who,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a loaded configuration to a gateway that runs.
 
+use super::page;
 use super::supervisor::Sockets;
 use crate::admin;
 use crate::audit::Audit;
@@ -52,12 +53,12 @@ pub(super) fn launch(
     sockets: Sockets,
     events: Option<Events>,
 ) -> io::Result<Launched> {
-    let Loaded { gateway, snapshot, fixed, .. } = loaded;
+    let Loaded { gateway, snapshot, fixed, policy, .. } = loaded;
     snapshot.open(None);
     let live = Live::new(snapshot);
     let to_callers = gateway.tls.clone().map(Credentials::new);
     let to_upstream = gateway.upstream.tls.clone().map(Credentials::new);
-    let origin = Origin { source, path: path.to_owned(), files, fixed };
+    let origin = Origin { source, path: path.to_owned(), files, fixed, policy };
     let reload = Reload::new(origin, live.clone(), to_callers.clone(), to_upstream.clone());
     let watch = gateway.watch_every.map(|every| Watch::new(reload.clone(), every));
     let sandbox = match gateway.upstream.target {
@@ -100,7 +101,7 @@ pub(super) fn launch(
     settings.proxy.shadow = Some(Shadow::start(Arc::clone(&telemetry.metrics))?);
     let server = server::start(settings, live.clone(), telemetry.clone())
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve callers: {error}")))?;
-    let again = reload.clone();
+    let (again, asked) = (reload.clone(), reload.clone());
     let told = admin::Gateway {
         live: live.clone(),
         draining: server.draining(),
@@ -113,10 +114,12 @@ pub(super) fn launch(
         exporter: exporter.clone(),
         leave: server.leave(),
         reload: Arc::new(move || again.run()),
+        pictures: (page::STYLE, Arc::new(page::pictures)),
+        explain: Arc::new(move |question| page::explain(&asked, question)),
     };
     let listen = sockets.admin.unwrap_or(gateway.admin.into());
-    let hosts = gateway.admin_hosts.clone();
-    let admin = admin::start(admin::Settings { listen, hosts }, told)
+    let (hosts, token) = (gateway.admin_hosts.clone(), gateway.admin_token);
+    let admin = admin::start(admin::Settings { listen, hosts, token }, told)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot serve admin: {error}")))?;
     let drain_delay = gateway.drain_delay;
     Ok(Launched { server, admin, sandbox, reload, live, watch, drain_delay, audit, exporter })

@@ -4,10 +4,12 @@ use crate::admin::Status;
 use crate::outbound::{Connector, Tcp, Way, visit};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The longest that an answer may take; a reload compiles everything anew.
@@ -22,6 +24,9 @@ pub(super) struct Operator {
     /// The admin listener of the gateway: a host and a port
     #[arg(long, value_name = "ADDRESS", env = "PATCHGATE_ADMIN", default_value = "127.0.0.1:9090")]
     admin: String,
+    /// A file with the token of `admin.token`, where the gateway asks for one before anything is changed
+    #[arg(long, value_name = "FILE", env = "PATCHGATE_ADMIN_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
 }
 
 impl Operator {
@@ -44,6 +49,10 @@ impl Operator {
         let connector = Connector::new(way, Box::new(Tcp)).map_err(str::to_owned)?;
         let request =
             Request::builder().method(method).uri(path).header(header::HOST, &*self.admin);
+        let request = match self.authorization()? {
+            Some(shown) => request.header(header::AUTHORIZATION, shown),
+            None => request,
+        };
         let request = request.body(Full::new(Bytes::new())).map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -52,6 +61,17 @@ impl Operator {
         let answer = answer.map_err(|_| failed("it took too long".to_owned()))?;
         let answer = answer.map_err(|why| failed(why.to_string()))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    fn authorization(&self) -> Result<Option<HeaderValue>, String> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let failed = |why: &str| format!("{}: {why}", path.display());
+        let token = std::fs::read_to_string(path).map(Zeroizing::new);
+        let token = token.map_err(|error| failed(&error.to_string()))?;
+        let shown = Zeroizing::new(format!("Bearer {}", token.trim()));
+        let mut shown = HeaderValue::from_str(&shown).map_err(|_| failed("that is no token"))?;
+        shown.set_sensitive(true);
+        Ok(Some(shown))
     }
 
     /// How the gateway stands.

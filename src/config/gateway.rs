@@ -24,6 +24,7 @@ pub use tls::{ClientAuth, Tls};
 pub use upstream::{Circuit, Proxy, Remember, Upstream};
 
 use super::ApiVersion;
+use super::secret::Secret;
 use super::units::{Delay, Size, Time};
 
 use schemars::JsonSchema;
@@ -128,11 +129,14 @@ pub struct Admin {
     /// The names that it answers to, beside addresses and `localhost`.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// What has to be shown to change anything, as a bearer token. Keep it elsewhere: `${file:PATH}`.
+    #[serde(default)]
+    pub token: Secret,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: admin_listen(), hosts: Vec::new() }
+        Self { listen: admin_listen(), hosts: Vec::new(), token: Secret::default() }
     }
 }
 

@@ -173,7 +173,7 @@ pub fn answer(
     trail: &Trail,
 ) -> Response<Content> {
     let kind = kind(rejection);
-    trail.rejection.set(Some(kind.slug));
+    trail.rejection.set(Some(kind));
     let violations = if let Rejection::Refused(violations) = rejection {
         Some(violations)
     } else {

@@ -3,6 +3,7 @@
 
 use super::change::Change;
 use super::origin::Origin;
+use super::problem::Kind;
 use super::span::{OpenSpan, Span, Stage};
 use crate::limits::Decision as Limited;
 use crate::partner::Partner;
@@ -50,8 +51,8 @@ pub struct Trail {
     pub pinned: Cell<bool>,
     /// What the policy warns of.
     pub warnings: RefCell<Violations>,
-    /// The slug of the rejection that ended it.
-    pub rejection: Cell<Option<&'static str>>,
+    /// The rejection that ended it, as its caller is told.
+    pub rejection: Cell<Option<Kind>>,
     /// How often the upstream was asked for what it asks, because it was judged again.
     pub attempts: Cell<u32>,
     /// How far it came on its way upstream.

@@ -22,6 +22,8 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// The slug of the rejection.
     pub rejection: &'static str,
+    /// The rejection in words.
+    pub title: &'static str,
     /// The rules that found something, and what, by code.
     pub found: Vec<(&'static str, &'static str)>,
 }

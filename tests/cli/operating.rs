@@ -34,11 +34,17 @@ fn every_request_that_is_documented_is_answered_and_callers_are_told_nothing() {
     let gateway = Gateway::run(&gateway_file(&folder, SANDBOX));
     let documented = rows("docs/operating.md", "# Operating the gateway");
     assert!(documented.len() >= 8);
-    for line in documented.keys() {
-        let body = if line.starts_with("PUT") { "info" } else { "" };
+    // What never ends is in `tests/browser.rs`.
+    for line in documented.keys().filter(|line| *line != "GET /events") {
+        let body = match line.as_str() {
+            "POST /explain" => r#"{"route":"update-referral","body":"[]"}"#,
+            "PUT /loglevel" => "info",
+            _ => "",
+        };
         let Answer { status, .. } = ask(gateway.admin, line, &[], body);
         assert_eq!(status, 200, "{line}");
-        assert_eq!(ask(gateway.address, line, &[], body).status, 404, "{line}");
+        let answer = ask(gateway.address, line, &[], body);
+        assert_eq!(answer.status, 404, "{line}");
     }
 }
 

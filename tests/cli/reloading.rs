@@ -215,7 +215,8 @@ fn half_a_write_is_not_taken() {
     let path = set.path("gateway.yaml");
     let mut files = Files::default();
     let loaded = load(Source::Disk, &path, None, &mut files).expect("valid");
-    let origin = Origin { source: Source::Disk, path, files, fixed: loaded.fixed };
+    let (fixed, policy) = (loaded.fixed, loaded.policy);
+    let origin = Origin { source: Source::Disk, path, files, fixed, policy };
     let live = Live::new(loaded.snapshot);
     let every = Duration::from_secs(2);
     let mut watch = Watch::new(Reload::new(origin, live.clone(), None, None), every);

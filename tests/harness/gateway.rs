@@ -124,6 +124,7 @@ impl Gateway {
                 access_log,
                 metrics: Arc::clone(&self.metrics),
                 refusals: Arc::default(),
+                latency: Arc::default(),
             },
             events: None,
             audit: None,
@@ -132,9 +133,11 @@ impl Gateway {
             to_upstream: None,
             leave: self.running().leave(),
             reload,
+            pictures: ("", Arc::new(|_| Vec::new())),
+            explain: Arc::new(|_| Err("nobody is asked here".to_owned())),
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
-        let settings = admin::Settings { listen, hosts: vec!["admin".to_owned()] };
+        let settings = admin::Settings { listen, hosts: vec!["admin".to_owned()], token: None };
         admin::start(settings, gateway).unwrap()
     }
 

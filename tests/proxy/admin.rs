@@ -53,7 +53,10 @@ fn the_operator_sees_readiness_and_can_reload() {
     assert_eq!(ask("PUT /loglevel", "Origin: http://evil\r\n").status, 403);
     assert_eq!(reloads.load(Ordering::SeqCst), 0);
     assert_eq!(ask("POST /reload", "").body, b"loaded");
-    let failed = ask("POST /reload", "Origin: http://admin\r\n");
+    // The page is for looking, where no token is configured.
+    assert_eq!(ask("POST /reload", "Origin: http://admin\r\n").status, 403);
+    assert_eq!(ask("POST /drain", "Sec-Fetch-Site: same-origin\r\n").status, 403);
+    let failed = ask("POST /reload", "");
     assert_eq!((failed.status, &*failed.body), (422, &b"line 3: no"[..]));
     assert_eq!(ask("POST /drain", "Origin: http://evil\r\n").status, 403);
     assert_eq!(ask("GET /readyz", "").status, 200);

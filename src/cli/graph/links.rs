@@ -28,6 +28,24 @@ pub struct Link {
     pub both: bool,
 }
 
+impl Link {
+    /// The steps that it stands for, by their states.
+    pub fn steps<'d>(&self, drawing: &'d Drawing) -> Vec<(&'d str, &'d str)> {
+        let is_at = |end: End, node: usize| match end {
+            End::Box(at) => drawing.boxes.get(at).is_some_and(|one| one.members.contains(&node)),
+            End::Node(at) => at == node,
+        };
+        let name = |at: usize| drawing.nodes.get(at).map_or("", |node| node.name.as_str());
+        let stands_for = |arrow: &&Arrow| {
+            let there = is_at(self.from, arrow.from) && is_at(self.to, arrow.to);
+            let back = self.both && is_at(self.to, arrow.from) && is_at(self.from, arrow.to);
+            arrow.look == self.look && arrow.from != arrow.to && (there || back)
+        };
+        let steps = drawing.arrows.iter().filter(stands_for);
+        steps.map(|arrow| (name(arrow.from), name(arrow.to))).collect()
+    }
+}
+
 /// The lines of `drawing`, without those from a state to itself.
 pub fn links(drawing: &Drawing) -> Vec<Link> {
     let home = |node: usize| {

@@ -12,7 +12,8 @@ const LEGEND: f64 = 48.0;
 /// How many colours the boxes have.
 const COLOURS: usize = 6;
 
-const STYLE: &str = "
+/// The style of a picture, for a page that has several.
+pub const STYLE: &str = "
 text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:#1f2933}
 .paper{fill:#fff}
 .title{font-size:16px;font-weight:600}
@@ -48,9 +49,17 @@ text{fill:#e4e7eb}
 
 /// The text of `drawing`.
 pub fn draw(drawing: &Drawing) -> String {
-    let links = links(drawing);
-    let picture = Picture::of(drawing, &links);
-    let legend = legend(drawing, &links, &picture);
+    styled(drawing, &links(drawing), &format!("<style>{STYLE}</style>"))
+}
+
+/// The same without a style, for a page that has it.
+pub fn part(drawing: &Drawing, links: &[Link]) -> String {
+    styled(drawing, links, "")
+}
+
+fn styled(drawing: &Drawing, links: &[Link], style: &str) -> String {
+    let picture = Picture::of(drawing, links);
+    let legend = legend(drawing, links, &picture);
     let columns: f64 = legend.iter().map(|text| super::layout::width(text) + 26.0).sum();
     let title = super::layout::width(&drawing.title) * 1.3;
     let width = picture.width.max(columns).max(title) + 2.0 * MARGIN;
@@ -62,7 +71,7 @@ pub fn draw(drawing: &Drawing) -> String {
     let name = escape(&drawing.title);
     let _ = writeln!(svg, "<title id=\"name\">{name}</title>");
     let _ = writeln!(svg, "<desc id=\"what\">{}</desc>", escape(&description(drawing)));
-    let _ = writeln!(svg, "<style>{STYLE}</style>\n<defs>");
+    let _ = writeln!(svg, "{style}\n<defs>");
     for class in ["tip", "backtip", "refusedtip"] {
         let _ = writeln!(
             svg,

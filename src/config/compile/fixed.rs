@@ -27,7 +27,7 @@ impl Fixed {
         let headers = file.trace.export.headers.iter();
         let exported: Vec<_> = headers.map(|(_, secret)| digest(secret.reveal())).collect();
         let written: [(&str, &dyn std::fmt::Debug); 15] = [
-            ("admin", &file.admin),
+            ("admin", &(&file.admin, digest(file.admin.token.reveal()))),
             ("audit", &(&file.audit, digest(key))),
             ("bounds", &file.bounds),
             ("forwarded", &file.forwarded),

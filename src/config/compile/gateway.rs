@@ -7,7 +7,7 @@ use super::upstream::Upstream;
 use crate::config::File;
 use crate::config::gateway::{ClientAuth, Dialect, GatewayFile, IdForm, Passage, Told};
 use crate::outbound::Egress;
-use crate::partner::Network;
+use crate::partner::{KeyDigest, Network};
 use crate::policy::Policy;
 use crate::tls::{self, Files, Part, Side};
 
@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// No longer target is understood.
 const MAX_LINE: usize = 60 << 10;
+/// The fewest characters of a token that nobody guesses.
+const TOKEN_MIN: usize = 32;
 
 /// What is fixed from start to stop; a change of it needs a restart.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// The names that it answers to, beside addresses and `localhost`.
     pub admin_hosts: Vec<String>,
+    /// What has to be shown there to change anything, if that is asked for.
+    pub admin_token: Option<KeyDigest>,
     /// Threads that serve requests; 0 means one for each core.
     pub workers: usize,
     /// Where requests are sent to, and how.
@@ -112,6 +116,7 @@ impl Reading {
         let value = &file.value;
         let listen = self.address(file, "/listen", &value.listen);
         let admin = self.address(file, "/admin/listen", &value.admin.listen);
+        let admin_token = self.admin_token(file);
         let upstream = self.upstream(file, egress);
         let tls = self.tls(file);
         let name = HeaderName::from_bytes(value.request_id.header.as_bytes());
@@ -139,6 +144,7 @@ impl Reading {
             handshake_timeout: timeouts.handshake.duration(),
             admin: admin?,
             admin_hosts: value.admin.hosts.clone(),
+            admin_token: admin_token?,
             workers: value.workers,
             upstream: upstream?,
             header_timeout: timeouts.header.duration(),
@@ -172,6 +178,23 @@ impl Reading {
             export: export?,
             audit: audit?,
         })
+    }
+
+    /// What whoever changes something shows; the outer `None` is a fault.
+    fn admin_token(&mut self, file: &File<GatewayFile>) -> Option<Option<KeyDigest>> {
+        let text = file.value.admin.token.reveal();
+        if text.is_empty() {
+            return Some(None);
+        }
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_long = text.len() >= TOKEN_MIN;
+        let token = (plain && is_long).then(|| Some(KeyDigest::of(text.as_bytes())));
+        self.keep(token.ok_or_else(|| {
+            let message = format!(
+                "`token` has to be {TOKEN_MIN} random letters and digits at least; make one with `patchgate key`, and write it as `${{file:PATH}}`"
+            );
+            file.error("/admin/token", message)
+        }))
     }
 
     fn address(&mut self, file: &File<GatewayFile>, key: &str, text: &str) -> Option<SocketAddr> {

@@ -30,10 +30,15 @@ impl Ended {
             http_route: route.map(|route| Arc::clone(&route.template)).unwrap_or_default(),
             http_response_status_code: self.status.map(|status| status.as_u16()),
         };
-        let duration = trail.began.elapsed().as_secs_f64();
-        metrics.durations.get_or_create(&answered).observe(duration);
-        if let Some(rejection) = trail.rejection.get() {
-            metrics.rejections.get_or_create(&Rejected { rejection }).inc();
+        let duration = trail.began.elapsed();
+        metrics.durations.get_or_create(&answered).observe(duration.as_secs_f64());
+        let latency = &self.told.telemetry.latency;
+        latency.server.observe(duration);
+        if trail.upstream_status.get().is_some() {
+            latency.upstream.observe(trail.upstream_time.get());
+        }
+        if let Some(kind) = trail.rejection.get() {
+            metrics.rejections.get_or_create(&Rejected { rejection: kind.slug }).inc();
         }
         if let Some(outcome) = trail.outcome() {
             metrics.outcomes.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();

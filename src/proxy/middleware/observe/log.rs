@@ -30,7 +30,7 @@ impl Ended {
                 .optional("decision", trail.decision.get().map(Decision::as_str))
                 .list("codes", codes.iter().map(|(code, _)| code.slug()))
                 .list("warnings", warnings.iter().map(|warning| warning.code.slug()))
-                .optional("rejection", trail.rejection.get())
+                .optional("rejection", trail.rejection.get().map(|kind| kind.slug))
                 .optional_number(
                     "upstream_status",
                     trail.upstream_status.get().map(|status| status.as_u16().into()),

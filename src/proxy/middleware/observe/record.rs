@@ -43,7 +43,7 @@ impl Ended {
             .optional("decision", trail.decision.get().map(Decision::as_str))
             .list("codes", codes.iter().map(|(code, _)| code.slug()))
             .list("warnings", warnings.iter().map(|warning| warning.code.slug()))
-            .optional("rejection", trail.rejection.get())
+            .optional("rejection", trail.rejection.get().map(|kind| kind.slug))
             .optional_number("status", status(self.status))
             .optional_number("upstream_status", status(trail.upstream_status.get()))
             .optional("outcome", trail.outcome().map(Outcome::as_str));

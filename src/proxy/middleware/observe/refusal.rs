@@ -8,7 +8,7 @@ impl Ended {
     /// Keeps what may be told of it, if the gateway ended it.
     pub(super) fn keep_refusal(&self) {
         let trail = &*self.trail;
-        let Some(rejection) = trail.rejection.get() else { return };
+        let Some(kind) = trail.rejection.get() else { return };
         let codes = trail.codes.borrow();
         self.told.telemetry.refusals.push(Refusal {
             at: trail.at,
@@ -16,7 +16,8 @@ impl Ended {
             partner: trail.partner.get().map(|partner| partner.id.clone()),
             route: trail.route.get().map(|route| route.id.to_string()),
             status: self.status.map(|status| status.as_u16()),
-            rejection,
+            rejection: kind.slug,
+            title: kind.title,
             found: codes.iter().map(|(code, rule)| (*rule, code.slug())).collect(),
         });
     }

@@ -69,7 +69,7 @@ impl Ended {
             .number("http.response.status_code", self.status.map(|status| status.as_u16()))
             .optional(
                 "error.type",
-                trail.rejection.get().map(str::to_owned).or_else(|| text(status)),
+                trail.rejection.get().map(|kind| kind.slug.to_owned()).or_else(|| text(status)),
             )
             .text("patchgate.request_id", self.id.as_str())
             .optional("patchgate.partner", trail.partner.get().map(|partner| &*partner.id))
