@@ -207,6 +207,11 @@ fn a_change_that_cannot_be_recorded_is_refused_and_not_sent() {
     while patch(&gateway, NOTE) < 300 {
         sent += 1;
         assert!(sent < 1000, "it is never full");
+        // More than fits into another file must not wait.
+        eventually("it is written, or is not", || {
+            number(&gateway, "patchgate_audit_queue") == Some(0)
+                || number(&gateway, "patchgate_audit_failing") == Some(1)
+        });
     }
     gateway.process.err.event("the audit log cannot be written");
     let refused = ask(gateway.address, &format!("PATCH {}", target()), &[], NOTE);
