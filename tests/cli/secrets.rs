@@ -250,6 +250,9 @@ fn no_credential_and_no_value_comes_out_anywhere() {
         "GET /metrics",
         "GET /config",
         "GET /loglevel",
+        "GET /status",
+        "GET /pictures",
+        "GET /",
         "GET /nothing",
     ] {
         pages.push_str(&ask(gateway.admin, page, &fields, "").body);

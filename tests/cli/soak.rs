@@ -7,7 +7,7 @@ use super::replay::policy_with;
 use crate::harness::eventually;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
@@ -126,6 +126,16 @@ fn call(address: SocketAddr, until: Instant, answered: &AtomicU64) {
     }
 }
 
+/// Looks at the page, and counts what it hears.
+fn listen(admin: SocketAddr, until: Instant) -> u64 {
+    let mut tcp = TcpStream::connect(admin).expect("a connection");
+    tcp.set_read_timeout(Some(Duration::from_secs(10))).expect("a bound");
+    tcp.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+    let lines = BufReader::new(tcp).lines();
+    let events = lines.map_while(Result::ok).filter(|line| line.starts_with("data: "));
+    events.take_while(|_| Instant::now() < until).count() as u64
+}
+
 /// What the system knows of a process: its memory in KiB, its open files, its threads.
 fn look(id: u32) -> (u64, usize, usize) {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
@@ -144,6 +154,7 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let fault = Arc::new(AtomicU8::new(0));
     let address = upstream(&fault);
+    let collector = upstream(&Arc::default());
     let shadow =
         policy_with(&folder, "shadow.yaml", &[("if_match: optional", "if_match: required")]);
     let at = folder.path().display();
@@ -151,7 +162,8 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
         "upstream: {{ url: \"http://{address}\", idle_timeout: 2s }}\nshadow: {shadow}\nworkers: 2\n\
          limits: {{ tiers: {{ standard: {{}} }} }}\nreload: {{ watch: false }}\n\
          log: {{ access: /dev/null, level: info }}\n\
-         audit: {{ file: {at}/audit.log, rotate_size: 10MiB }}\n"
+         audit: {{ file: {at}/audit.log, rotate_size: 10MiB }}\n\
+         trace: {{ export: {{ endpoint: \"http://{collector}/\", ratio: 0.05 }} }}\n"
     );
     let program = std::env::var("SOAK_PROGRAM").unwrap_or_else(|_| PROGRAM.to_owned());
     let config = gateway_file(&folder, &keys);
@@ -173,6 +185,10 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
             std::thread::spawn(move || call(address, until, &answered))
         })
         .collect();
+    let looking = std::thread::spawn({
+        let admin = gateway.admin;
+        move || listen(admin, until)
+    });
     let mut samples = Vec::new();
     let mut faults = 0_usize;
     while Instant::now() < until {
@@ -196,6 +212,8 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
         }
     }
     callers.into_iter().for_each(|caller| caller.join().expect("a caller"));
+    let events = looking.join().expect("one who looks");
+    assert!(events + 3 > time.as_secs(), "{events} events");
     let mean = |from: f64, to: f64| {
         let within = samples.iter().filter(|(at, _)| {
             let share = at.as_secs_f64() / time.as_secs_f64();
@@ -220,6 +238,8 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
         let text = ask(gateway.admin, "GET /metrics", &[], "").body;
         text.lines().any(|line| line == "http_server_active_requests 0")
             && text.lines().any(|line| line == "patchgate_audit_queue 0")
+            && !text.lines().any(|line| line == "patchgate_spans_exported_total 0")
+            && text.lines().any(|line| line == "patchgate_spans_dropped_total 0")
     });
     gateway.process.signal("TERM");
     assert_eq!(gateway.process.end(), 0);
