@@ -53,6 +53,11 @@ fn the_operator_sees_readiness_and_can_reload() {
     assert_eq!(ask("PUT /loglevel", "Origin: http://evil\r\n").status, 403);
     assert_eq!(reloads.load(Ordering::SeqCst), 0);
     assert_eq!(ask("POST /reload", "").body, b"loaded");
+    // A picture of another site's page would keep a place among those who listen.
+    for site in ["cross-site", "same-site"] {
+        assert_eq!(ask("GET /events", &format!("Sec-Fetch-Site: {site}\r\n")).status, 403);
+        assert_eq!(ask("POST /explain", &format!("Sec-Fetch-Site: {site}\r\n")).status, 403);
+    }
     // The page is for looking, where no token is configured.
     assert_eq!(ask("POST /reload", "Origin: http://admin\r\n").status, 403);
     assert_eq!(ask("POST /drain", "Sec-Fetch-Site: same-origin\r\n").status, 403);
