@@ -85,6 +85,8 @@ const scenarios = {
     assert.equal(await text(page, '#api'), 'in use');
     assert.equal(await text(page, '#store'), 'none: this gateway counts alone');
     assert.match(await text(page, '#reloads'), /^0 taken, 0 refused$/);
+    // What was is in the plots; what is shown as a rate is of the last second.
+    await page.waitForFunction(() => document.querySelector('#rate').innerText === '0', null, { timeout: PATIENCE });
     for (const plot of ['rate', 'refused', 'latency', 'in-flight']) {
       const points = await page.getAttribute(`#plot-${plot} polyline`, 'points');
       assert.ok(points.split(' ').length >= 2, `${plot}: ${points}`);
