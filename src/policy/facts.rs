@@ -1,7 +1,7 @@
 //! All that a rule may look at.
 
 use super::route::{BodyForm, Route};
-use super::schema::Place;
+use super::schema::{Place, Schema};
 use super::tag::{EntityTag, IfMatch};
 use crate::json::{self, Bounds, Unreadable, Value};
 use crate::patch::{self, Effect, Inapplicable, Known, Op, Partial, Patch, Pointer, apply};
@@ -10,6 +10,7 @@ use crate::violation::{Code, Violation, Violations};
 use bytes::Bytes;
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 /// A request, as the rules see it.
 #[derive(Debug)]
@@ -146,6 +147,8 @@ fn refuse_twins(patch: &Patch<'_>) -> Result<(), Violations> {
 pub struct Current<'c> {
     pub(super) tag: Option<EntityTag>,
     pub(super) document: Value<'c>,
+    /// The schema that somebody asked about first, and whether the document fits it.
+    fits: OnceCell<(Arc<Schema>, bool)>,
 }
 
 impl<'c> Current<'c> {
@@ -165,7 +168,27 @@ impl<'c> Current<'c> {
         let text = header.or_else(|| held.and_then(Value::as_str));
         let tag = text.filter(|text| text.is_ascii()).and_then(EntityTag::parse);
         let tag = tag.filter(|tag| !tag.is_weak());
-        Ok(Self { tag, document })
+        Ok(Self { tag, document, fits: OnceCell::new() })
+    }
+
+    /// The same with a text of its own, and with what is known of it.
+    pub fn into_owned(self) -> Current<'static> {
+        let Self { tag, document, fits } = self;
+        Current { tag, document: document.into_owned(), fits }
+    }
+
+    /// How many bytes it takes up, more or less, beside its text.
+    pub fn weight(&self) -> usize {
+        /// A value, and its name.
+        const EACH: usize = 2 * std::mem::size_of::<Value<'_>>();
+        self.document.size() * EACH
+    }
+
+    /// Whether the document fits `schema`, so far as that is known or nobody has asked about another one.
+    pub(super) fn fits(&self, schema: &Arc<Schema>) -> bool {
+        let asked = || (Arc::clone(schema), schema.fits(&self.document));
+        let (known, fits) = self.fits.get_or_init(asked);
+        *fits && Arc::ptr_eq(known, schema)
     }
 
     /// The strong entity tag it carries.
@@ -195,7 +218,7 @@ pub(super) enum Outcome<'o, 'f> {
         around: OnceCell<(Partial<'o, 'f>, Partial<'o, 'f>)>,
     },
     /// Judged against the current document.
-    Whole { before: &'o Value<'f>, after: Value<'f> },
+    Whole { current: &'o Current<'f>, after: Value<'f> },
 }
 
 impl<'o, 'f> Proposal<'o, 'f> {
@@ -209,7 +232,7 @@ impl<'o, 'f> Proposal<'o, 'f> {
             None => Outcome::Partial { patch, known, around: OnceCell::new() },
             Some(current) => {
                 let after = apply(patch, current.document.clone())?;
-                Outcome::Whole { before: &current.document, after }
+                Outcome::Whole { current, after }
             }
         };
         let places = resource.map_or_else(Vec::new, |resource| {
@@ -249,7 +272,7 @@ impl<'f> Outcome<'_, 'f> {
             Self::Partial { patch, known, around } => {
                 around.get_or_init(|| Partial::around(patch, known)).0.at(pointer)
             }
-            Self::Whole { before, .. } => found(before, pointer),
+            Self::Whole { current, .. } => found(&current.document, pointer),
         }
     }
 

@@ -26,6 +26,7 @@ pub use circuit::Circuit;
 pub use fault::Fault;
 pub use fetch::{Fetched, Representation};
 pub use links::Led;
+pub use memory::Remembered;
 pub use shared::Since;
 
 use super::body::Content;

@@ -194,7 +194,7 @@ fn parts(criterion: &mut Criterion) {
     };
     let (upstream, tag) = (upstream(), if_match.sole().expect("one tag"));
     let seen = Representation { tag: Some(TAG.to_owned()), body: document.clone().into() };
-    upstream.remember(&upstream.ask(need(), &routed), tag, &seen);
+    upstream.remember(&upstream.ask(need(), &routed), &seen, read().expect("a document"));
     group.bench_function("finding the state", |bencher| {
         let find = |need| {
             let ask = upstream.ask(need, &routed);

@@ -24,7 +24,7 @@ thread_local! {
 pub fn run(choices: &[u8]) {
     let Some(([which, form], choices)) = choices.split_first_chunk() else { return };
     let merges = form % 2 == 1;
-    let mut choices = Choices(choices);
+    let mut choices = Choices(choices, 0);
     let document = choices.document();
     let patch = if merges { choices.merge_patch() } else { choices.patch() };
     let claims = claims(*which, merges);
@@ -51,8 +51,12 @@ fn claims(which: u8, merges: bool) -> &'static Claims<'static> {
     CLAIMS.with_borrow_mut(|known| *known.entry((which, merges)).or_insert_with(make))
 }
 
-/// The bytes that choose. When there are no more, the first of all choices is taken.
-struct Choices<'c>(&'c [u8]);
+/// The bytes that choose, and how deep what is chosen stands. When there are no more, the first of all
+/// choices is taken.
+struct Choices<'c>(&'c [u8], usize);
+
+/// No object stands deeper: bodies that are nested too deeply are for the reader to refuse.
+const DEPTH_MAX: usize = 8;
 
 const MEMBERS: [&str; 8] = ["status", "sub", "n", "d", "t", "free", "r", "a/b"];
 
@@ -121,11 +125,13 @@ impl Choices<'_> {
     /// Some of the members `names`, each with what mostly stands there.
     fn object(&mut self, names: &[&str]) -> Value {
         let mut members = Map::new();
+        self.1 += 1;
         for name in names {
-            if self.below(4) > 0 {
+            if self.1 <= DEPTH_MAX && self.below(4) > 0 {
                 members.insert((*name).to_owned(), self.at(name));
             }
         }
+        self.1 -= 1;
         members.into()
     }
 

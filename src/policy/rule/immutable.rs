@@ -31,7 +31,8 @@ impl Immutable {
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         match &proposal.outcome {
             Outcome::Partial { .. } => self.check_effects(proposal, report),
-            Outcome::Whole { before, after } => {
+            Outcome::Whole { current, after } => {
+                let before = &current.document;
                 self.compare(
                     Some(before),
                     Some(after),

@@ -28,7 +28,12 @@ impl FitsSchema {
             return;
         }
         match &proposal.outcome {
-            Outcome::Partial { .. } => self.check_needs(proposal, report),
+            Outcome::Partial { .. } => {
+                self.needs(proposal).for_each(|why| report.needs_current(why))
+            }
+            // What fitted, and is changed only where a value can be judged by itself, fits still.
+            Outcome::Whole { current, .. }
+                if self.needs(proposal).next().is_none() && current.fits(&self.schema) => {}
             Outcome::Whole { after, .. } => self.check_result(after, report),
         }
     }
@@ -152,9 +157,12 @@ impl FitsSchema {
         }
     }
 
-    /// What only the whole document can tell.
-    fn check_needs(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
-        for (_, op, place) in proposal.ops() {
+    /// Why only the whole document can tell whether it will fit, for each op of which that is so.
+    fn needs<'p>(
+        &'p self,
+        proposal: &'p Proposal<'_, '_>,
+    ) -> impl Iterator<Item = &'static str> + 'p {
+        proposal.ops().filter_map(|(_, op, place)| {
             let moved = op.from().map(|from| self.schema.place(from));
             let need = match op {
                 Op::Add { .. } | Op::Replace { .. } => place.whole(false),
@@ -166,11 +174,8 @@ impl FitsSchema {
                 }
                 Op::Test { .. } => None,
             };
-            let need = need.or(moved.and_then(|place| place.whole(true)));
-            if let Some(why) = need {
-                report.needs_current(why);
-            }
-        }
+            need.or(moved.and_then(|place| place.whole(true)))
+        })
     }
 
     fn check_result(&self, after: &Value<'_>, report: &mut Report) {

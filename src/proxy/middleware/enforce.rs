@@ -98,15 +98,16 @@ async fn enforce(
     }
     let ask = upstream.ask(need, &routed);
     if let Some(tag) = if_match.sole()
-        && let Some(seen) = upstream.recall(&ask, &routed, tag)
+        && let Some(remembered) = upstream.recall(&ask, &routed, tag)
     {
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
-        let ruling = judge_by(&routed, &if_match, &seen, &beside, |_| {})?;
+        let (current, seen) = (&remembered.current, &remembered.seen);
+        let ruling = judge_by(&routed, &if_match, (current, seen), &beside)?;
         let Ruling::Permit(permit) = ruling else { return Err(undecided()) };
         let sent = send(&mut upstream, &routed, permit).await;
         if sent.is_err() {
-            resolve::resolve(&upstream, &ask, &routed, &seen).await;
+            resolve::resolve(&upstream, &ask, &routed, seen).await;
         }
         return sent;
     }
@@ -126,10 +127,12 @@ async fn enforce(
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
-        let ruling = judge_by(&routed, &if_match, &seen, &beside, |current| {
-            if let (false, Some(tag)) = (is_shared, current.tag()) {
-                upstream.remember(&ask, tag, &seen);
+        let ruling = read(&routed, &seen).and_then(|current| {
+            let ruling = judge_by(&routed, &if_match, (&current, &seen), &beside);
+            if !is_shared {
+                upstream.remember(&ask, &seen, current);
             }
+            ruling
         });
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
@@ -234,18 +237,15 @@ fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {
     Facts::read(&routed.route, caller, if_match, &routed.body)
 }
 
-/// Judges by the current state, which was `seen`; `then` is done with it before.
+/// Judges by the current state, and what it was read from.
 fn judge_by(
     routed: &Routed<Bytes>,
     if_match: &IfMatch,
-    seen: &Representation,
+    current: (&Current<'_>, &Representation),
     beside: &Beside<'_>,
-    then: impl FnOnce(&Current<'_>),
 ) -> Result<Ruling, Rejection> {
     let _span = routed.trail.begin_span(Stage::Judge);
-    let current = read(routed, seen)?;
-    then(&current);
-    judge(routed, &facts(routed, if_match), Some((&current, seen)), beside)
+    judge(routed, &facts(routed, if_match), Some(current), beside)
 }
 
 fn judge(

@@ -49,13 +49,14 @@ impl Asks {
 
     /// What `routed` asks for. A fetch depends on its target and on what the upstream is shown alone:
     /// what the partner is lent, else what the caller shows. The partner is part of it all the same,
-    /// and so is the load: another policy may find the tag elsewhere.
+    /// and so are the load and the route: another policy, or resource, may find the tag elsewhere.
     pub(super) fn ask<B>(&self, _: Need, routed: &Routed<B>) -> Ask {
         let lent = routed.partner.credential.as_ref();
         let lent = lent.map(|credential| credential.number().to_be_bytes());
         let own = routed.headers.get(header::AUTHORIZATION).filter(|_| lent.is_none());
         let parts = [
             Some(routed.snapshot.digest.as_bytes()),
+            Some(routed.route.id.as_bytes()),
             Some(routed.partner.id.as_bytes()),
             Some(routed.target.as_str().as_bytes()),
             lent.as_ref().map(|number| &number[..]),

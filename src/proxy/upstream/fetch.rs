@@ -1,10 +1,11 @@
 //! Reads the current state of a resource, for the judge alone.
 
 use super::ask::Ask;
+use super::memory::Remembered;
 use super::shared::{Part, Shared, Since};
 use super::{Fault, Streamed, Upstream, throttle};
 use crate::limits::Class;
-use crate::policy::{EntityTag, Need};
+use crate::policy::{Current, EntityTag, Need};
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
 use crate::proxy::headers::sole;
@@ -121,16 +122,16 @@ impl Upstream {
         ask: &Ask,
         routed: &Routed<B>,
         tag: &EntityTag,
-    ) -> Option<Rc<Representation>> {
-        let seen = self.0.memory.recall(ask, tag)?;
+    ) -> Option<Rc<Remembered>> {
+        let remembered = self.0.memory.recall(ask, tag)?;
         routed.trail.source.set(Some(Source::Remembered));
-        Some(seen)
+        Some(remembered)
     }
 
-    /// Remembers what was `seen` under the strong `tag`, until the document changes by way of this
-    /// worker.
-    pub fn remember(&self, ask: &Ask, tag: &EntityTag, seen: &Representation) {
-        self.0.memory.keep(ask, tag, seen);
+    /// Remembers what was `seen`, and read as `current`, if it has a strong tag: until the document
+    /// changes by way of this worker.
+    pub fn remember(&self, ask: &Ask, seen: &Representation, current: Current<'_>) {
+        self.0.memory.keep(ask, seen, current);
     }
 
     async fn fetch<B>(

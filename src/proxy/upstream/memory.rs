@@ -12,7 +12,7 @@
 use super::Remember;
 use super::ask::{Ask, Document};
 use super::fetch::Representation;
-use crate::policy::EntityTag;
+use crate::policy::{Current, EntityTag};
 use crate::proxy::trail::{Outcome, Sent, Trail};
 
 use bytes::Bytes;
@@ -44,7 +44,23 @@ struct Entry {
     number: u64,
     since: Instant,
     tag: EntityTag,
-    seen: Rc<Representation>,
+    remembered: Rc<Remembered>,
+}
+
+/// A representation, and what was read of it, so that it is read once.
+#[derive(Debug)]
+pub struct Remembered {
+    /// It.
+    pub seen: Representation,
+    /// What the judge is told of it.
+    pub current: Current<'static>,
+}
+
+impl Remembered {
+    /// How many bytes it takes up, more or less: the text is there twice.
+    fn weight(&self) -> usize {
+        2 * self.seen.body.len() + self.current.weight()
+    }
 }
 
 impl Memory {
@@ -52,28 +68,31 @@ impl Memory {
         Self { bounds, kept: RefCell::default() }
     }
 
-    /// Keeps `seen`, whose strong tag is `tag`, in place of what was kept for the same `ask`.
-    pub(super) fn keep(&self, ask: &Ask, tag: &EntityTag, seen: &Representation) {
+    /// Keeps `seen`, which was read as `current`, in place of what was kept for the same `ask`, if it
+    /// has a strong tag.
+    pub(super) fn keep(&self, ask: &Ask, seen: &Representation, current: Current<'_>) {
         let mut kept = self.kept.borrow_mut();
         kept.take(ask);
+        let Some(tag) = current.tag().cloned() else { return };
         if self.bounds.entries == 0 || seen.body.len() > self.bounds.bytes {
             return;
         }
         // A copy: the bytes that were read take up room that is meant for requests under way.
         let body = Bytes::copy_from_slice(&seen.body);
-        let seen = Rc::new(Representation { tag: seen.tag.clone(), body });
+        let seen = Representation { tag: seen.tag.clone(), body };
+        let remembered = Rc::new(Remembered { seen, current: current.into_owned() });
         let (number, since) = (kept.next, Instant::now());
-        kept.put(ask, Entry { number, since, tag: tag.clone(), seen });
+        kept.put(ask, Entry { number, since, tag, remembered });
         while kept.order.len() > self.bounds.entries || kept.bytes > self.bounds.bytes {
             kept.take_oldest();
         }
     }
 
     /// What was seen under `tag`, if that was the last thing seen, and not too long ago.
-    pub(super) fn recall(&self, ask: &Ask, tag: &EntityTag) -> Option<Rc<Representation>> {
+    pub(super) fn recall(&self, ask: &Ask, tag: &EntityTag) -> Option<Rc<Remembered>> {
         let kept = self.kept.borrow();
         let entry = kept.by_document.get(&ask.document)?.get(ask)?;
-        (self.is_fresh(entry) && entry.tag.matches(tag)).then(|| Rc::clone(&entry.seen))
+        (self.is_fresh(entry) && entry.tag.matches(tag)).then(|| Rc::clone(&entry.remembered))
     }
 
     /// Forgets what anybody saw of `document`: it is not, or may not be, what is stored any more.
@@ -99,7 +118,7 @@ impl Memory {
 impl Kept {
     fn put(&mut self, ask: &Ask, entry: Entry) {
         self.next += 1;
-        self.bytes += entry.seen.body.len();
+        self.bytes += entry.remembered.weight();
         self.order.insert(entry.number, ask.clone());
         self.by_document.entry(ask.document).or_default().insert(ask.clone(), entry);
     }
@@ -128,7 +147,7 @@ impl Kept {
 
     fn count_out(&mut self, entry: &Entry) {
         self.order.remove(&entry.number);
-        self.bytes -= entry.seen.body.len();
+        self.bytes -= entry.remembered.weight();
     }
 }
 
@@ -156,8 +175,32 @@ impl Drop for Forgetting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::source::REFERRALS_POLICY;
+    use crate::config::{Source, load_policy};
 
+    use std::path::Path;
     use std::time::Duration;
+
+    /// The tag is `"a"`, unless it is said.
+    fn keep_as(memory: &Memory, ask: &Ask, tag: &str, length: usize) {
+        let body = format!("\"{}\"", "x".repeat(length)).into_bytes();
+        let seen = Representation { tag: Some(tag.to_owned()), body: Bytes::from(body) };
+        let policy = load_policy(Source::Shipped, Path::new(REFERRALS_POLICY)).unwrap();
+        let route = policy.routes.iter().next().unwrap();
+        let current = Current::read(route, seen.tag.as_deref(), &seen.body).unwrap();
+        memory.keep(ask, &seen, current);
+    }
+
+    fn keep(memory: &Memory, ask: &Ask, length: usize) {
+        keep_as(memory, ask, "\"a\"", length);
+    }
+
+    /// How many bytes one takes up.
+    fn weight(length: usize) -> usize {
+        let memory = memory(1, usize::MAX);
+        keep(&memory, &Ask::of(1, 1), length);
+        memory.kept.into_inner().bytes
+    }
 
     fn memory(entries: usize, bytes: usize) -> Memory {
         Memory::new(Remember { entries, bytes, time: Duration::from_secs(10) })
@@ -167,15 +210,11 @@ mod tests {
         EntityTag::parse(text).unwrap()
     }
 
-    fn seen(length: usize) -> Representation {
-        Representation { tag: None, body: Bytes::from(vec![b' '; length]) }
-    }
-
     /// How many entries there are, once all counts have been found to agree.
     fn count(memory: &Memory) -> usize {
         let kept = memory.kept.borrow();
         let entries: Vec<_> = kept.by_document.values().flat_map(HashMap::values).collect();
-        let bytes: usize = entries.iter().map(|entry| entry.seen.body.len()).sum();
+        let bytes: usize = entries.iter().map(|entry| entry.remembered.weight()).sum();
         assert_eq!((kept.bytes, kept.order.len()), (bytes, entries.len()));
         assert!(kept.by_document.values().all(|entries| !entries.is_empty()));
         entries.len()
@@ -183,12 +222,12 @@ mod tests {
 
     #[test]
     fn only_the_tag_that_was_seen_last_is_remembered() {
-        let (memory, ask) = (memory(9, 99), Ask::of(1, 1));
-        memory.keep(&ask, &tag("\"a\""), &seen(1));
+        let (memory, ask) = (memory(9, 9999), Ask::of(1, 1));
+        keep(&memory, &ask, 1);
         assert!(memory.recall(&ask, &tag("\"a\"")).is_some());
         assert!(memory.recall(&ask, &tag("\"b\"")).is_none());
         assert!(memory.recall(&Ask::of(1, 2), &tag("\"a\"")).is_none());
-        memory.keep(&ask, &tag("\"b\""), &seen(1));
+        keep_as(&memory, &ask, "\"b\"", 1);
         assert!(memory.recall(&ask, &tag("\"a\"")).is_none());
         assert!(memory.recall(&ask, &tag("\"b\"")).is_some());
         assert_eq!(count(&memory), 1);
@@ -196,9 +235,9 @@ mod tests {
 
     #[test]
     fn a_document_that_changed_is_forgotten_for_all_and_no_other_is() {
-        let (memory, a) = (memory(9, 99), tag("\"a\""));
+        let (memory, a) = (memory(9, 9999), tag("\"a\""));
         let asks = [Ask::of(1, 1), Ask::of(1, 2), Ask::of(2, 1)];
-        asks.iter().for_each(|ask| memory.keep(ask, &a, &seen(3)));
+        asks.iter().for_each(|ask| keep(&memory, ask, 3));
         memory.forget(asks[0].document);
         let known: Vec<_> = asks.iter().map(|ask| memory.recall(ask, &a).is_some()).collect();
         assert_eq!((known, count(&memory)), (vec![false, false, true], 1));
@@ -208,23 +247,24 @@ mod tests {
 
     #[test]
     fn what_is_kept_stays_within_its_bounds() {
-        let (memory, a) = (memory(3, 10), tag("\"a\""));
+        let most = weight(10);
+        let (memory, a) = (memory(3, most), tag("\"a\""));
         for number in 0..50 {
             let ask = Ask::of(u64::from(number % 2), number % 7);
-            memory.keep(&ask, &a, &seen(usize::from(number % 5)));
+            keep(&memory, &ask, usize::from(number % 5));
             assert!(memory.recall(&ask, &a).is_some());
-            assert!(count(&memory) <= 3 && memory.kept.borrow().bytes <= 10);
+            assert!(count(&memory) <= 3 && memory.kept.borrow().bytes <= most);
         }
-        memory.keep(&Ask::of(1, 99), &a, &seen(11));
+        keep(&memory, &Ask::of(1, 99), most);
         assert!(memory.recall(&Ask::of(1, 99), &a).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_seen_too_long_ago_is_neither_recalled_nor_kept() {
-        let (memory, a) = (memory(9, 99), tag("\"a\""));
-        memory.keep(&Ask::of(1, 1), &a, &seen(1));
+        let (memory, a) = (memory(9, 9999), tag("\"a\""));
+        keep(&memory, &Ask::of(1, 1), 1);
         tokio::time::advance(Duration::from_secs(6)).await;
-        memory.keep(&Ask::of(1, 2), &a, &seen(1));
+        keep(&memory, &Ask::of(1, 2), 1);
         memory.expire();
         assert_eq!(count(&memory), 2);
         tokio::time::advance(Duration::from_secs(4)).await;
@@ -236,8 +276,8 @@ mod tests {
 
     #[test]
     fn no_entries_means_that_nothing_is_remembered() {
-        let (memory, ask) = (memory(0, 10), Ask::of(1, 1));
-        memory.keep(&ask, &tag("\"a\""), &seen(1));
+        let (memory, ask) = (memory(0, 9999), Ask::of(1, 1));
+        keep(&memory, &ask, 1);
         assert!(memory.recall(&ask, &tag("\"a\"")).is_none());
     }
 }
