@@ -1,7 +1,9 @@
 //! What the judge says of one patch.
 
 use patchgate::policy::rule::Name;
-use patchgate::policy::{Answer, Caller, Current, Facts, IfMatch, Policy, Route, Verdict};
+use patchgate::policy::{
+    Answer, Caller, Current, Facts, IfMatch, Judgement, Policy, Route, Verdict,
+};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -23,6 +25,9 @@ pub fn judge(route: &Route, caller: Caller<'_>, patch: &Value, current: Option<&
     let current = (text.as_deref())
         .map(|text| Current::read(route, Some("\"tag\""), text.as_bytes()).expect("a document"));
     let judgement = Policy::default().judge(&facts, current.as_ref());
+    if let Some(text) = &text {
+        remembers(route, &facts, text, &judgement);
+    }
     let (permits, why) = match judgement.verdict {
         Verdict::NeedsCurrent(_) => (None, "the current state decides".into()),
         Verdict::Permit(permit) => {
@@ -40,4 +45,17 @@ pub fn judge(route: &Route, caller: Caller<'_>, patch: &Value, current: Option<&
     let violated = Name::ALL.into_iter().filter(is_violated).map(Name::as_str).collect();
     let step = judgement.step.map(|step| (step.from, step.to));
     Judged { permits, why, violated, step }
+}
+
+/// What is remembered of a document, with what was found out about it, tells the same once more.
+fn remembers(route: &Route, facts: &Facts<'_>, text: &str, judgement: &Judgement) {
+    let kept = Current::read(route, Some("\"tag\""), text.as_bytes()).expect("a document");
+    let nothing = Bytes::from_static(b"[]");
+    let other = Facts::read(route, Caller::default(), &IfMatch::Absent, &nothing);
+    drop(Policy::default().judge(&other, Some(&kept)));
+    let kept = kept.into_owned();
+    for _ in 0..2 {
+        let again = Policy::default().judge(facts, Some(&kept));
+        assert_eq!(format!("{:?}", again.verdict), format!("{:?}", judgement.verdict));
+    }
 }
