@@ -132,6 +132,23 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same value, which has the texts of this one.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Number(number) => Value::Number(number.borrowed()),
+            Self::String(text) => Value::String(Cow::Borrowed(text)),
+            Self::Array(elements) => Value::Array(elements.iter().map(Self::borrowed).collect()),
+            Self::Object(members) => Value::Object(Object(
+                members
+                    .iter()
+                    .map(|(name, value)| (Cow::Borrowed(&**name), value.borrowed()))
+                    .collect(),
+            )),
+        }
+    }
+
     /// The same value with a text of its own.
     pub fn into_owned(self) -> Value<'static> {
         match self {

@@ -18,6 +18,11 @@ impl<'a> Number<'a> {
         &self.0
     }
 
+    /// The same number, which has the text of this one.
+    pub fn borrowed(&self) -> Number<'_> {
+        Number(Cow::Borrowed(&self.0))
+    }
+
     /// The same number with a text of its own.
     pub fn into_owned(self) -> Number<'static> {
         Number(Cow::Owned(self.0.into_owned()))

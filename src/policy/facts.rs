@@ -218,7 +218,7 @@ pub(super) enum Outcome<'o, 'f> {
         around: OnceCell<(Partial<'o, 'f>, Partial<'o, 'f>)>,
     },
     /// Judged against the current document.
-    Whole { current: &'o Current<'f>, after: Value<'f> },
+    Whole { current: &'o Current<'f>, after: Value<'o> },
 }
 
 impl<'o, 'f> Proposal<'o, 'f> {
@@ -231,7 +231,7 @@ impl<'o, 'f> Proposal<'o, 'f> {
         let outcome = match current {
             None => Outcome::Partial { patch, known, around: OnceCell::new() },
             Some(current) => {
-                let after = apply(patch, current.document.clone())?;
+                let after = apply(patch, current.document.borrowed())?;
                 Outcome::Whole { current, after }
             }
         };
@@ -265,9 +265,9 @@ impl<'o, 'f> Proposal<'o, 'f> {
     }
 }
 
-impl<'f> Outcome<'_, 'f> {
+impl<'o> Outcome<'o, '_> {
     /// What stands at `pointer` before the change.
-    pub(super) fn before(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
+    pub(super) fn before(&self, pointer: &Pointer<'_>) -> Known<'_, 'o> {
         match self {
             Self::Partial { patch, known, around } => {
                 around.get_or_init(|| Partial::around(patch, known)).0.at(pointer)
@@ -277,7 +277,7 @@ impl<'f> Outcome<'_, 'f> {
     }
 
     /// What stands at `pointer` after it.
-    pub(super) fn after(&self, pointer: &Pointer<'_>) -> Known<'_, 'f> {
+    pub(super) fn after(&self, pointer: &Pointer<'_>) -> Known<'_, 'o> {
         match self {
             Self::Partial { patch, known, around } => {
                 around.get_or_init(|| Partial::around(patch, known)).1.at(pointer)
