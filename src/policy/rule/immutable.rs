@@ -9,6 +9,7 @@ use crate::policy::pattern::Pattern;
 use crate::policy::schema::{Place, Schema};
 use crate::violation::{Code, Violation};
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 const NO_OP: &str = "a field that cannot be changed may be given the value that it has";
@@ -140,13 +141,12 @@ impl Immutable {
             return report.push(violation(at));
         }
         for token in tokens(before, after) {
-            self.compare(
-                before.and_then(|value| member(value, &token)),
-                after.and_then(|value| member(value, &token)),
-                &place.child(&token),
-                &at.join(&token),
-                report,
-            );
+            let before = before.and_then(|value| member(value, &token));
+            let after = after.and_then(|value| member(value, &token));
+            // Most are as they were, and their places need not be looked up.
+            if before != after {
+                self.compare(before, after, &place.child(&token), &at.join(&token), report);
+            }
         }
     }
 }
@@ -198,15 +198,15 @@ fn member<'v, 'a>(value: &'v Value<'a>, token: &str) -> Option<&'v Value<'a>> {
 }
 
 /// The names and indexes that either value has.
-fn tokens(before: Option<&Value<'_>>, after: Option<&Value<'_>>) -> Vec<String> {
+fn tokens<'v>(before: Option<&'v Value<'_>>, after: Option<&'v Value<'_>>) -> Vec<Cow<'v, str>> {
     let mut tokens = Vec::new();
     for value in [before, after].into_iter().flatten() {
         match value {
             Value::Object(members) => {
-                tokens.extend(members.iter().map(|(name, _)| name.to_string()));
+                tokens.extend(members.iter().map(|(name, _)| Cow::Borrowed(&**name)));
             }
             Value::Array(elements) => {
-                tokens.extend((0..elements.len()).map(|index| index.to_string()));
+                tokens.extend((0..elements.len()).map(|index| Cow::Owned(index.to_string())));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
