@@ -45,6 +45,14 @@ impl<'a> Object<'a> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
+    /// The same, where it most likely is the member `at`.
+    pub fn get_near(&self, at: usize, name: &str) -> Option<&Value<'a>> {
+        match self.0.get(at) {
+            Some((known, value)) if known == name => Some(value),
+            Some(_) | None => self.get(name),
+        }
+    }
+
     /// The value of the member called `name`, to be changed in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
         self.0.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -94,7 +102,7 @@ impl<'a> IntoIterator for Object<'a> {
 impl PartialEq for Object<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
-            && self.0.iter().all(|(name, value)| other.get(name) == Some(value))
+            && (0..).zip(&self.0).all(|(at, (name, value))| other.get_near(at, name) == Some(value))
     }
 }
 

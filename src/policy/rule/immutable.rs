@@ -140,9 +140,9 @@ impl Immutable {
         if place.is_read_only() || self.fields.iter().any(|field| field.matches(at)) {
             return report.push(violation(at));
         }
-        for token in tokens(before, after) {
-            let before = before.and_then(|value| member(value, &token));
-            let after = after.and_then(|value| member(value, &token));
+        for (near, token) in tokens(before, after) {
+            let before = before.and_then(|value| member(value, near, &token));
+            let after = after.and_then(|value| member(value, near, &token));
             // Most are as they were, and their places need not be looked up.
             if before != after {
                 self.compare(before, after, &place.child(&token), &at.join(&token), report);
@@ -189,29 +189,34 @@ fn violation(at: &Pointer<'_>) -> Violation {
     Violation::new(Code::FieldImmutable, "this field cannot be changed; leave it out").at(at.text())
 }
 
-fn member<'v, 'a>(value: &'v Value<'a>, token: &str) -> Option<&'v Value<'a>> {
+fn member<'v, 'a>(value: &'v Value<'a>, near: usize, token: &str) -> Option<&'v Value<'a>> {
     match value {
-        Value::Object(members) => members.get(token),
+        Value::Object(members) => members.get_near(near, token),
         Value::Array(elements) => elements.get(index(token)?),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
-/// The names and indexes that either value has.
-fn tokens<'v>(before: Option<&'v Value<'_>>, after: Option<&'v Value<'_>>) -> Vec<Cow<'v, str>> {
+/// The names and indexes that either value has, with where in it they stand.
+fn tokens<'v>(
+    before: Option<&'v Value<'_>>,
+    after: Option<&'v Value<'_>>,
+) -> Vec<(usize, Cow<'v, str>)> {
     let mut tokens = Vec::new();
     for value in [before, after].into_iter().flatten() {
         match value {
             Value::Object(members) => {
-                tokens.extend(members.iter().map(|(name, _)| Cow::Borrowed(&**name)));
+                tokens.extend(
+                    (0..).zip(members.iter()).map(|(at, (name, _))| (at, Cow::Borrowed(&**name))),
+                );
             }
             Value::Array(elements) => {
-                tokens.extend((0..elements.len()).map(|index| Cow::Owned(index.to_string())));
+                tokens.extend((0..elements.len()).map(|at| (at, Cow::Owned(at.to_string()))));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    tokens.sort();
-    tokens.dedup();
+    tokens.sort_by(|(_, one), (_, other)| one.cmp(other));
+    tokens.dedup_by(|(_, one), (_, other)| one == other);
     tokens
 }
