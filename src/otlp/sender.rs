@@ -5,7 +5,7 @@ use super::message::{
     Resource, ResourceSpans, ScopeSpans, Span,
 };
 use super::{Settings, Shared};
-use crate::outbound::{Connector, Tcp, retry_after, visit};
+use crate::outbound::{Connector, Tcp, jittered, retry_after, visit};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -16,7 +16,6 @@ use prost::Message;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -221,10 +220,4 @@ impl Sender {
             _ => Err(Refused::ForGood(why())),
         }
     }
-}
-
-/// Up to a quarter longer, so that many gateways do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    let [random, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    pause + pause / 4 * u32::from(random) / 256
 }

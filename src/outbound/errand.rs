@@ -129,10 +129,13 @@ impl Rest {
 
 /// The pause after so many failures in a row, and a bit, so that many gateways do not ask at once.
 fn pause(failures: u32) -> Duration {
-    let doubled = PAUSE_MIN.saturating_mul(1 << (failures - 1).min(16)).min(PAUSE_MAX);
+    jittered(PAUSE_MIN.saturating_mul(1 << (failures - 1).min(16)).min(PAUSE_MAX))
+}
+
+/// Up to a quarter longer than `pause`, so that many gateways do not come back at once.
+pub fn jittered(pause: Duration) -> Duration {
     let [random, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    // Up to a quarter.
-    doubled + doubled / 4 * u32::from(random) / 256
+    pause + pause / 4 * u32::from(random) / 256
 }
 
 #[cfg(test)]
