@@ -30,6 +30,7 @@ use crate::patch::Inapplicable;
 use crate::violation::{Code, Violation, Violations};
 
 use facts::Proposal;
+use graph::Graph;
 use route::BodyForm;
 use rule::Report;
 
@@ -55,6 +56,18 @@ pub enum ErrorForm {
 }
 
 impl Policy {
+    /// The resources that have states, each once.
+    pub fn graphs(&self) -> Vec<(&Resource, &Graph)> {
+        let mut found: Vec<(&Resource, &Graph)> = Vec::new();
+        for resource in self.routes.iter().filter_map(|route| route.resource.as_deref()) {
+            let is_known = found.iter().any(|(other, _)| other.name == resource.name);
+            if let (false, Some(graph)) = (is_known, &resource.graph) {
+                found.push((resource, graph));
+            }
+        }
+        found
+    }
+
     /// Judges a request, with the current representation if it is at hand.
     ///
     /// Without it, a rule that cannot tell makes the verdict [`Verdict::NeedsCurrent`] where the

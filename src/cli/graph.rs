@@ -11,13 +11,11 @@ pub mod svg;
 
 use super::print::print;
 use crate::config::{Source, load_policy, source};
-use crate::policy::Resource;
 
 use drawing::{Drawing, Wanted};
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Draw the states of a policy and the steps between them
 ///
@@ -85,20 +83,12 @@ impl Command {
             None => load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
         };
         let policy = policy.map_err(|errors| (2, errors.to_string()))?;
-        let mut found: Vec<Arc<Resource>> = Vec::new();
-        for resource in policy.routes.iter().filter_map(|route| route.resource.as_ref()) {
-            if resource.graph.is_some() && !found.iter().any(|other| other.name == resource.name) {
-                found.push(Arc::clone(resource));
-            }
-        }
+        let mut found = policy.graphs();
         if let Some(name) = &self.resource {
-            found.retain(|resource| *resource.name == **name);
+            found.retain(|(resource, _)| *resource.name == **name);
         }
         let (resource, graph) = match found.as_slice() {
-            [resource] => match &resource.graph {
-                Some(graph) => (resource, graph),
-                None => return Err((1, "the resource has no states".into())),
-            },
+            [found] => *found,
             [] => {
                 return Err((
                     1,
@@ -106,7 +96,7 @@ impl Command {
                 ));
             }
             [..] => {
-                let names: Vec<_> = found.iter().map(|resource| &*resource.name).collect();
+                let names: Vec<_> = found.iter().map(|(resource, _)| &*resource.name).collect();
                 let names = names.join("`, `");
                 return Err((1, format!("say which with `--resource`: `{names}`")));
             }

@@ -2,10 +2,11 @@
 
 use super::explain::Asked;
 use super::graph::drawing::{Drawing, Wanted};
-use super::graph::links::links;
+use super::graph::links::{Link, links};
 use super::graph::svg;
 use crate::admin::{Picture, Question};
-use crate::policy::{Caller, Current, IfMatch, Policy};
+use crate::policy::graph::Graph;
+use crate::policy::{Caller, Current, IfMatch, Policy, Resource};
 use crate::reload::Reload;
 
 use bytes::Bytes;
@@ -16,39 +17,37 @@ pub(super) const STYLE: &str = svg::STYLE;
 
 /// The graphs of `policy`.
 pub(super) fn pictures(policy: &Policy) -> Vec<Picture> {
-    let mut pictures: Vec<Picture> = Vec::new();
-    for resource in policy.routes.iter().filter_map(|route| route.resource.as_ref()) {
-        let is_drawn = pictures.iter().any(|other| *other.resource == *resource.name);
-        let Some(graph) = resource.graph.as_ref().filter(|_| !is_drawn) else { continue };
+    let owned = |(from, to): (&str, &str)| (from.to_owned(), to.to_owned());
+    let draw = |(resource, graph): (&Resource, &Graph)| {
         let wanted = Wanted { stays: true, refused: true };
         let drawing = Drawing::of(graph, resource.name.to_string(), wanted);
         let links = links(&drawing);
-        let owned = |(from, to): (&str, &str)| (from.to_owned(), to.to_owned());
-        pictures.push(Picture {
+        let steps = |link: &Link| link.steps(&drawing).into_iter().map(owned).collect();
+        Picture {
             resource: resource.name.to_string(),
             svg: svg::part(&drawing, &links),
-            lines: links
-                .iter()
-                .map(|link| link.steps(&drawing).into_iter().map(owned).collect())
-                .collect(),
-        });
-    }
-    pictures
+            lines: links.iter().map(steps).collect(),
+        }
+    };
+    policy.graphs().into_iter().map(draw).collect()
 }
 
 /// What the judge in force says, rule by rule.
 pub(super) fn explain(reload: &Reload, question: &Question) -> Result<Value, String> {
     let (snapshot, file) = reload.in_force().ok_or("a reload is under way; ask again")?;
     let mut routes = snapshot.policy.routes.iter();
-    let route = routes
-        .find(|route| *route.id == *question.route)
-        .ok_or_else(|| format!("there is no route `{}`", question.route))?;
+    let route = routes.find(|route| *route.id == *question.route).ok_or_else(|| {
+        let known = snapshot.policy.routes.iter().map(|route| &*route.id);
+        let known = known.collect::<Vec<_>>().join("`, `");
+        format!("there is no route `{}`; there are: `{known}`", question.route)
+    })?;
     let partner = match question.partner.as_str() {
         "" => None,
         id => {
             let known = snapshot.partners.all();
             let found = known.iter().find(|partner| partner.id == id).cloned();
-            Some(found.ok_or_else(|| format!("there is no partner `{id}`"))?)
+            let none = || format!("there is no partner `{id}`; `/status` names those there are");
+            Some(found.ok_or_else(none)?)
         }
     };
     let caller = Caller {
@@ -57,7 +56,10 @@ pub(super) fn explain(reload: &Reload, question: &Question) -> Result<Value, Str
     };
     let is_known = partner.as_ref().is_some_and(|known| snapshot.partners.is_known(known));
     if route.audience.admit(caller, is_known).is_err() {
-        return Err(format!("the route `{}` is not open to this caller", route.id));
+        return Err(format!(
+            "the route `{}` is not open to this partner; choose another",
+            route.id
+        ));
     }
     let if_match = IfMatch::parse(question.if_match.as_ref().map(|tag| tag.as_bytes()));
     let current = question.current.as_ref().map(|text| {

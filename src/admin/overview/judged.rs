@@ -75,14 +75,11 @@ impl Counted {
 impl Resource {
     /// Those of `policy`.
     pub(super) fn all(policy: &Policy, metrics: &Metrics) -> Vec<Self> {
-        let mut told: Vec<Self> = Vec::new();
-        for resource in policy.routes.iter().filter_map(|route| route.resource.as_ref()) {
-            let is_told = told.iter().any(|other| *other.resource == *resource.name);
-            let Some(graph) = resource.graph.as_ref().filter(|_| !is_told) else { continue };
-            let steps = Step::all(resource, graph, metrics);
-            told.push(Self { resource: resource.name.to_string(), steps });
-        }
-        told
+        let told = policy.graphs().into_iter().map(|(resource, graph)| Self {
+            resource: resource.name.to_string(),
+            steps: Step::all(resource, graph, metrics),
+        });
+        told.collect()
     }
 }
 
