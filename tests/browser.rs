@@ -144,6 +144,18 @@ fn what_changes_something_asks_for_the_token_and_what_does_not_is_open() {
     for request in ["GET /", "GET /status", "GET /metrics", "GET /config", "GET /pictures"] {
         assert_eq!(status(request, &[]), 200, "{request}");
     }
+    // What is no question is told of by its place, and not repeated.
+    for body in [r#""s3cr3t-m4rk""#, r#"{"route":"s3cr3t-m4rk""#, r#"{"s3cr3t-m4rk":1}"#] {
+        let told = ask(gateway.admin, "POST /explain", &[], body);
+        assert!(told.status == 400 && told.body.contains("line 1, column "), "{}", told.body);
+        assert!(!told.body.contains("m4rk"), "{}", told.body);
+    }
+    let unknown = ask(gateway.admin, "POST /explain", &[], r#"{"route":"x","body":"[]"}"#);
+    assert!(
+        unknown.status == 422 && unknown.body.contains("`update-referral`"),
+        "{}",
+        unknown.body
+    );
     let config = ask(gateway.admin, "GET /config", &[], "").body;
     assert!(config.contains("\"token\": \"***\"") && !config.contains(TOKEN));
     assert_eq!(status("POST /reload", &[&shown]), 200);

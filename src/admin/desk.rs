@@ -54,7 +54,7 @@ impl Desk {
         match Events::listen(&self) {
             Some(events) => answer.map(|_| Either::Right(events)),
             None => {
-                let why = "too many listen to `/events`\n";
+                let why = "too many listen to `/events`; close one, or ask `/status`\n";
                 text(StatusCode::SERVICE_UNAVAILABLE, why).map(Either::Left)
             }
         }
@@ -92,8 +92,8 @@ impl Desk {
                 text(StatusCode::FORBIDDEN, "this is not for another site's page\n")
             }
             (&Method::GET, "/events") => typed(text(StatusCode::OK, ""), "text/event-stream"),
-            (&Method::GET, path) if page::part(path, "").is_some() => {
-                page::part(path, self.gateway.pictures.0).unwrap_or_default()
+            (&Method::GET, path) if let Some(part) = page::part(path, self.gateway.pictures.0) => {
+                part
             }
             (&Method::GET, path) if path.starts_with("/codes/") => explained(path),
             // It changes nothing.
@@ -145,12 +145,17 @@ impl Desk {
 
     async fn explain(&self, body: Incoming) -> Answer {
         let Ok(read) = Limited::new(body, QUESTION_MAX).collect().await else {
-            return text(StatusCode::PAYLOAD_TOO_LARGE, "that is too much to be judged\n");
+            return text(StatusCode::PAYLOAD_TOO_LARGE, "that is more than 2 MiB; send less\n");
         };
         let question = match serde_json::from_slice(&read.to_bytes()) {
             Ok(question) => question,
             Err(error) => {
-                return text(StatusCode::BAD_REQUEST, format!("that is no question: {error}\n"));
+                // What it would say itself may repeat what was sent.
+                let (line, column) = (error.line(), error.column());
+                let said = format!(
+                    "line {line}, column {column}: this is no question; write it as {{\"route\": ID, \"body\": TEXT}}, with \"partner\", \"if_match\" and \"current\" if need be, all of them strings\n"
+                );
+                return text(StatusCode::BAD_REQUEST, said);
             }
         };
         let explain = Arc::clone(&self.gateway.explain);
@@ -267,7 +272,10 @@ fn awaited(snapshot: &Snapshot) -> Vec<&str> {
 fn explained(path: &str) -> Answer {
     match path.strip_prefix("/codes/").and_then(Code::from_slug) {
         Some(code) => typed(text(StatusCode::OK, code.page()), "text/markdown; charset=utf-8"),
-        None => text(StatusCode::NOT_FOUND, "there is no such code\n"),
+        None => {
+            let why = "there is no such code; `/status` names those of the last refusals\n";
+            text(StatusCode::NOT_FOUND, why)
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl Operator {
         let token = std::fs::read_to_string(path).map(Zeroizing::new);
         let token = token.map_err(|error| failed(&error.to_string()))?;
         let shown = Zeroizing::new(format!("Bearer {}", token.trim()));
-        let mut shown = HeaderValue::from_str(&shown).map_err(|_| failed("that is no token"))?;
+        let mut shown = HeaderValue::from_str(&shown)
+            .map_err(|_| failed("it has to hold the token, in one line, and nothing else"))?;
         shown.set_sensitive(true);
         Ok(Some(shown))
     }

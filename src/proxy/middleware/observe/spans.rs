@@ -50,14 +50,13 @@ impl Ended {
             (Some(method), None) => method.to_owned(),
             (None, _) => "HTTP".to_owned(),
         };
-        let mut original = trail.method.to_string();
-        original.truncate(METHOD_MAX);
+        let original = || trail.method.as_str().chars().take(METHOD_MAX).collect::<String>();
         let status = self.status.filter(StatusCode::is_server_error);
         let mut span = Span::new(trace.id_bytes(), trace.span().bytes(), SpanKind::Server, name);
         span.within(trace.parent().map(|parent| parent.bytes()), true, trace.flags())
             .took(trail.at, self.time(Instant::now()))
             .text("http.request.method", known.unwrap_or(OTHER))
-            .optional("http.request.method_original", Some(original).filter(|_| known.is_none()))
+            .optional("http.request.method_original", known.is_none().then(original))
             .optional("http.route", route.map(|route| &*route.template))
             // What stands in the place of ids is for nobody to see.
             .optional("url.path", route.map(|route| &*route.template))
