@@ -239,7 +239,10 @@ fn or_it_goes_on_and_the_loss_is_counted_and_told_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let gateway = full(&folder, ", unwritable: drop, queue: 5", "");
     let mut sent = 0_u64;
-    while number(&gateway, "patchgate_audit_lost_total").is_none_or(|lost| lost < 3) {
+    // A short queue may also lose some while the file still takes more.
+    while number(&gateway, "patchgate_audit_failing") != Some(1)
+        || number(&gateway, "patchgate_audit_lost_total").is_none_or(|lost| lost < 3)
+    {
         assert_eq!(patch(&gateway, NOTE), 204);
         sent += 1;
         assert!(sent < 1000, "it is never full");
