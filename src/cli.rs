@@ -4,13 +4,18 @@ pub mod audit;
 mod bounds;
 mod caller;
 pub mod check;
+mod chosen;
+pub mod completions;
 pub mod demo;
 pub mod diff;
 pub mod drain;
 pub mod explain;
+pub mod export;
 pub mod graph;
+pub mod healthcheck;
 pub mod key;
 mod launch;
+pub mod man;
 mod operator;
 mod page;
 mod paint;
@@ -42,12 +47,16 @@ pub struct Cli {
 enum Command {
     Audit(audit::Command),
     Check(check::Command),
+    Completions(completions::Command),
     Demo(demo::Command),
     Diff(diff::Command),
     Drain(drain::Command),
     Explain(explain::Command),
+    Export(export::Command),
     Graph(graph::Command),
+    Healthcheck(healthcheck::Command),
     Key(key::Command),
+    Man(man::Command),
     Reload(reload::Command),
     Replay(replay::Command),
     Run(run::Command),
@@ -65,12 +74,16 @@ impl Cli {
         match self.command {
             Command::Audit(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Completions(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Diff(command) => command.run(),
             Command::Drain(command) => command.run(),
             Command::Explain(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Graph(command) => command.run(),
+            Command::Healthcheck(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Man(command) => command.run(),
             Command::Reload(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Run(command) => command.run(),

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod graph;
 pub mod links;
 mod names;
+pub mod patch_schema;
 pub mod pattern;
 pub mod record;
 pub mod resource;

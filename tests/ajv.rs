@@ -1,7 +1,7 @@
 //! What a schema says of a place, beside an independent engine: ajv, from npm. The naive judge walks
 //! the schemas, and ajv says what fits.
 
-use crate::harness::npm::installed;
+use crate::harness::packages::npm;
 use crate::oracle::place::{Places, fragment};
 use crate::oracle::{pointers_of, tokens};
 use crate::promises::document::{Json, document, leaf, value};
@@ -110,7 +110,7 @@ fn asked(world: &World) -> Value {
 
 /// What ajv says to all of it.
 fn ajv(corpus: &Value, asked: &[Value]) -> Vec<Table> {
-    let folder = installed("ajv");
+    let folder = npm("ajv");
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), corpus.to_string()).expect("written");
     let ran = Command::new("node").arg(folder.join("compare.js")).arg(file.path()).output();

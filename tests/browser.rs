@@ -2,7 +2,7 @@
 
 use crate::cli::process::{Gateway, ask, gateway_file};
 use crate::cli::referral;
-use crate::harness::{free_port, npm};
+use crate::harness::{free_port, packages};
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -25,7 +25,7 @@ struct Scenario {
 
 impl Scenario {
     fn start(name: &str, gateway: (SocketAddr, SocketAddr), path: &str) -> Self {
-        let folder = npm::installed("browser");
+        let folder = packages::npm("browser");
         let (callers, admin) = gateway;
         let mut child = Command::new("node")
             .args(["page.mjs", name, &admin.to_string(), &callers.to_string(), path])

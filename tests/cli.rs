@@ -5,6 +5,7 @@ mod callers;
 mod credentials;
 mod documents;
 mod egress;
+mod export;
 mod graph;
 mod keys;
 mod killed;

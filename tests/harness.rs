@@ -3,7 +3,7 @@
 mod caller;
 pub mod frames;
 mod gateway;
-pub mod npm;
+pub mod packages;
 mod proxies;
 mod store;
 pub mod streams;

@@ -22,6 +22,8 @@ mod browser;
 mod cli;
 // The public test vectors.
 mod conformance;
+// What is deployed.
+mod deploy;
 // What the documents say.
 mod difference;
 mod docs;

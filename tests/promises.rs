@@ -3,6 +3,7 @@
 
 pub mod claims;
 pub mod document;
+pub mod exported;
 pub mod judge;
 pub mod merge;
 pub mod patch;
@@ -14,6 +15,7 @@ pub mod world;
 use crate::oracle::{Oracle, pointers_of};
 use claims::Claims;
 use document::{Json, document};
+use exported::Exported;
 use judge::judge;
 use patch::patch;
 use route::{frozen, governing, keeping};
@@ -62,6 +64,23 @@ fn without_the_state_nothing_is_refused_or_permitted_that_the_state_would_turn()
     });
     the_state_is_asked_for_in_season(&seen);
     seen.at_least(100, &["tells the step"]);
+}
+
+#[test]
+fn what_may_be_permitted_fits_the_exported_schema_and_what_is_refused_does_not() {
+    let input = (world(), any::<bool>(), patches());
+    let seen = promise(700, input, |(world, folds, patches), tally| {
+        let mut route = route::route(world);
+        let resource = Arc::get_mut(route.resource.as_mut().expect("a resource"));
+        resource.expect("nobody else's").folds_case = *folds;
+        let exported = Exported::of(&route);
+        for Json(patch) in patches {
+            let told = exported.tells(&route, world.caller(), patch, tally);
+            told.map_err(TestCaseError::fail)?;
+        }
+        Ok(())
+    });
+    seen.at_least(1_000, &["may be permitted", "does not fit", "fits all the same"]);
 }
 
 #[test]

@@ -9,12 +9,12 @@ pub mod mermaid;
 pub mod route;
 pub mod svg;
 
+use super::chosen;
 use super::print::print;
-use crate::config::{Source, load_policy, source};
 
 use drawing::{Drawing, Wanted};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Draw the states of a policy and the steps between them
@@ -78,10 +78,7 @@ impl Command {
     }
 
     fn draw(&self) -> Result<String, (u8, String)> {
-        let policy = match &self.policy {
-            Some(path) => load_policy(Source::Disk, path),
-            None => load_policy(Source::Shipped, Path::new(source::REFERRALS_POLICY)),
-        };
+        let policy = chosen::policy(self.policy.as_deref());
         let policy = policy.map_err(|errors| (2, errors.to_string()))?;
         let mut found = policy.graphs();
         if let Some(name) = &self.resource {

@@ -3,6 +3,7 @@
 
 mod class;
 mod compile;
+mod demand;
 mod misfit;
 mod place;
 mod spot;

@@ -25,10 +25,11 @@ pub(super) fn blocks(document: &str, kinds: &[&str]) -> Vec<String> {
     blocks
 }
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/configuration.md",
+    "docs/export.md",
     "docs/sandbox.md",
     "docs/testing-policies.md",
 ];

@@ -204,18 +204,6 @@ fn prometheus_takes_the_numbers_and_its_linter_finds_nothing() {
 }
 
 #[test]
-fn the_alerts_in_the_documentation_are_sound() {
-    let text = crate::docs::text("docs/metrics.md");
-    let (_, rest) = text.split_once("```yaml\ngroups:").expect("a list of alerts");
-    let (rules, _) = rest.split_once("```").expect("its end");
-    let folder = tempfile::tempdir().expect("a folder");
-    let rules = file(&folder, "rules.yml", &format!("groups:{rules}"));
-    let checked = Command::new("promtool").args(["check", "rules", &rules]).output();
-    let checked = checked.expect("promtool");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-}
-
-#[test]
 fn what_callers_do_shows_in_the_numbers() {
     let folder = tempfile::tempdir().expect("a folder");
     let gateway = Gateway::run(&gateway_file(&folder, SANDBOX));

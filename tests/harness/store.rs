@@ -138,12 +138,14 @@ impl Redis {
         assert!(Command::new("bash").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// What it says to a command.
+    /// What it says to a command, which may be said twice: one that has just become the master drops
+    /// those who are connected, and is asked again.
     pub fn say<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
-        let mut connection = client.get_connection().unwrap();
         let (name, arguments) = command.split_first().unwrap();
-        redis::cmd(name).arg(arguments).query(&mut connection).unwrap()
+        let said = || redis::cmd(name).arg(arguments).query(&mut client.get_connection()?);
+        let dropped = |error: &redis::RedisError| error.is_connection_dropped();
+        said().or_else(|error| if dropped(&error) { said() } else { Err(error) }).unwrap()
     }
 
     /// How a gateway uses it, if there are two.

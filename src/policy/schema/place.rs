@@ -4,7 +4,7 @@
 //! is to look up its names. Only what stands under names that the schema does not list is worked
 //! out when it is asked for.
 
-use super::spot::Spot;
+use super::spot::{Core, Spot};
 use super::{DataClass, Misfit, Schema};
 use crate::json::Value;
 use crate::patch::Pointer;
@@ -50,6 +50,14 @@ impl<'s> Place<'s> {
             None => Worked::Now(Box::new(self.spot().step(token, &self.schema.shapes))),
         };
         Self { schema: self.schema, spot }
+    }
+
+    pub(super) fn schema(&self) -> &'s Schema {
+        self.schema
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.spot().core
     }
 
     fn spot(&self) -> &Spot {

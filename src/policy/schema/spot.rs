@@ -12,7 +12,6 @@ use std::collections::HashMap;
 
 /// The most places that are worked out at load.
 const SPOTS: usize = 10_000;
-
 /// The most pointers whose places are looked up as a whole.
 const POINTERS: usize = 1_000;
 
@@ -37,7 +36,7 @@ pub(super) struct Core {
     /// All of these hold here.
     pub(super) holds: Vec<usize>,
     /// Of each set one must hold, or nothing need hold where a branch says nothing of the place.
-    either: Vec<Vec<Self>>,
+    pub(super) either: Vec<Vec<Self>>,
     /// Whether there were more branches than are followed: only the whole document can tell.
     lost: bool,
     /// Whether the schema says anything of the place.
@@ -152,7 +151,10 @@ impl Core {
     }
 
     /// The shapes that hold here with those they refer to, each once.
-    fn closure<'s>(&self, shapes: &'s [Shape]) -> impl Iterator<Item = &'s Shape> + use<'s> {
+    pub(super) fn closure<'s>(
+        &self,
+        shapes: &'s [Shape],
+    ) -> impl Iterator<Item = &'s Shape> + use<'s> {
         let mut found: Vec<usize> = Vec::with_capacity(self.holds.len());
         let mut open = self.holds.clone();
         while let Some(at) = open.pop() {

@@ -1,0 +1,5 @@
+//! What is under `deploy`, each held against the real tool for it, or against the program.
+
+mod container;
+mod kubernetes;
+mod observing;
