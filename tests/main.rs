@@ -48,6 +48,8 @@ mod links;
 mod judge;
 // Whole worlds in simulated time.
 mod simulation;
+// The documentation as a site.
+mod site;
 // Limits that several gateways share, in a real store.
 mod store;
 // What hostile or sloppy callers send.

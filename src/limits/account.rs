@@ -10,7 +10,6 @@ use super::tally::Tally;
 
 use http::HeaderValue;
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The limits of one partner, or of all together, and what is spent of them.
@@ -138,11 +137,13 @@ impl Account {
     /// The value of `RateLimit`: how it stands after `decision`. Of a refusal only what was too
     /// short is told, so that `Retry-After` is no earlier than anything in it.
     pub fn rest(&self, decision: &Decision) -> Option<String> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(64);
         let mut tell = |member: &str, left: u32, time: u64| {
             let comma = if text.is_empty() { "" } else { ", " };
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{comma}{member};r={left};t={time}");
+            let (mut count, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+            for part in [comma, member, ";r=", count.format(left), ";t=", seconds.format(time)] {
+                text.push_str(part);
+            }
         };
         if decision.is_crowded() {
             tell(&structured_string(&self.crowd), 0, whole_seconds(decision.wait()));

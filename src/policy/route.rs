@@ -84,7 +84,7 @@ impl Param {
                 text.len() == 36 && text.bytes().enumerate().all(fits)
             }
             Self::Token => {
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
                 (1..=128).contains(&text.len()) && text.bytes().all(plain)
             }
         }
@@ -222,8 +222,8 @@ impl<'p> NormalPath<'p> {
     pub fn of(path: &'p str) -> Option<Self> {
         let trimmed = path.trim_end_matches('/');
         let trailing_slashes = path.len() - trimmed.len();
-        let segments = trimmed.strip_prefix('/')?;
-        if !segments.split('/').all(is_plain_segment) {
+        let segments = trimmed.strip_prefix('/')?.as_bytes();
+        if !segments.split(|byte| *byte == b'/').all(is_plain_segment) {
             return None;
         }
         Some(Self { text: Cow::Borrowed(trimmed), trailing_slashes })
@@ -236,14 +236,23 @@ impl<'p> NormalPath<'p> {
 }
 
 /// Whether every parser reads `segment` as the same one segment.
-fn is_plain_segment(segment: &str) -> bool {
-    let bytes = segment.as_bytes();
-    let plain = bytes.iter().all(|byte| {
-        // pchar of RFC 3986 without `;`, and without `%`: an escape has several spellings.
-        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(byte)
-    });
-    plain && !bytes.is_empty() && segment != "." && segment != ".."
+fn is_plain_segment(segment: &[u8]) -> bool {
+    let is_plain = |byte: &u8| PLAIN.get(usize::from(*byte)).is_some_and(|plain| *plain);
+    !matches!(segment, b"" | b"." | b"..") && segment.iter().all(is_plain)
 }
+
+/// Whether a byte is a pchar of RFC 3986 other than `;` and `%`: an escape has several spellings.
+#[expect(clippy::indexing_slicing, reason = "it is worked out by the compiler")]
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut all: &[u8] =
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@";
+    while let [byte, rest @ ..] = all {
+        plain[*byte as usize] = true;
+        all = rest;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

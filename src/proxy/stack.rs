@@ -5,7 +5,7 @@ use super::middleware::collect::Collect;
 use super::middleware::deadline::Deadline;
 use super::middleware::enforce::Enforce;
 use super::middleware::in_flight::InFlight;
-use super::middleware::observe::{Observe, Observed, Told};
+use super::middleware::observe::{Counted, Observe, Observed, Told};
 use super::middleware::origin::FindOrigin;
 use super::middleware::rate_limit::RateLimit;
 use super::middleware::request_id::SetRequestId;
@@ -36,6 +36,7 @@ pub fn stack(
     let told = Told {
         writer: log,
         telemetry: shared.telemetry.clone(),
+        recent: Counted::default(),
         recorder: settings.recorder.clone(),
         tracer: settings.tracer.clone(),
         tells_client: settings.logs_client,

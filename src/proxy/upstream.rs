@@ -42,6 +42,7 @@ use crate::policy::NormalPath;
 use crate::policy::links::Addresses;
 use crate::proxy::{self, Shared};
 use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{Asked, Histogram, Recent};
 use crate::tls::Credentials;
 
 use ask::Asks;
@@ -144,6 +145,8 @@ struct Inner {
     pool: Pool,
     budget: Budget,
     metrics: Arc<Metrics>,
+    /// How long it took, for what was asked last.
+    recent: Recent<Asked, Histogram>,
     asks: Asks,
     under_way: UnderWay,
     memory: Memory,
@@ -222,6 +225,7 @@ impl Upstream {
             pool,
             budget,
             metrics,
+            recent: Recent::default(),
             asks: Asks::new()?,
             under_way: UnderWay::default(),
             memory,
@@ -323,9 +327,10 @@ impl Upstream {
             trail.pinned.set(true);
         }
         let body: Bytes = permit.body().clone();
-        headers.remove(header::CONTENT_LENGTH);
-        if !body.is_empty() || matches!(method, Method::PATCH | Method::POST | Method::PUT) {
-            headers.insert(header::CONTENT_LENGTH, body.len().into());
+        let has_body = matches!(method, Method::PATCH | Method::POST | Method::PUT);
+        match has_body || !body.is_empty() {
+            true => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
+            false => drop(headers.remove(header::CONTENT_LENGTH)),
         }
         let _forgetting = (!method.is_safe()).then(|| Forgetting {
             memory: &self.0.memory,

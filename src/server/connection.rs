@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// The most that hyper reads ahead, unless a head is larger.
 const BUFFER_MAX: usize = 64 << 10;
+/// So many fields hyper takes by itself. To be told a number has it fill that much room for each request.
+const FIELDS: usize = 100;
 /// What a caller that speaks HTTP/2 without being asked begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait before half a preface is looked at again.
@@ -76,7 +78,10 @@ impl Http {
         let whole = head.line + head.header + 64;
         let mut one = http1::Builder::new();
         // What is beyond these the guard has refused before; it also keeps the time.
-        one.max_headers(head.fields + 1).max_header_size(whole).max_buf_size(whole.max(BUFFER_MAX));
+        one.max_header_size(whole).max_buf_size(whole.max(BUFFER_MAX));
+        if head.fields > FIELDS {
+            one.max_headers(head.fields);
+        }
         Self {
             one,
             two: two::builder(),

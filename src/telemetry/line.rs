@@ -57,7 +57,20 @@ impl<'b> Line<'b> {
             return self;
         };
         self.name(name);
-        let _ = write!(self.buffer, "\"{address}\"");
+        self.buffer.push(b'"');
+        match address {
+            IpAddr::V4(address) => {
+                for (index, octet) in address.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        self.buffer.push(b'.');
+                    }
+                    self.buffer.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                }
+            }
+            // Writing to a `Vec` cannot fail.
+            IpAddr::V6(address) => drop(write!(self.buffer, "{address}")),
+        }
+        self.buffer.push(b'"');
         self
     }
 
@@ -132,8 +145,7 @@ impl<'b> Line<'b> {
 
     fn string(&mut self, text: &str) {
         self.buffer.push(b'"');
-        let plain = |byte: u8| byte >= 0x20 && byte != 0x7f && byte != b'"' && byte != b'\\';
-        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+        if is_plain(text.as_bytes()) {
             // Nearly every text is.
             self.buffer.extend_from_slice(text.as_bytes());
             self.buffer.push(b'"');
@@ -150,6 +162,22 @@ impl<'b> Line<'b> {
         }
         self.buffer.push(b'"');
     }
+}
+
+/// Whether nothing in `text` has to be escaped.
+fn is_plain(text: &[u8]) -> bool {
+    let is_odd = |byte: &u8| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\');
+    let (eights, rest) = text.as_chunks::<8>();
+    !eights.iter().any(|eight| may_be_odd(u64::from_ne_bytes(*eight))) && !rest.iter().any(is_odd)
+}
+
+/// Whether one of eight bytes is to be escaped: its high bit is set in what the subtraction leaves.
+fn may_be_odd(eight: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let below = |word: u64, most: u64| word.wrapping_sub(ONES * most) & !word;
+    let is = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
+    (below(eight, 0x20) | is(0x7f) | is(b'"') | is(b'\\')) & HIGH != 0
 }
 
 /// The date that is `days` after 1970-01-01, in the Gregorian calendar.
@@ -170,6 +198,30 @@ mod tests {
     use super::*;
 
     use std::time::Duration;
+
+    #[test]
+    fn what_is_to_be_escaped_is_found_at_every_place() {
+        for byte in 0..=255_u8 {
+            let is_odd = byte < 0x20 || [0x7f, b'"', b'\\'].contains(&byte);
+            for at in 0..11 {
+                for around in [b' ', b'~', 0x80, 0xff] {
+                    let mut text = [around; 11];
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), !is_odd, "{byte} at {at} in {around}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are() {
+        let mut buffer = Vec::new();
+        for text in ["0.10.255.1", "2001:db8::1", "::ffff:1.2.3.4"] {
+            Line::begin(&mut buffer).address("a", Some(text.parse().unwrap()));
+            assert_eq!(buffer, format!("{{\"a\":\"{text}\"").as_bytes());
+            buffer.clear();
+        }
+    }
 
     #[test]
     fn a_line_is_one_flat_json_object() {

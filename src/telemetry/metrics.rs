@@ -6,10 +6,14 @@
 mod form;
 mod labels;
 mod process;
+mod recent;
 
 pub use form::Form;
+pub use recent::Recent;
 
+pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;
+pub use prometheus_client::metrics::histogram::Histogram;
 
 pub use labels::{
     Answered, Asked, Build, Certificate, Credential, Found, Limited, Outcome, Policy, Read,
@@ -18,9 +22,7 @@ pub use labels::{
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use std::fmt::{self, Debug};

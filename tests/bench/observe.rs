@@ -11,7 +11,7 @@ use patchgate::partner::Partner;
 use patchgate::policy::{Caller, Disclosure, Facts, IfMatch, NormalPath, Resolution, Route, Shown};
 use patchgate::proxy::change::Recorder;
 use patchgate::proxy::forwarded::{self, Dialect};
-use patchgate::proxy::middleware::observe::{Observe, Told, Tracer};
+use patchgate::proxy::middleware::observe::{Counted, Observe, Told, Tracer};
 use patchgate::proxy::origin::{self, Origin};
 use patchgate::proxy::request::{Arrived, RequestId};
 use patchgate::proxy::span::Stage;
@@ -156,6 +156,7 @@ fn telling(criterion: &mut Criterion) {
         let mut observed = Observe::layer(Told {
             writer: log.writer(),
             telemetry: Telemetry::new(log.clone()),
+            recent: Counted::default(),
             recorder: recorder.clone(),
             tracer,
             tells_client: true,

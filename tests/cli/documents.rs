@@ -25,11 +25,14 @@ pub(super) fn blocks(document: &str, kinds: &[&str]) -> Vec<String> {
     blocks
 }
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/configuration.md",
     "docs/export.md",
+    "docs/first-policy.md",
+    "docs/quick-start.md",
+    "docs/recipes.md",
     "docs/sandbox.md",
     "docs/testing-policies.md",
 ];

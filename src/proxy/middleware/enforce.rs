@@ -24,6 +24,7 @@ use tower::{Layer, Service};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,6 +38,12 @@ const REJUDGED_MAX: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Enforce<S> {
     upstream: S,
+    aside: Rc<Aside>,
+}
+
+/// Who hears of it beside the caller.
+#[derive(Debug)]
+struct Aside {
     recorder: Option<Recorder>,
     shadow: Option<Shadow>,
 }
@@ -48,10 +55,8 @@ impl<S> Enforce<S> {
         recorder: Option<Recorder>,
         shadow: Option<Shadow>,
     ) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |upstream| {
-            let (recorder, shadow) = (recorder.clone(), shadow.clone());
-            Self { upstream, recorder, shadow }
-        })
+        let aside = Rc::new(Aside { recorder, shadow });
+        layer_fn(move |upstream| Self { upstream, aside: Rc::clone(&aside) })
     }
 }
 
@@ -73,41 +78,54 @@ async fn enforce(
     gate: Enforce<Upstream>,
     routed: Routed<Bytes>,
 ) -> Result<Response<Content>, Rejection> {
-    let Enforce { mut upstream, recorder, shadow } = gate;
-    let beside = Beside::of(shadow.as_ref(), &routed);
+    let Enforce { mut upstream, aside } = gate;
+    let beside = Beside::of(aside.shadow.as_ref(), &routed);
     let lines = routed.headers.get_all(header::IF_MATCH);
     let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
     // Before it is judged: nothing is done that nobody could write down.
-    let recorder = recorder.as_ref().filter(|_| !routed.method.is_safe());
+    let recorder = aside.recorder.as_ref().filter(|_| !routed.method.is_safe());
     let recorder = match recorder {
         Some(recorder) => Some((recorder, recorder.admit()?)),
         None => None,
     };
-    let need = match judge_and_count(&routed, &if_match, recorder, &beside).await? {
+    match judge_and_count(&routed, &if_match, recorder, &beside).await? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
-            return upstream.call(Permitted { routed, permit }).await;
+            upstream.call(Permitted { routed, permit }).await
         }
-        Ruling::NeedsCurrent(need) => need,
-    };
-    if if_match == IfMatch::Absent && routed.headers.contains_key(header::IF_UNMODIFIED_SINCE) {
+        // Most requests need no state, and theirs is the future that is made for each.
+        Ruling::NeedsCurrent(need) => {
+            Box::pin(by_state(&mut upstream, &routed, &if_match, need, &beside)).await
+        }
+    }
+}
+
+/// Reads the current state, judges by it, and sends what is permitted, pinned to it.
+async fn by_state(
+    upstream: &mut Upstream,
+    routed: &Routed<Bytes>,
+    if_match: &IfMatch,
+    need: Need,
+    beside: &Beside<'_>,
+) -> Result<Response<Content>, Rejection> {
+    if *if_match == IfMatch::Absent && routed.headers.contains_key(header::IF_UNMODIFIED_SINCE) {
         // Beside the `If-Match` of a pin, the upstream would have to ignore it (RFC 9110 §13.1.4).
         return Err(Rejection::HeadMalformed(
             "`If-Unmodified-Since` does not hold where the current state is needed; send `If-Match`",
         ));
     }
-    let ask = upstream.ask(need, &routed);
+    let ask = upstream.ask(need, routed);
     if let Some(tag) = if_match.sole()
-        && let Some(remembered) = upstream.recall(&ask, &routed, tag)
+        && let Some(remembered) = upstream.recall(&ask, routed, tag)
     {
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
         let (current, seen) = (&remembered.current, &remembered.seen);
-        let ruling = judge_by(&routed, &if_match, (current, seen), &beside)?;
+        let ruling = judge_by(routed, if_match, (current, seen), beside)?;
         let Ruling::Permit(permit) = ruling else { return Err(undecided()) };
-        let sent = send(&mut upstream, &routed, permit).await;
+        let sent = send(upstream, routed, permit).await;
         if sent.is_err() {
-            resolve::resolve(&upstream, &ask, &routed, seen).await;
+            resolve::resolve(upstream, &ask, routed, seen).await;
         }
         return sent;
     }
@@ -119,7 +137,7 @@ async fn enforce(
     // the document move, the upstream does not apply the patch.
     let mut since = Since::EVER;
     loop {
-        let seen = match upstream.current(&ask, &routed, since).await? {
+        let seen = match upstream.current(&ask, routed, since).await? {
             Fetched::Found(seen) => seen,
             Fetched::Answered(response) => {
                 routed.trail.decision.set(Some(Decision::Reject));
@@ -127,8 +145,8 @@ async fn enforce(
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
-        let ruling = read(&routed, &seen).and_then(|current| {
-            let ruling = judge_by(&routed, &if_match, (&current, &seen), &beside);
+        let ruling = read(routed, &seen).and_then(|current| {
+            let ruling = judge_by(routed, if_match, (&current, &seen), beside);
             if !is_shared {
                 upstream.remember(&ask, &seen, current);
             }
@@ -142,9 +160,9 @@ async fn enforce(
         }
         let Ruling::Permit(permit) = ruling? else { return Err(undecided()) };
         let is_pinned = permit.pin().is_some();
-        let sent = send(&mut upstream, &routed, permit).await;
+        let sent = send(upstream, routed, permit).await;
         if sent.is_err() && is_pinned {
-            resolve::resolve(&upstream, &ask, &routed, &seen).await;
+            resolve::resolve(upstream, &ask, routed, &seen).await;
         }
         let response = sent?;
         // Where the condition was ours, so is its failure: the document moved in between.
@@ -154,7 +172,7 @@ async fn enforce(
         }
         rejudged += 1;
         since = upstream.now();
-        tokio::time::sleep(jitter(&routed, rejudged)).await;
+        tokio::time::sleep(jitter(routed, rejudged)).await;
     }
 }
 

@@ -8,6 +8,7 @@ mod record;
 mod refusal;
 mod spans;
 
+pub use count::Counted;
 pub use spans::Tracer;
 
 use crate::proxy::change::Recorder;
@@ -42,6 +43,8 @@ pub struct Told {
     pub writer: LogWriter,
     /// Whose metrics count.
     pub telemetry: Telemetry,
+    /// What was counted last.
+    pub recent: Counted,
     /// Who writes down changes, if somebody does.
     pub recorder: Option<Recorder>,
     /// Who is told of traces that are recorded, if some are.

@@ -2,10 +2,10 @@
 
 use super::circuit::{Entry, Pass};
 use super::pool::Lease;
-use super::{Fault, Upstream};
+use super::{Fault, Inner, Upstream};
 use crate::proxy::request::RequestId;
 use crate::proxy::trail::{Sent, known_method};
-use crate::telemetry::metrics::{Asked, Metrics, OTHER};
+use crate::telemetry::metrics::{Asked, OTHER};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
@@ -26,27 +26,35 @@ impl Upstream {
         until: Option<Instant>,
         sent: impl Fn(Sent),
     ) -> Answered {
-        let circuit = &self.0.settings.circuit;
-        let pass = match circuit.enter(until)? {
+        let pass = match self.0.settings.circuit.enter(until)? {
             Entry::Pass(pass) => pass,
-            Entry::Try(pass) => {
-                let question = self.question();
-                let timing = Timing::begin(&self.0.metrics, question.method());
-                let tried = self.0.pool.exchange(question, |_| {}).await;
-                timing.end(&tried);
-                learn(pass, &tried);
-                let fault = tried.map(put_back).err();
-                match circuit.enter(until)? {
-                    Entry::Pass(pass) => pass,
-                    Entry::Try(_) => return Err(fault.unwrap_or(Fault::Saturated)),
-                }
-            }
+            Entry::Try(pass) => Box::pin(self.try_out(pass, until)).await?,
         };
-        let timing = Timing::begin(&self.0.metrics, request.method());
+        let timing = self.begin_timing(request.method());
         let answered = self.0.pool.exchange(request, sent).await;
         timing.end(&answered);
         learn(pass, &answered);
         answered
+    }
+
+    /// Finds out whether the upstream is back, and enters again if it is.
+    async fn try_out(&self, pass: Pass, until: Option<Instant>) -> Result<Pass, Fault> {
+        let question = self.question();
+        let timing = self.begin_timing(question.method());
+        let tried = self.0.pool.exchange(question, |_| {}).await;
+        timing.end(&tried);
+        learn(pass, &tried);
+        let fault = tried.map(put_back).err();
+        match self.0.settings.circuit.enter(until)? {
+            Entry::Pass(pass) => Ok(pass),
+            Entry::Try(_) => Err(fault.unwrap_or(Fault::Saturated)),
+        }
+    }
+
+    fn begin_timing(&self, method: &Method) -> Timing<'_> {
+        let method = known_method(method).unwrap_or(OTHER);
+        let began = Instant::now();
+        Timing { upstream: &self.0, method, began, status: None, fault: "cancelled" }
     }
 
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
@@ -63,8 +71,8 @@ impl Upstream {
 }
 
 /// One request that is sent, whose time counts however it ends.
-struct Timing<'m> {
-    metrics: &'m Metrics,
+struct Timing<'u> {
+    upstream: &'u Inner,
     method: &'static str,
     began: Instant,
     status: Option<u16>,
@@ -72,12 +80,7 @@ struct Timing<'m> {
     fault: &'static str,
 }
 
-impl<'m> Timing<'m> {
-    fn begin(metrics: &'m Metrics, method: &Method) -> Self {
-        let method = known_method(method).unwrap_or(OTHER);
-        Self { metrics, method, began: Instant::now(), status: None, fault: "cancelled" }
-    }
-
+impl Timing<'_> {
     fn end(mut self, answered: &Answered) {
         self.status = answered.as_ref().ok().map(|(answer, _)| answer.status().as_u16());
         self.fault = answered.as_ref().err().map_or("", |fault| fault.slug());
@@ -91,7 +94,9 @@ impl Drop for Timing<'_> {
             http_response_status_code: self.status,
             error_type: self.fault,
         };
-        self.metrics.upstream.get_or_create(&asked).observe(self.began.elapsed().as_secs_f64());
+        let time = self.began.elapsed().as_secs_f64();
+        let Inner { metrics, recent, .. } = self.upstream;
+        recent.with(&metrics.upstream, asked, |times| times.observe(time));
     }
 }
 

@@ -228,10 +228,11 @@ impl Shared {
             if is_first && let Some(one) = self.take_idle(now) {
                 return Ok(Connection::One(one));
             }
+            // Most requests find one, and theirs is the future that is made for each.
             if self.declined.get() || !self.connector.offers_two() {
-                return self.open().await;
+                return Box::pin(self.open()).await;
             }
-            let opened = self.open_for_all().await?;
+            let opened = Box::pin(self.open_for_all()).await?;
             if let Some(stream) = opened.as_ref().and_then(Two::stream) {
                 return Ok(Connection::Two(stream));
             }

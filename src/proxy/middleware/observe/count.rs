@@ -5,12 +5,21 @@ use super::Ended;
 use crate::limits::Decision as Limit;
 use crate::proxy::trail::{Decision, READING, Trail, known_method};
 use crate::telemetry::metrics::{
-    Answered, Found, Limited, Metrics, OTHER, Outcome, Read, Rejected, Served, Stepped,
+    Answered, Counter, Found, Histogram, Limited, Metrics, OTHER, Outcome, Read, Recent, Rejected,
+    Served, Stepped,
 };
 
 use http::StatusCode;
 
 use std::sync::Arc;
+
+/// What one worker counted last.
+#[derive(Debug, Default)]
+pub struct Counted {
+    requests: Recent<Served, Counter>,
+    durations: Recent<Answered, Histogram>,
+    limits: Recent<Limited, Counter>,
+}
 
 impl Ended {
     pub(super) fn count(&self) {
@@ -24,14 +33,16 @@ impl Ended {
             status: class(self.status),
             decision,
         };
-        metrics.requests.get_or_create(&served).inc();
+        let recent = &self.told.recent;
+        recent.requests.with(&metrics.requests, served, Counter::inc);
         let answered = Answered {
             http_request_method: method,
             http_route: route.map(|route| Arc::clone(&route.template)).unwrap_or_default(),
             http_response_status_code: self.status.map(|status| status.as_u16()),
         };
         let duration = trail.began.elapsed();
-        metrics.durations.get_or_create(&answered).observe(duration.as_secs_f64());
+        let seconds = duration.as_secs_f64();
+        recent.durations.with(&metrics.durations, answered, |times| times.observe(seconds));
         let latency = &self.told.telemetry.latency;
         latency.server.observe(duration);
         if trail.upstream_status.get().is_some() {
@@ -50,19 +61,19 @@ impl Ended {
             metrics.pins.inc();
         }
         metrics.rejudgements.inc_by(trail.attempts.get().saturating_sub(1).into());
-        count_limits(metrics, trail);
+        count_limits(metrics, recent, trail);
         count_step(metrics, trail, decision);
         count_found(metrics, trail);
     }
 }
 
-fn count_limits(metrics: &Metrics, trail: &Trail) {
+fn count_limits(metrics: &Metrics, recent: &Counted, trail: &Trail) {
     let (Some(limit), Some(partner)) = (trail.limits.get(), trail.partner.get()) else { return };
     partner.account.tally().count(limit.is_admitted());
     let decision = word(&limit);
     let limited =
         Limited { tier: Arc::clone(&partner.tier), class: limit.class().as_str(), decision };
-    metrics.limits.get_or_create(&limited).inc();
+    recent.limits.with(&metrics.limits, limited, Counter::inc);
 }
 
 fn word(limit: &Limit) -> &'static str {
