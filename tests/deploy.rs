@@ -4,4 +4,5 @@ mod container;
 mod debian;
 mod kubernetes;
 mod observing;
+mod release;
 mod systemd;
