@@ -13,6 +13,7 @@ pub mod explain;
 pub mod export;
 pub mod graph;
 pub mod healthcheck;
+pub mod init;
 pub mod key;
 mod launch;
 pub mod man;
@@ -55,6 +56,7 @@ enum Command {
     Export(export::Command),
     Graph(graph::Command),
     Healthcheck(healthcheck::Command),
+    Init(init::Command),
     Key(key::Command),
     Man(man::Command),
     Reload(reload::Command),
@@ -82,6 +84,7 @@ impl Cli {
             Command::Export(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Healthcheck(command) => command.run(),
+            Command::Init(command) => command.run(),
             Command::Key(command) => command.run(),
             Command::Man(command) => command.run(),
             Command::Reload(command) => command.run(),

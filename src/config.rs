@@ -151,6 +151,16 @@ fn read<T: DeserializeOwned>(
     typed(path, tree, json, References::default(), schema, errors)
 }
 
+/// What `text`, the YAML or JSON of the file at `path`, holds, whatever its format is.
+///
+/// # Errors
+///
+/// When it is neither.
+pub fn plain(path: &Path, text: &str) -> Result<serde_json::Value, ConfigError> {
+    let fail = |(place, message)| ConfigError { file: path.to_owned(), place, message };
+    Tree::parse(text).map(|tree| tree.to_json()).map_err(fail)
+}
+
 /// The file at `path` as a tree.
 fn parse(source: Source, path: &Path, errors: &mut Vec<ConfigError>) -> Option<Tree> {
     let parsed = source.read(path).map_err(|error| (None, format!("cannot be read: {error}")));

@@ -7,6 +7,7 @@ mod documents;
 mod egress;
 mod export;
 mod graph;
+mod init;
 mod keys;
 mod killed;
 mod lifecycle;

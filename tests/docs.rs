@@ -347,3 +347,21 @@ fn every_switch_of_the_sandbox_has_its_row_with_its_values_and_default() {
     }
     assert!(rows.is_empty(), "there are no such switches: {:?}", rows.keys());
 }
+
+#[test]
+fn the_bench_measures_what_the_document_says() {
+    let help = std::process::Command::new("python3")
+        .args(["tests/bench/compare.py", "--help"])
+        .current_dir(root())
+        .env("COLUMNS", "300")
+        .output()
+        .expect("python runs");
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+    let help = String::from_utf8_lossy(&help.stdout);
+    let (_, kinds) = help.split_once("what is measured: ").expect("the kinds");
+    let (kinds, _) = kinds.split_once(';').expect("their end");
+    let kinds: BTreeSet<String> = kinds.split(", ").map(str::to_owned).collect();
+    let told: BTreeSet<String> =
+        rows("docs/performance.md", "## How it is measured").into_keys().collect();
+    assert_eq!(told, kinds);
+}

@@ -144,6 +144,18 @@ impl Command {
     }
 }
 
+/// The names of the cases in the file at `path` that do not come out as expected.
+pub(super) fn failing(path: &Path) -> Result<Vec<String>, String> {
+    let cases = load_cases(Source::Disk, path, None).map_err(|errors| errors.to_string())?;
+    let mut failing = Vec::new();
+    for case in &cases.cases {
+        if !Judged::of(&cases.policy, case)?.passed() {
+            failing.push(case.name.clone());
+        }
+    }
+    Ok(failing)
+}
+
 /// The case files beneath `folder`, and the policy files there, which may hold cases.
 fn find(folder: &Path, found: &mut Vec<(PathBuf, bool)>) -> std::io::Result<()> {
     let entries: Result<Vec<_>, _> = fs::read_dir(folder)?.collect();

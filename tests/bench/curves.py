@@ -1,0 +1,96 @@
+"""What grows with the size of the policy, and what must not; memory of those who do nothing; how long a start takes."""
+import json, re, socket, time, urllib.request
+
+from cases import SAMPLE
+from machine import WORK, Load, Program, instructions, measure, quartiles
+from programs import POLICY, ROOT, patchgate, start
+
+
+def with_routes(count):
+    """The shipped policy, and so many routes before its own."""
+    text = POLICY.read_text().replace("../../schemas/", f"{ROOT}/schemas/")
+    more = "".join(f"  - {{ id: more-{index}, methods: [PATCH], path: '/v1.0/more/{index}/{{id}}', resource: referral, body: json-patch, media_types: [application/json] }}\n"
+                   for index in range(count))
+    path = WORK / f"routes-{count}.yaml"
+    path.write_text(text.replace("routes:\n", "routes:\n" + more, 1))
+    return path
+
+
+def with_edges(count):
+    """A policy of its own: a field with as many states as it takes for so many steps between them."""
+    size = max(2, round(count ** 0.5))
+    states = [f"s{index}" for index in range(size)]
+    edges = [(a, b) for a in states for b in states][:count]
+    schema = WORK / f"edges-{count}.schema.json"
+    schema.write_text(json.dumps({"type": "object", "properties": {
+        "status": {"enum": states}, "details": {"type": "object", "properties": {"dealValue": {"type": "string"}}},
+        "team": {"type": "array", "items": {"type": "object"}}}}))
+    path = WORK / f"edges-{count}.yaml"
+    steps = "".join(f"        - {{ from: [{a}], to: [{b}] }}\n" for a, b in edges)
+    path.write_text(
+        "apiVersion: patchgate/v1\nkind: Policy\nname: edges\nresources:\n  referral:\n"
+        f"    schema: {schema.name}\n    ops: [add, replace]\n    paths:\n      - {{ path: /status }}\n"
+        "      - { path: /details/dealValue }\n      - { path: /team/-, subtree: true }\n"
+        f"    states:\n      fields: [/status]\n      transitions:\n{steps}"
+        "routes:\n  - { id: update, methods: [PATCH], path: '/v1.0/engagements/referrals/{id}', resource: referral,"
+        " body: json-patch, media_types: [application/json], state: fetch }\n")
+    return path
+
+
+def with_partners(count):
+    partners = "".join(f"  - {{ id: partner-{index}, identities: [p{index}] }}\n" for index in range(count))
+    return ("identity: [{ header: X-Partner }]\nunknown_partners: share\n"
+            f"partners:\n{partners}" if count else "")
+
+
+def curves():
+    """Instructions for each request, which do not depend on the machine."""
+    print("\n### Cost for each request by the size of the policy (instructions in user space)\n\n| what | how many | instructions |\n|---|--:|--:|")
+    step = Load('[{"op":"replace","path":"/status","value":"s1"}]')
+    for what, sizes, described, load in [
+            ("routes", [1, 100, 1000], lambda size: patchgate(policy=with_routes(size)), Load(SAMPLE)),
+            ("partners", [1, 100, 10000], lambda size: patchgate(more=with_partners(size)), Load(SAMPLE)),
+            ("steps between states, of a patch that takes none", [4, 100, 1000], lambda size: patchgate(policy=with_edges(size)), Load(SAMPLE))]:
+        for size in sizes:
+            argv, at, _ = described(size)
+            total, _ = instructions(argv, at, load)
+            print(f"| {what} | {size} | {total:,.0f} |", flush=True)
+
+
+def idle(count=10000):
+    program = start("patchgate", patchgate())
+    time.sleep(0.5)
+    before = program.memory("Rss")
+    sockets = []
+    for _ in range(count):
+        sockets.append(socket.create_connection(("127.0.0.1", program.port)))
+    request = b"GET /v1.0/engagements/referrals/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+    for each in sockets:
+        each.sendall(request)
+        each.recv(65536)
+    after = program.memory("Rss")
+    for each in sockets:
+        each.close()
+    program.end()
+    print(f"\n### Memory\n\n| what | figure |\n|---|--:|\n| idle, RSS | {before / 1024:.1f} MiB |\n"
+          f"| {count} connections that have asked once and wait, each | {(after - before) / count:.1f} KiB |", flush=True)
+
+
+def start_and_reload():
+    print("\n### Start and reload\n\n| what | ms |\n|---|--:|")
+    times = []
+    for _ in range(9):
+        program = start("patchgate", patchgate())
+        times.append(program.ready_after * 1000)
+        program.end()
+    print(f"| from its start until it answers, with the shipped policy | {quartiles(times)[0]:.0f} |")
+    argv, at, core = patchgate(policy=with_routes(1000))
+    program = Program("patchgate", argv, at, core)
+    admin = re.search(r"admin: \{ listen: 127\.0\.0\.1:(\d+)", open(argv[-1]).read())[1]
+    times = []
+    for _ in range(7):
+        began = time.time()
+        urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{admin}/reload", method="POST")).read()
+        times.append((time.time() - began) * 1000)
+    print(f"| a reload with 1 000 more routes | {quartiles(times)[0]:.0f} |", flush=True)
+    program.end()
