@@ -4,7 +4,7 @@ use super::body::{Form, Sent, is_json};
 use super::operation::{Held, Operation};
 use super::{File, Path, called};
 use crate::cli::init::left::{At, Left};
-use crate::cli::init::names::{kebab, unique};
+use crate::cli::init::names::{kebab, plural, unique};
 use crate::cli::init::outline::{Body, Kind, Resource, Route};
 use crate::cli::init::places::By;
 use crate::cli::init::reference::{follow, target};
@@ -80,7 +80,7 @@ impl<'c, 'd> Collected<'c, 'd> {
             kind.shown.extend::<Vec<Value>>(shown);
         }
         self.changes(&kind, &sent);
-        self.reads(path, &template, &kind);
+        self.reads(path, &template, &format!("read-{}", called(path.template)));
         let body = match sent.form {
             Form::JsonPatch => Body::JsonPatch(kind.clone()),
             Form::MergePatch => Body::MergePatch(kind.clone()),
@@ -94,7 +94,7 @@ impl<'c, 'd> Collected<'c, 'd> {
     pub(super) fn above(&mut self, path: &Path<'d>) {
         let Some(template) = self.template(path) else { return };
         let name = called(path.template);
-        self.reads(path, &template, &crate::cli::init::names::plural(&name));
+        self.reads(path, &template, &format!("list-{}", plural(&name)));
         self.creates(path, &template, &name);
     }
 
@@ -146,21 +146,9 @@ impl<'c, 'd> Collected<'c, 'd> {
         lists.then_some((written, schema))
     }
 
-    fn reads(&mut self, path: &Path<'d>, template: &Template, name: &str) {
+    fn reads(&mut self, path: &Path<'d>, template: &Template, id: &str) {
         if let Some(get) = Operation::of(self.file, path, "get") {
-            let verb = if name == called(path.template) || template.text.ends_with('}') {
-                "read"
-            } else {
-                "list"
-            };
-            self.named_route(
-                path,
-                template,
-                &get,
-                ("GET", &format!("{verb}-{name}")),
-                Body::None,
-                Vec::new(),
-            );
+            self.named_route(path, template, &get, ("GET", id), Body::None, Vec::new());
         }
     }
 
