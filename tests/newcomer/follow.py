@@ -32,7 +32,7 @@ for path in sys.argv[1:]:
                 log = open("/served.log", "w+")
                 process = subprocess.Popen(["bash", "-c", f"exec {command_line.rstrip(' &')}"], stdout=log, stderr=log)
                 serving.append(process)
-                for _ in range(6000):
+                for _ in range(15000):
                     time.sleep(0.1)
                     told = open("/served.log").read()
                     if process.poll() is not None or '"serving"' in told or "curl -i" in told:
