@@ -24,13 +24,11 @@ for path in sys.argv[1:]:
         for command in commands(kind, text):
             if command in LEFT_OUT:
                 continue
-            # What a document builds once is on the path of whoever has installed it.
-            command_line = command.replace("patchgate ", "/clone/target/debug/patchgate ", 1) if command.startswith("patchgate ") else command
             print(f"== {path}: {command}", flush=True)
             done += 1
             if any(word in command + "\n" for word in SERVES):
                 log = open("/served.log", "w+")
-                process = subprocess.Popen(["bash", "-c", f"exec {command_line.rstrip(' &')}"], stdout=log, stderr=log)
+                process = subprocess.Popen(["bash", "-c", f"exec {command.rstrip(' &')}"], stdout=log, stderr=log)
                 serving.append(process)
                 for _ in range(15000):
                     time.sleep(0.1)
@@ -44,7 +42,7 @@ for path in sys.argv[1:]:
                     process.send_signal(signal.SIGINT)
                     process.wait(20)
                 continue
-            ended = subprocess.run(["bash", "-c", command_line], capture_output=True, text=True, timeout=1500)
+            ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=1500)
             said = ended.stdout + ended.stderr
             print("\n".join(said.splitlines()[-6:]), flush=True)
             # 1 is an answer: refused, or not ready.
