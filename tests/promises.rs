@@ -188,14 +188,16 @@ fn half_a_state_freezes_nothing() {
     assert_eq!(judge(&frozen, Caller::default(), &ops, Some(&other)).permits, Some(true));
 }
 
-/// Of the rules, each is often the only one to refuse.
+/// Of the rules, each is often the only one to refuse: at most half as often as was seen at least in many runs, and a
+/// quarter where it is seldom.
 fn every_rule_decides(seen: &Tally) {
     seen.at_least(10_000, &["applies"]);
     seen.at_least(1_000, &["permitted"]);
     seen.at_least(250, &["only its path", "only its result"]);
-    seen.at_least(50, &["only its op", "only its place", "only its value", "only what is kept"]);
+    seen.at_least(50, &["only its place", "only its value", "only what is kept"]);
     seen.at_least(100, &["only the state", "only the step"]);
-    seen.at_least(20, &["only one field of the state", "only who takes it", "only what is frozen"]);
+    seen.at_least(10, &["only its op", "only one field of the state", "only who takes it"]);
+    seen.at_least(15, &["only what is frozen"]);
 }
 
 fn the_state_is_asked_for_in_season(seen: &Tally) {
