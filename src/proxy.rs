@@ -6,11 +6,13 @@
 pub mod body;
 pub mod budget;
 pub mod change;
+pub mod chunks;
 pub mod forwarded;
 pub mod gzip;
 pub mod headers;
 pub mod identity;
 pub mod middleware;
+pub mod octets;
 pub mod origin;
 pub mod problem;
 pub mod rejection;

@@ -209,6 +209,11 @@ pub enum Wire {
 }
 
 impl Wire {
+    /// Whether nobody on the way can read it.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
     /// Whether HTTP/2 was agreed upon.
     pub fn speaks_two(&self) -> bool {
         match self {

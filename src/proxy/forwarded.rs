@@ -4,10 +4,11 @@
 mod read;
 
 use super::headers::{is_host, sole};
+use super::octets::is_token;
 use crate::partner::Network;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use read::{Hop, Node, X_FORWARDED_FOR, is_proto, is_token};
+use read::{Hop, Node, X_FORWARDED_FOR, is_proto};
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -121,7 +122,7 @@ impl<'h> Hops<'h> {
                 let _ = write!(text, ";proto={proto}");
             }
             if let Some(host) = hop.host.filter(|host| is_host(host.as_bytes())) {
-                let _ = match host.bytes().all(is_token) {
+                let _ = match is_token(host.as_bytes()) {
                     true => write!(text, ";host={host}"),
                     false => write!(text, ";host=\"{host}\""),
                 };

@@ -10,13 +10,12 @@ mod circuit;
 mod exchange;
 mod fault;
 mod fetch;
+mod heard;
 mod links;
 mod memory;
 mod one;
 mod pool;
 mod shared;
-mod strict;
-mod tapped;
 mod throttle;
 mod two;
 
@@ -50,8 +49,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::Full;
-use hyper::body::Incoming;
 use memory::{Forgetting, Memory};
 use pool::{Lease, Pool};
 use rustls::ClientConfig;
@@ -274,7 +271,7 @@ impl Upstream {
     /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
     fn receive(
         &self,
-        (mut response, lease): (Response<Incoming>, Lease),
+        mut response: Response<Lease>,
         id: &RequestId,
         trail: &Trail,
     ) -> Response<Streamed> {
@@ -292,8 +289,8 @@ impl Upstream {
             headers.insert(UPSTREAM_REQUEST_ID, theirs.value().clone());
         }
         let silence = self.0.settings.silence_time;
-        let until = lease.began() + self.0.settings.total_time;
-        response.map(|incoming| Streamed::new(incoming, lease, silence, until))
+        let until = response.body().began() + self.0.settings.total_time;
+        response.map(|lease| Streamed::new(lease, silence, until))
     }
 
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
@@ -337,19 +334,19 @@ impl Upstream {
             document: self.0.asks.document(&target),
             trail: &trail,
         });
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = method.clone();
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
 
         let until = trail.until.get().copied();
-        let result = self.exchange(request, until, |sent| trail.sent.set(sent)).await;
+        let result = self.exchange(&request, until, |sent| trail.sent.set(sent)).await;
         match &result {
-            Ok((response, _)) => span.answered(response.status()),
+            Ok(response) => span.answered(response.status()),
             Err(fault) => span.failed(fault.slug()),
         }
         drop(span);
-        let (response, lease) = result.map_err(Rejection::UpstreamFailed)?;
+        let response = result.map_err(Rejection::UpstreamFailed)?;
         self.heed(&snapshot.limits, &partner.account, &response);
         drop(turn);
         let status = response.status();
@@ -360,7 +357,7 @@ impl Upstream {
         }
         trail.sent.set(Sent::Answered(status));
         trail.upstream_status.set(Some(status));
-        let response = self.receive((response, lease), &id, &trail);
+        let response = self.receive(response, &id, &trail);
         Ok(match addresses {
             Some(addresses) => links::lead(response, &method, &route, addresses).map(Content::from),
             None => response.map(Content::from),

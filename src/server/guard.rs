@@ -7,7 +7,6 @@
 //!
 //! A head that comes in one piece is looked at where hyper reads it, and not copied.
 
-mod chunks;
 mod head;
 mod scan;
 

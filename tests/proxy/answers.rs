@@ -5,7 +5,10 @@ use crate::harness::*;
 
 use patchgate::tls::Credentials;
 
-use std::net::TcpListener;
+use socket2::{Domain, Socket, Type};
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -335,6 +338,73 @@ fn what_follows_an_answer_never_reaches_another_caller() {
         });
         assert!(upstream.requests().len() <= 200, "none was sent twice");
     }
+}
+
+/// An upstream of one connection at a time that takes in little; `serve` is shown each, and how many came before.
+fn slow_to_read(
+    serve: impl Fn(usize, &mut TcpStream) -> io::Result<()> + Send + 'static,
+) -> SocketAddr {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(8).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for (index, connection) in listener.incoming().take(2).enumerate() {
+            let _ = serve(index, &mut connection.unwrap());
+        }
+    });
+    address
+}
+
+/// More than the sockets hold.
+fn large() -> String {
+    format!("{NOTES}{}", " ".repeat(16 << 20))
+}
+
+fn before(address: SocketAddr) -> (Upstream, Gateway) {
+    let unused = Upstream::start([]);
+    let gateway = Gateway::with(&unused, |setup| {
+        setup.upstream().base = format!("http://{address}").parse().unwrap();
+        setup.max_body = 32 << 20;
+    });
+    (unused, gateway)
+}
+
+#[test]
+fn an_answer_that_comes_before_its_request_is_over_is_passed_on() {
+    // The first is refused unread, and its connection takes no other request.
+    let address = slow_to_read(|index, connection| {
+        let first = index == 0;
+        let status = if first { "413 Content Too Large" } else { "200 OK" };
+        connection.read_exact(&mut [0; 100])?;
+        connection.write_all(&answer(status, "", "early"))?;
+        std::thread::sleep(SHORT);
+        io::copy(connection, &mut io::sink()).map(drop)
+    });
+    let (_unused, gateway) = before(address);
+    let reply = gateway.ask(patch(&large()));
+    assert_eq!((reply.status, &*reply.body), (413, &b"early"[..]));
+    assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+}
+
+#[test]
+fn a_request_whose_answer_has_begun_is_sent_to_its_end() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let address = slow_to_read(move |_, connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")?;
+        let mut reader = BufReader::new(&*connection);
+        while reader.read_line(&mut String::new())? > 2 {}
+        let mut body = vec![0; large().len()];
+        reader.read_exact(&mut body)?;
+        let _ = tell.send(body == large().as_bytes());
+        connection.write_all(b"cde")
+    });
+    let (_unused, gateway) = before(address);
+    let reply = gateway.ask(patch(&large()));
+    assert_eq!((reply.status, reply.whole, &*reply.body), (200, true, &b"abcde"[..]));
+    assert_eq!(told.recv_timeout(SHORT), Ok(true));
 }
 
 #[test]

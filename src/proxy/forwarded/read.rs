@@ -1,6 +1,7 @@
 //! What hops tell of the hop before them, to the letter.
 
 use crate::proxy::headers::is_host;
+use crate::proxy::octets::is_token;
 
 use http::header::{self, HeaderMap, HeaderName};
 
@@ -71,11 +72,6 @@ pub(super) fn is_proto(proto: &str) -> bool {
         && proto.bytes().all(plain)
 }
 
-/// A byte of a token (RFC 9110 §5.6.2).
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 /// What `Forwarded` tells, the first hop first; `None` for what is malformed. Of a malformed line
 /// nothing is taken.
 pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Option<Hop<'_>>> {
@@ -137,7 +133,7 @@ fn hop(element: &str) -> Option<Hop<'_>> {
             "proto" => (&mut proto, is_proto(value)),
             "host" => (&mut host, is_host(value.as_bytes())),
             "by" => (&mut by, Node::parse(value).is_some()),
-            other if !other.is_empty() && other.bytes().all(is_token) => continue,
+            other if is_token(other.as_bytes()) => continue,
             _ => return None,
         };
         if !fits || place.replace(value).is_some() {
@@ -156,7 +152,7 @@ fn value_of(text: &str) -> Option<&str> {
             let inner = rest.strip_suffix('"')?;
             (!inner.contains(['"', '\\'])).then_some(inner)
         }
-        None => (!text.is_empty() && text.bytes().all(is_token)).then_some(text),
+        None => is_token(text.as_bytes()).then_some(text),
     }
 }
 

@@ -5,42 +5,35 @@ use crate::proxy::body::Broken;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// The body of an answer. Its connection is used again once it has ended, and only then.
+/// The body of an answer, and how long it may take.
 #[derive(Debug)]
 pub struct Streamed {
-    incoming: Incoming,
-    lease: Option<Lease>,
+    lease: Lease,
     silence: Duration,
     /// When it has to be over.
     until: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    is_cut: bool,
 }
 
 impl Streamed {
-    pub(super) fn new(incoming: Incoming, lease: Lease, silence: Duration, until: Instant) -> Self {
-        let mut streamed = Self { incoming, lease: Some(lease), silence, until, timer: None };
-        if streamed.incoming.is_end_stream() {
-            streamed.end();
-        }
-        streamed
+    pub(super) fn new(lease: Lease, silence: Duration, until: Instant) -> Self {
+        Self { lease, silence, until, timer: None, is_cut: false }
     }
 
-    fn end(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.put_back();
-        }
-    }
-
-    fn cut(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        self.lease = None;
-        Poll::Ready(Some(Err(Broken)))
+    /// Breaks off, but only after whoever passes it on has had time to pass on what came before: that
+    /// tells what became of a change.
+    fn cut(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.is_cut = true;
+        self.lease.cut();
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -53,26 +46,26 @@ impl Body for Streamed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
+        if this.is_cut {
+            return Poll::Ready(Some(Err(Broken)));
+        }
         loop {
             if Instant::now() >= this.until {
                 tracing::warn!("an answer of the upstream took too long");
-                return this.cut();
+                return this.cut(cx);
             }
-            match Pin::new(&mut this.incoming).poll_frame(cx) {
+            match Pin::new(&mut this.lease).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     this.timer = None;
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 // A trailer: it stays on its hop.
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => {
-                    tracing::warn!(%error, "an answer of the upstream broke off");
-                    return this.cut();
+                Poll::Ready(Some(Err(Broken))) => {
+                    tracing::warn!("an answer of the upstream broke off");
+                    return this.cut(cx);
                 }
-                Poll::Ready(None) => {
-                    this.end();
-                    return Poll::Ready(None);
-                }
+                Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
                     let (silence, until) = (this.silence, this.until);
                     let timer = this.timer.get_or_insert_with(|| {
@@ -81,7 +74,7 @@ impl Body for Streamed {
                     ready!(timer.as_mut().poll(cx));
                     if Instant::now() < until {
                         tracing::warn!("the upstream fell silent within an answer");
-                        return this.cut();
+                        return this.cut(cx);
                     }
                 }
             }
@@ -89,19 +82,10 @@ impl Body for Streamed {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        !self.is_cut && self.lease.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl Drop for Streamed {
-    fn drop(&mut self) {
-        // hyper does not ask again after the last byte of a known length.
-        if self.incoming.is_end_stream() {
-            self.end();
-        }
+        self.lease.size_hint()
     }
 }

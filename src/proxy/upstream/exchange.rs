@@ -9,12 +9,9 @@ use crate::telemetry::metrics::{Asked, OTHER};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
-use http_body::Body;
-use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
-type Answered = Result<(Response<Incoming>, Lease), Fault>;
+type Answered = Result<Response<Lease>, Fault>;
 
 impl Upstream {
     /// Sends `request`, for whose answer somebody waits `until`; see [`Pool::exchange`].
@@ -22,7 +19,7 @@ impl Upstream {
     /// [`Pool::exchange`]: super::pool::Pool::exchange
     pub(super) async fn exchange(
         &self,
-        request: Request<Full<Bytes>>,
+        request: &Request<Bytes>,
         until: Option<Instant>,
         sent: impl Fn(Sent),
     ) -> Answered {
@@ -41,10 +38,10 @@ impl Upstream {
     async fn try_out(&self, pass: Pass, until: Option<Instant>) -> Result<Pass, Fault> {
         let question = self.question();
         let timing = self.begin_timing(question.method());
-        let tried = self.0.pool.exchange(question, |_| {}).await;
+        let tried = self.0.pool.exchange(&question, |_| {}).await;
         timing.end(&tried);
         learn(pass, &tried);
-        let fault = tried.map(put_back).err();
+        let fault = tried.err();
         match self.0.settings.circuit.enter(until)? {
             Entry::Pass(pass) => Ok(pass),
             Entry::Try(_) => Err(fault.unwrap_or(Fault::Saturated)),
@@ -59,8 +56,8 @@ impl Upstream {
 
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
     /// that changes anything.
-    fn question(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::default());
+    fn question(&self) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::HEAD;
         *request.uri_mut() = self.0.base_path.parse().unwrap_or_else(|_| Uri::from_static("/"));
         let headers = request.headers_mut();
@@ -82,7 +79,7 @@ struct Timing<'u> {
 
 impl Timing<'_> {
     fn end(mut self, answered: &Answered) {
-        self.status = answered.as_ref().ok().map(|(answer, _)| answer.status().as_u16());
+        self.status = answered.as_ref().ok().map(|answer| answer.status().as_u16());
         self.fault = answered.as_ref().err().map_or("", |fault| fault.slug());
     }
 }
@@ -100,17 +97,10 @@ impl Drop for Timing<'_> {
     }
 }
 
-/// An answer to HEAD has no body, and its connection is free.
-fn put_back((response, lease): (Response<Incoming>, Lease)) {
-    if response.body().is_end_stream() {
-        lease.put_back();
-    }
-}
-
 /// Tells the circuit how an exchange ended.
 fn learn(pass: Pass, answered: &Answered) {
     match answered {
-        Ok((response, _)) => pass.end(!matches!(response.status().as_u16(), 502..=504)),
+        Ok(response) => pass.end(!matches!(response.status().as_u16(), 502..=504)),
         Err(
             Fault::Broken
             | Fault::Proxy(_)

@@ -17,7 +17,6 @@ use crate::proxy::trail::Source;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
 
 use std::num::NonZeroU32;
@@ -148,19 +147,19 @@ impl Upstream {
             headers.insert(header::AUTHORIZATION, shown.clone());
         }
         self.sign(&mut headers, &routed.id, &routed.trail, span);
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(Bytes::new());
         let unusable = Fault::Unusable("the resource has no URI upstream");
         *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unavailable(unusable))?;
         *request.headers_mut() = headers;
 
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
-        let answer = self.exchange(request, Some(until), |_| {}).await.map_err(unavailable)?;
-        let status = answer.0.status();
+        let answer = self.exchange(&request, Some(until), |_| {}).await.map_err(unavailable)?;
+        let status = answer.status();
         span.answered(status);
         routed.partner.doubt(status, authorization.as_ref());
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
-        if let Some(held) = self.heed(limits, account, &answer.0) {
+        if let Some(held) = self.heed(limits, account, &answer) {
             return Err(Rejection::UpstreamThrottled(held));
         }
         let response = self.receive(answer, &routed.id, &routed.trail);

@@ -1,49 +1,46 @@
-//! A connection to the upstream whose bytes are seen as they come in.
+//! A connection to the upstream that wakes whoever waits to hear from the other side.
+
 use crate::outbound::Wire;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
 
-/// Who sees the bytes.
-pub(super) trait Tap: Unpin {
-    /// Sees what was read, which is nothing at the end.
-    ///
-    /// # Errors
-    ///
-    /// When it is not what the upstream may send.
-    fn see(&mut self, bytes: &[u8]) -> io::Result<()>;
-}
+/// Whoever waits to hear something.
+pub(super) type Waiting = Rc<Cell<Option<Waker>>>;
 
-/// A connection whose bytes `tap` sees.
-#[derive(Debug)]
-pub(super) struct Tapped<T> {
+/// A connection, and who waits to hear something on it.
+pub(super) struct Heard {
     wire: Wire,
-    tap: T,
+    waiting: Waiting,
 }
 
-impl<T: Tap> Tapped<T> {
-    pub(super) fn new(wire: Wire, tap: T) -> Self {
-        Self { wire, tap }
+impl Heard {
+    pub(super) fn new(wire: Wire, waiting: Waiting) -> Self {
+        Self { wire, waiting }
     }
 }
 
-impl<T: Tap> AsyncRead for Tapped<T> {
+impl AsyncRead for Heard {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut this.wire).poll_read(cx, buffer))?;
-        Poll::Ready(this.tap.see(buffer.filled().get(before..).unwrap_or_default()))
+        ready!(Pin::new(&mut this.wire).poll_read(cx, buffer))?;
+        if let Some(waiting) = this.waiting.take() {
+            waiting.wake();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<T: Tap> AsyncWrite for Tapped<T> {
+impl AsyncWrite for Heard {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -8,21 +8,22 @@ use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
 use crate::outbound::{Connector, Obstacle};
-use crate::proxy::headers::sole;
+use crate::proxy::body::Broken;
 use crate::proxy::trail::Sent;
 use crate::telemetry::metrics::Gauge;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// How often a request that was never begun is sent again, each time on another connection.
@@ -36,7 +37,8 @@ struct Shared {
     connector: Connector,
     /// What stands in the URI of a request over HTTP/2.
     origin: Option<(Scheme, Authority)>,
-    idle: RefCell<Vec<One>>,
+    #[expect(clippy::vec_box, reason = "they come and go with each request, and are large")]
+    idle: RefCell<Vec<Box<One>>>,
     multiplexed: RefCell<Vec<Rc<Two>>>,
     /// A connection that is being opened, and that may turn out to have room for all who wait.
     opening: RefCell<Option<Rc<Opening>>>,
@@ -75,19 +77,21 @@ impl Drop for UnderWay {
 
 #[derive(Debug)]
 enum Connection {
-    One(One),
+    One(Box<One>),
     Two(Stream),
 }
 
 /// How far a request came that has no answer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     /// The upstream may have got some of it, or all.
     Begun,
+    /// There was no answer in time; the upstream may have got it.
+    Late,
     /// The upstream got it, and says that it did nothing about it.
-    Refused(Request<Full<Bytes>>),
+    Refused,
     /// Not a byte of it was written.
-    Unsent(Request<Full<Bytes>>),
+    Unsent,
 }
 
 /// One of the open connections, until it is dropped.
@@ -139,38 +143,28 @@ impl Pool {
     /// Sends `request` and waits for the head of its answer. `sent` is told how far it came.
     pub(super) async fn exchange(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: &Request<Bytes>,
         sent: impl Fn(Sent),
-    ) -> Result<(Response<Incoming>, Lease), Fault> {
+    ) -> Result<Response<Lease>, Fault> {
         let began = Instant::now();
         let mut was_refused = false;
-        let begun = || sent(Sent::Begun);
         for attempt in 0..=RESENT_MAX {
-            let mut connection = self.0.connection(attempt == 0).await?;
-            let lost = match timeout(self.0.head_time, connection.send(request, begun)).await {
-                Err(_) => {
-                    connection.leave();
-                    return Err(Fault::TooSlow);
-                }
-                Ok(Ok(answer)) if !is_framed(answer.headers()) => return Err(Fault::Broken),
-                Ok(Ok(answer)) => {
-                    let pool = Rc::downgrade(&self.0);
-                    return Ok((answer, Lease { connection, pool, began }));
-                }
-                Ok(Err(lost)) => lost,
+            let connection = self.0.connection(attempt == 0).await?;
+            let begun = || sent(Sent::Begun);
+            let lost = match connection.send(request, self.0.head_time, begun).await {
+                Ok(answer) => return Ok(answer.map(|source| Lease::begin(source, &self.0, began))),
+                Err(lost) => lost,
             };
-            if !matches!(lost, Lost::Begun) {
+            if let Lost::Refused | Lost::Unsent = lost {
                 sent(Sent::Nothing);
             }
-            request = match lost {
+            match lost {
                 Lost::Begun => return Err(Fault::Broken),
-                Lost::Refused(_) if was_refused => return Err(Fault::Saturated),
-                Lost::Refused(request) => {
-                    was_refused = true;
-                    request
-                }
-                Lost::Unsent(request) => request,
-            };
+                Lost::Late => return Err(Fault::TooSlow),
+                Lost::Refused if was_refused => return Err(Fault::Saturated),
+                Lost::Refused => was_refused = true,
+                Lost::Unsent => {}
+            }
         }
         Err(Fault::Unreachable(Obstacle::Other))
     }
@@ -181,37 +175,29 @@ impl Pool {
     }
 }
 
-/// Whether everybody finds the same end of an answer with this head. (hyper refuses lengths that
-/// differ, and decodes `chunked`; of any coding below it we would pass the bytes on, but not the
-/// field that tells of it.)
-fn is_framed(headers: &HeaderMap) -> bool {
-    match sole(headers, &header::TRANSFER_ENCODING) {
-        Ok(None) => true,
-        Ok(Some(coding)) => {
-            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-                && !headers.contains_key(header::CONTENT_LENGTH)
-        }
-        Err(_twice) => false,
-    }
-}
-
 impl Connection {
+    /// Waits for so long. Without an answer, one with HTTP/1.1 is closed, and of one with HTTP/2 the
+    /// stream; where that was too slow, the connection is left to the streams that it has.
     async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
+        self,
+        request: &Request<Bytes>,
+        time: Duration,
         begun: impl Fn(),
-    ) -> Result<Response<Incoming>, Lost> {
+    ) -> Result<Response<Source>, Lost> {
         match self {
-            Self::One(one) => one.send(request, begun).await,
-            Self::Two(stream) => stream.send(request, begun).await,
-        }
-    }
-
-    /// Has it used for no other request. One with HTTP/1.1 is not, unless it is given back.
-    fn leave(&self) {
-        match self {
-            Self::One(_) => {}
-            Self::Two(stream) => stream.leave(),
+            Self::One(mut one) => {
+                let answer = timeout(time, one.send(request, begun)).await;
+                answer.unwrap_or(Err(Lost::Late)).map(|answer| answer.map(|()| Source::One(one)))
+            }
+            Self::Two(stream) => {
+                // Most connections are no such.
+                let answer = Box::pin(timeout(time, stream.send(request, begun))).await;
+                if answer.is_err() {
+                    stream.leave();
+                }
+                let answer = answer.unwrap_or(Err(Lost::Late))?;
+                Ok(answer.map(|incoming| Source::Two { incoming, _stream: stream }))
+            }
         }
     }
 }
@@ -272,19 +258,18 @@ impl Shared {
     }
 
     /// The connection that was used last and can be used again.
-    fn take_idle(&self, now: Instant) -> Option<One> {
+    fn take_idle(&self, now: Instant) -> Option<Box<One>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(one) = idle.pop() {
-            if self.is_usable(&one, now) {
+            if self.is_young(&one, now) {
                 return Some(one);
             }
         }
         None
     }
 
-    fn is_usable(&self, one: &One, now: Instant) -> bool {
-        !one.is_closed()
-            && now.duration_since(one.idle_since) < self.idle_time
+    fn is_young(&self, one: &One, now: Instant) -> bool {
+        now.duration_since(one.idle_since) < self.idle_time
             && now.duration_since(one.born) < self.age
     }
 
@@ -296,7 +281,7 @@ impl Shared {
 
     fn evict(&self) {
         let now = Instant::now();
-        self.idle.borrow_mut().retain(|one| self.is_usable(one, now));
+        self.idle.borrow_mut().retain_mut(|one| self.is_young(one, now) && !one.is_closed());
         // The streams of one that is left keep it until they have ended.
         self.multiplexed.borrow_mut().retain(|two| self.is_usable_two(two, now));
     }
@@ -314,7 +299,7 @@ impl Shared {
         let origin = self.origin.clone().filter(|_| wire.speaks_two());
         self.declined.set(origin.is_none());
         let Some(origin) = origin else {
-            return One::open(wire, counted).await.map(Connection::One);
+            return Ok(Connection::One(Box::new(One::new(wire, counted))));
         };
         let life = self.age + self.total_time;
         let opened = timeout(self.handshake_time, Two::open(wire, origin, life, counted)).await;
@@ -323,35 +308,105 @@ impl Shared {
         two.stream().map(Connection::Two).ok_or(Fault::Saturated)
     }
 
-    fn put_back(&self, mut one: One) {
+    fn put_back(&self, mut one: Box<One>) {
         let now = Instant::now();
         one.idle_since = now;
         let mut idle = self.idle.borrow_mut();
-        if self.is_usable(&one, now) && idle.len() < self.most_idle {
+        if one.is_free() && self.is_young(&one, now) && idle.len() < self.most_idle {
             idle.push(one);
         }
     }
 }
 
-/// A connection whose answer is still on its way. Dropped, it is closed, or the stream on it.
+/// The body of an answer, with the connection that it comes over: that is used again once the body has
+/// ended, and only then.
 #[derive(Debug)]
 pub(super) struct Lease {
-    connection: Connection,
+    source: Option<Source>,
     pool: Weak<Shared>,
     began: Instant,
 }
 
+#[derive(Debug)]
+enum Source {
+    One(Box<One>),
+    Two { incoming: Incoming, _stream: Stream },
+}
+
 impl Lease {
+    fn begin(source: Source, pool: &Rc<Shared>, began: Instant) -> Self {
+        let mut lease = Self { source: Some(source), pool: Rc::downgrade(pool), began };
+        lease.end();
+        lease
+    }
+
     /// When the request was taken up.
     pub(super) fn began(&self) -> Instant {
         self.began
     }
 
-    /// Gives the connection back for the next request.
-    pub(super) fn put_back(self) {
-        match (self.connection, self.pool.upgrade()) {
-            (Connection::One(one), Some(pool)) => pool.put_back(one),
-            (Connection::One(_) | Connection::Two(_), _) => {}
+    /// Ends it here: the connection is closed, or the stream on it.
+    pub(super) fn cut(&mut self) {
+        self.source = None;
+    }
+
+    /// Gives the connection back, if the body is over.
+    fn end(&mut self) {
+        if !self.source.as_ref().is_some_and(Source::has_ended) {
+            return;
+        }
+        match (self.source.take(), self.pool.upgrade()) {
+            (Some(Source::One(one)), Some(pool)) => pool.put_back(one),
+            (Some(Source::One(_) | Source::Two { .. }) | None, _) => {}
+        }
+    }
+}
+
+impl Source {
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::One(one) => one.has_ended(),
+            Self::Two { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+}
+
+impl Body for Lease {
+    type Data = Bytes;
+    type Error = Broken;
+
+    /// Trailers stay on their hop.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = match &mut self.source {
+            None => None,
+            Some(Source::One(one)) => ready!(one.poll_data(cx)).map(|data| data.map(Frame::data)),
+            Some(Source::Two { incoming, .. }) => {
+                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| {
+                    frame.map_err(|error| {
+                        tracing::debug!(%error, "an answer of the upstream broke off");
+                        Broken
+                    })
+                })
+            }
+        };
+        self.end();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            None => SizeHint::with_exact(0),
+            Some(Source::One(one)) => {
+                one.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Some(Source::Two { incoming, .. }) => incoming.size_hint(),
         }
     }
 }

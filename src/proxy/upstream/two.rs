@@ -1,9 +1,9 @@
 //! A connection that HTTP/2 is spoken over: for many requests at once, each on a stream of its own.
 
 use super::Fault;
+use super::heard::{Heard, Waiting};
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
-use super::tapped::{Tap, Tapped};
 use crate::outbound::{Obstacle, Wire};
 
 use bytes::Bytes;
@@ -19,10 +19,9 @@ use tokio::time::{Instant, timeout_at};
 use std::cell::Cell;
 use std::error::Error;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 /// Requests on one connection at once, where the upstream does not want fewer.
@@ -63,8 +62,8 @@ impl Two {
         counted: Counted,
     ) -> Result<Self, Fault> {
         let born = Instant::now();
-        let heard = Rc::new(Cell::new(None));
-        let wire = Tapped::new(wire, Heard(Rc::clone(&heard)));
+        let heard = Waiting::default();
+        let wire = Heard::new(wire, Rc::clone(&heard));
         let (sender, mut driver) = http2::Builder::new(Here { until: born + life })
             .timer(TokioTimer::new())
             .initial_max_send_streams(0)
@@ -161,33 +160,31 @@ impl Stream {
     /// Sends `request`, of which `begun` is told before its first byte.
     pub(super) async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        request: &Request<Bytes>,
         begun: impl Fn(),
     ) -> Result<Response<Incoming>, Lost> {
-        let Some(addressed) = self.address(request.clone()) else {
-            return Err(Lost::Unsent(request));
-        };
+        let addressed = self.address(request.clone()).ok_or(Lost::Unsent)?;
         begun();
         let answer = self.0.sender.clone().try_send_request(addressed).await;
         answer.map_err(|error| {
             self.leave();
             tracing::debug!(error = %error.error(), "a stream to the upstream ended");
             match error.message() {
-                Some(_) => Lost::Unsent(request),
-                None if is_refused(error.error()) => Lost::Refused(request),
+                Some(_) => Lost::Unsent,
+                None if is_refused(error.error()) => Lost::Refused,
                 None => Lost::Begun,
             }
         })
     }
 
     /// The request with its whole URI, in place of `Host`.
-    fn address(&self, mut request: Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
+    fn address(&self, mut request: Request<Bytes>) -> Option<Request<Full<Bytes>>> {
         request.headers_mut().remove(header::HOST);
         let mut parts = std::mem::take(request.uri_mut()).into_parts();
         parts.scheme = Some(self.0.scheme.clone());
         parts.authority = Some(self.0.authority.clone());
         *request.uri_mut() = Uri::from_parts(parts).ok()?;
-        Some(request)
+        Some(request.map(Full::new))
     }
 }
 
@@ -211,17 +208,5 @@ struct Here {
 impl<F: Future + 'static> Executor<F> for Here {
     fn execute(&self, future: F) {
         tokio::task::spawn_local(timeout_at(self.until, async move { drop(future.await) }));
-    }
-}
-
-/// Wakes whoever waits to hear from the other side.
-struct Heard(Rc<Cell<Option<Waker>>>);
-
-impl Tap for Heard {
-    fn see(&mut self, _bytes: &[u8]) -> io::Result<()> {
-        if let Some(waiting) = self.0.take() {
-            waiting.wake();
-        }
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! It is looked at line by line as it comes, so that what cannot become a head is refused at once,
 //! and no byte is looked at twice.
 
+use crate::proxy::octets::{is_target, is_token, is_value};
 use crate::proxy::rejection::Unsound;
 
 use memchr::memchr;
@@ -192,7 +193,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Unsound> {
         _ => return malformed,
     };
     let target = rest.get(1..).unwrap_or_default();
-    if !is_token(method) || target.is_empty() || !are(TARGET, target) {
+    if !is_token(method) || !is_target(target) {
         return malformed;
     }
     // Any other form hardly ever comes, and what reads it next must be able to.
@@ -226,54 +227,3 @@ fn trim(value: &[u8]) -> &[u8] {
     }
     value
 }
-
-/// Whether it is a token (RFC 9110 §5.6.2).
-pub(super) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && are(TOKEN, bytes)
-}
-
-/// Whether it has no control character but tabs.
-pub(super) fn is_value(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |all, byte| all & ((*byte >= b' ' && *byte != 0x7f) | (*byte == b'\t')))
-}
-
-/// Whether all `bytes` are of `class`.
-fn are(class: u8, bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| CLASSES.get(usize::from(*byte)).is_some_and(|of| of & class != 0))
-}
-
-const TOKEN: u8 = 1;
-/// What a request target may hold: all that the parser behind takes in a path and in a query.
-const TARGET: u8 = 2;
-
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0_u8;
-    while byte < 0x7f {
-        let token = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        let target = byte > b' ' && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`');
-        #[allow(clippy::indexing_slicing, reason = "a fault here would not compile")]
-        {
-            classes[byte as usize] = token as u8 * TOKEN + target as u8 * TARGET;
-        }
-        byte += 1;
-    }
-    classes
-};

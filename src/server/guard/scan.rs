@@ -1,8 +1,8 @@
 //! Where each message of a connection begins and ends, and whether it is sound: a pure function of
 //! the bytes, however they are cut.
 
-use super::chunks::{Chunks, Looked};
 use super::head::{Bounds, Framing, Head, Whole};
+use crate::proxy::chunks::{Chunks, Extensions, Looked};
 use crate::proxy::rejection::Unsound;
 
 /// Follows the requests of a connection.
@@ -70,7 +70,7 @@ impl Scanner {
                         self.heads += 1;
                         sound += bytes;
                         self.place = match framing {
-                            Framing::Chunked => Place::Chunks(Chunks::new()),
+                            Framing::Chunked => Place::Chunks(Chunks::new(Extensions::Refused)),
                             Framing::Length(0) => Place::Head(Head::default()),
                             Framing::Length(length) => Place::Body(length),
                         };

@@ -1,0 +1,57 @@
+//! Which bytes may stand where in a message of HTTP/1.
+
+/// Whether it is a token (RFC 9110 §5.6.2).
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && are(TOKEN, bytes)
+}
+
+/// Whether it has no control character but tabs.
+pub fn is_value(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & ((*byte >= b' ' && *byte != 0x7f) | (*byte == b'\t')))
+}
+
+/// Whether it may be a request target: it has nothing but what the parser behind takes in a path and in a
+/// query.
+pub fn is_target(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && are(TARGET, bytes)
+}
+
+/// Whether all `bytes` are of `class`.
+fn are(class: u8, bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| CLASSES.get(usize::from(*byte)).is_some_and(|of| of & class != 0))
+}
+
+const TOKEN: u8 = 1;
+const TARGET: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7f {
+        let token = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        let target = byte > b' ' && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`');
+        #[allow(clippy::indexing_slicing, reason = "a fault here would not compile")]
+        {
+            classes[byte as usize] = token as u8 * TOKEN + target as u8 * TARGET;
+        }
+        byte += 1;
+    }
+    classes
+};

@@ -1,0 +1,266 @@
+//! Heads of HTTP/1.1: that of a request as it is written, that of an answer as it is read.
+//!
+//! An answer's head is held to the letter, so that everybody finds the same end of it, and of the body
+//! behind it. A line feed by itself is a line end to some readers and none to others, and so a way to
+//! split an answer in two.
+
+use crate::proxy::chunks::{Chunks, Extensions};
+use crate::proxy::headers::{nominated, sole};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+use httparse::ParserConfig;
+use memchr::memchr;
+
+use std::mem::MaybeUninit;
+
+/// The most bytes of an answer's head.
+pub(in crate::proxy::upstream) const HEAD_MAX: usize = 64 << 10;
+/// The most fields of an answer.
+const FIELDS_MAX: usize = 100;
+/// What every head begins with.
+const BEGINNING: &[u8] = b"HTTP/1.";
+
+/// Writes the head of `request` into `out`.
+pub(super) fn write(request: &Request<Bytes>, out: &mut Vec<u8>) {
+    out.extend_from_slice(request.method().as_str().as_bytes());
+    out.push(b' ');
+    let target = request.uri().path_and_query();
+    out.extend_from_slice(target.map_or("/", |target| target.as_str()).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in request.headers() {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What was read is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsound(pub(super) &'static str);
+
+/// Looks for the end of a head that comes in pieces; no byte is looked at twice.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Up to where an end of a line was looked for, and where the line begins.
+    searched: usize,
+    line_at: usize,
+}
+
+impl Search {
+    /// How many of `bytes`, which begin where the head does, are those of the head, if it has ended.
+    pub(super) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unsound> {
+        if !BEGINNING.iter().zip(bytes).all(|(wanted, byte)| wanted == byte) {
+            return Err(Unsound("it does not begin as one of HTTP/1"));
+        }
+        while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
+            let end = self.searched + at;
+            let line = bytes.get(self.line_at..end).unwrap_or_default();
+            let Some((b'\r', line)) = line.split_last() else {
+                return Err(Unsound("a line does not end in CRLF"));
+            };
+            (self.searched, self.line_at) = (end + 1, end + 1);
+            if line.is_empty() {
+                return match end < HEAD_MAX {
+                    true => Ok(Some(end + 1)),
+                    false => Err(TOO_LARGE),
+                };
+            }
+        }
+        self.searched = bytes.len();
+        if bytes.len() < HEAD_MAX { Ok(None) } else { Err(TOO_LARGE) }
+    }
+}
+
+const TOO_LARGE: Unsound = Unsound("its head is too large");
+
+/// How the body of an answer ends.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// After so many bytes.
+    Length(u64),
+    /// As its chunks say.
+    Chunks(Box<Chunks>),
+    /// With the connection.
+    Close,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) answer: Response<()>,
+    pub(super) framing: Framing,
+    /// Whether the connection can be used for another request.
+    pub(super) persists: bool,
+}
+
+impl Head {
+    /// Reads `bytes`, which are all of it, as the answer to a request with `method`.
+    pub(super) fn read(bytes: &Bytes, method: &Method) -> Result<Self, Unsound> {
+        let mut lines = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let mut parsed = httparse::Response::new(&mut []);
+        let status = ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut parsed, bytes, &mut lines)
+            .ok()
+            .filter(httparse::Status::is_complete)
+            .and(parsed.code)
+            .and_then(|code| StatusCode::from_u16(code).ok())
+            .ok_or(Unsound("its head is malformed"))?;
+        let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 2);
+        for line in &*parsed.headers {
+            let malformed = Unsound("a field of it is malformed");
+            let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| malformed)?;
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value));
+            headers.append(name, value.map_err(|_| malformed)?);
+        }
+        let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+        let framing = framing(&mut headers, version)?;
+        let is_bare = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let closes = nominated(&headers).any(|name| name.eq_ignore_ascii_case(b"close"));
+        // Of what has no body, but says it has, nobody knows what follows.
+        let is_odd = status == StatusCode::NO_CONTENT
+            && !matches!(framing, Framing::Length(0) | Framing::Close);
+        let mut answer = Response::new(());
+        *answer.status_mut() = status;
+        *answer.version_mut() = version;
+        *answer.headers_mut() = headers;
+        let persists = version == Version::HTTP_11 && !closes && !is_odd;
+        let framing = if is_bare { Framing::Length(0) } else { framing };
+        Ok(Self { answer, framing, persists })
+    }
+}
+
+/// How a body behind these fields ends. A length that is there several times, but the same, is left there once.
+fn framing(headers: &mut HeaderMap, version: Version) -> Result<Framing, Unsound> {
+    let coding = sole(headers, &header::TRANSFER_ENCODING);
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next().map(|first| (length(first), lengths.all(|other| other == first)));
+    match (coding, length) {
+        (Ok(None), None) => Ok(Framing::Close),
+        (Ok(None), Some((Some(length), true))) => {
+            if let Ok(None) | Err(_) = sole(headers, &header::CONTENT_LENGTH) {
+                headers.insert(header::CONTENT_LENGTH, length.into());
+            }
+            Ok(Framing::Length(length))
+        }
+        (Ok(Some(coding)), None)
+            if version == Version::HTTP_11
+                && coding.as_bytes().eq_ignore_ascii_case(b"chunked") =>
+        {
+            Ok(Framing::Chunks(Box::new(Chunks::new(Extensions::Ignored))))
+        }
+        _ => Err(Unsound("nobody can tell where its body ends")),
+    }
+}
+
+fn length(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found of `text`, however it is cut in two.
+    fn end(text: &str) -> Result<Option<usize>, Unsound> {
+        let whole = Search::default().end(text.as_bytes());
+        for at in 0..text.len() {
+            let mut search = Search::default();
+            let first = search.end(&text.as_bytes()[..at]);
+            if let Ok(None) = first {
+                assert_eq!(search.end(text.as_bytes()), whole, "{text:?} at {at}");
+            } else {
+                assert_eq!(first, whole, "{text:?} at {at}");
+            }
+        }
+        whole
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_and_every_line_in_crlf() {
+        let head = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        assert_eq!(end(head), Ok(Some(head.len())));
+        assert_eq!(end(&format!("{head}anything\n\r")), Ok(Some(head.len())));
+        assert_eq!(end("HTTP/1.1 200 OK\r\nA: b\r\n"), Ok(None));
+        for bad in ["HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", "SSH-2.0-x\r\n"]
+        {
+            assert!(end(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_has_an_end_or_is_none() {
+        let line = |count| format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(count));
+        let most = HEAD_MAX - line(0).len() - 4;
+        assert_eq!(
+            Search::default().end(format!("{}\r\n\r\n", line(most)).as_bytes()),
+            Ok(Some(HEAD_MAX))
+        );
+        assert_eq!(
+            Search::default().end(format!("{}\r\n\r\n", line(most + 1)).as_bytes()),
+            Err(TOO_LARGE)
+        );
+        assert_eq!(Search::default().end(line(most + 4).as_bytes()), Err(TOO_LARGE));
+    }
+
+    fn read(head: &str, method: Method) -> Option<(String, bool)> {
+        let head = Head::read(&Bytes::copy_from_slice(head.as_bytes()), &method).ok()?;
+        let framing = match head.framing {
+            Framing::Length(length) => length.to_string(),
+            Framing::Chunks(_) => "chunks".to_owned(),
+            Framing::Close => "close".to_owned(),
+        };
+        Some((framing, head.persists))
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_told_by_its_head() {
+        let of = |status: &str, fields: &str, method| {
+            read(&format!("HTTP/1.1 {status}\r\n{fields}\r\n"), method)
+        };
+        let found = |framing: &str, persists| Some((framing.to_owned(), persists));
+        let patch = || Method::PATCH;
+        let chunked = "Transfer-Encoding: Chunked\r\n";
+        assert_eq!(of("200 OK", "Content-Length: 7\r\n", patch()), found("7", true));
+        assert_eq!(of("200", "Content-Length: 7\r\n", Method::HEAD), found("0", true));
+        assert_eq!(of("304 Not Modified", "Content-Length: 7\r\n", patch()), found("0", true));
+        assert_eq!(of("204 No Content", "", patch()), found("0", true));
+        assert_eq!(of("204 No Content", "Content-Length: 7\r\n", patch()), found("0", false));
+        assert_eq!(of("204 No Content", chunked, patch()), found("0", false));
+        assert_eq!(of("200 OK", chunked, patch()), found("chunks", true));
+        assert_eq!(of("200 OK", "", patch()), found("close", true));
+        assert_eq!(
+            of("200 OK", "Connection: x, Close\r\nContent-Length: 7\r\n", patch()),
+            found("7", false)
+        );
+        assert_eq!(
+            read("HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\n", patch()),
+            found("7", false)
+        );
+        for fields in ["Content-Length: 7\r\nContent-Length: 8\r\n", "Transfer-Encoding: gzip\r\n"]
+        {
+            assert_eq!(of("200 OK", fields, patch()), None, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_said_twice_is_passed_on_once() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
+        let head = Head::read(&Bytes::from_static(head.as_bytes()), &Method::PATCH).unwrap();
+        assert_eq!(head.answer.headers().get_all(header::CONTENT_LENGTH).iter().count(), 1);
+    }
+
+    #[test]
+    fn a_request_is_written_as_it_is() {
+        let request = Request::patch("http://a/b?c=d").header("host", "a").header("x", "y");
+        let mut out = Vec::new();
+        write(&request.header("x", "z").body(Bytes::new()).unwrap(), &mut out);
+        assert_eq!(out, b"PATCH /b?c=d HTTP/1.1\r\nhost: a\r\nx: y\r\nx: z\r\n\r\n");
+    }
+}
