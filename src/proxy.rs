@@ -7,6 +7,7 @@ pub mod body;
 pub mod budget;
 pub mod change;
 pub mod chunks;
+pub mod fields;
 pub mod forwarded;
 pub mod gzip;
 pub mod headers;

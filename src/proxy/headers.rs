@@ -2,7 +2,6 @@
 
 use super::trail::Trail;
 use crate::limits::structured_string;
-use crate::partner::IdentitySource;
 use crate::violation::Violations;
 
 use http::Version;
@@ -88,7 +87,7 @@ pub fn is_guarded(name: &str, request_id: &HeaderName) -> bool {
 }
 
 /// Whether a field is about one connection, or says something that only a trusted hop may say.
-fn stays_here(name: &str) -> bool {
+pub(super) fn stays_here(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("proxy-")
         || name.starts_with("x-forwarded-")
@@ -122,37 +121,10 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Takes out of a request what must not go upstream.
-pub fn clean_request(
-    headers: &mut HeaderMap,
-    identity: &[IdentitySource],
-    request_id: &HeaderName,
-) {
-    let identifies = |name: &str| {
-        let mut fields = identity.iter().filter_map(IdentitySource::field);
-        fields.any(|field| field == name)
-    };
-    let goes = |name: &str| {
-        if stays_here(name) || identifies(name) {
-            return true;
-        }
-        // Some servers read `If_Match` as `If-Match`.
-        name.contains('_') && {
-            let twin = name.replace('_', "-");
-            stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)
-        }
-    };
-    remove(headers, goes);
-}
-
 /// Takes out of an answer what is about the upstream's connection.
 pub fn clean_answer(headers: &mut HeaderMap) {
     // `Alt-Svc` would lead the caller past the gateway.
     let goes = |name: &str| is_hop_by_hop(name) || matches!(name, "alt-svc" | "proxy-authenticate");
-    remove(headers, goes);
-}
-
-fn remove(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
     let mut gone: Vec<HeaderName> = nominated(headers)
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE))
@@ -184,14 +156,14 @@ impl Via {
         })
     }
 
-    /// Notes in `headers` that we have received the message, by `version`.
-    pub fn add(&self, headers: &mut HeaderMap, version: Version) {
+    /// What tells that we have received a message, by `version`.
+    pub fn received(&self, version: Version) -> HeaderValue {
         let value = match version {
             Version::HTTP_10 => &self.one_zero,
             Version::HTTP_2 => &self.two,
             _ => &self.one,
         };
-        headers.append(header::VIA, value.clone());
+        value.clone()
     }
 
     /// Whether `headers` say that we have received the message before.
@@ -279,41 +251,6 @@ pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partner::Unverified;
-
-    fn map(lines: &[(&str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn what_belongs_to_this_hop_does_not_leave_it() {
-        let mut headers = map(&[
-            ("connection", "close, x-secret"),
-            ("x-secret", "1"),
-            ("keep-alive", "1"),
-            ("te", "trailers"),
-            ("proxy-authorization", "x"),
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x_forwarded_for", "1.1.1.1"),
-            ("if_match", "\"a\""),
-            ("x_mine", "kept"),
-            ("x-http-method-override", "DELETE"),
-            ("x-partner-id", "acme"),
-            ("if-match", "\"b\""),
-        ]);
-        let name = HeaderName::from_static("x-partner-id");
-        let source = Unverified::Header { name, from: Vec::new() };
-        let identity = [IdentitySource::Unverified(source)];
-        clean_request(&mut headers, &identity, &HeaderName::from_static("request-id"));
-        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["if-match", "x_mine"]);
-    }
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_a_port() {

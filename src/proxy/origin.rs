@@ -1,10 +1,11 @@
 //! Where a request comes from: over which hops, by which version of HTTP, and in which trace.
 
+use super::fields::Fields;
 use super::forwarded::{self, Hops};
 use super::request::Peer;
 use super::trace::{Sampling, SpanId, Trace};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Version};
 
 use std::net::IpAddr;
@@ -65,14 +66,14 @@ impl Origin {
         Self { version, is_tls, client, trace, sends_trace: settings.sends_trace, hops }
     }
 
-    /// Tells `headers` as much of it as the upstream is told; `span` is the one that calls, if that is
+    /// Tells `fields` as much of it as the upstream is told; `span` is the one that calls, if that is
     /// recorded.
-    pub fn sign(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
+    pub fn sign(&self, fields: &mut Fields, span: Option<SpanId>) {
         if self.sends_trace {
-            self.trace.sign(headers, span);
+            self.trace.sign(fields, span);
         }
         for (name, value) in &self.hops {
-            headers.insert(name.clone(), value.clone());
+            fields.set(name.clone(), value.clone());
         }
     }
 }

@@ -5,6 +5,7 @@ mod sampling;
 
 pub use sampling::Sampling;
 
+use super::fields::Fields;
 use super::headers::sole;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -130,8 +131,8 @@ impl Trace {
         self.is_recorded
     }
 
-    /// Tells `headers` of the trace; `span` is the one within ours that calls, if that is recorded.
-    pub fn sign(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
+    /// Tells `fields` of the trace; `span` is the one within ours that calls, if that is recorded.
+    pub fn sign(&self, fields: &mut Fields, span: Option<SpanId>) {
         let SpanId(span) = span.unwrap_or(self.span);
         let flags = match (self.flags & SAMPLED != 0, self.flags & RANDOM != 0) {
             (false, false) => b"-00",
@@ -142,9 +143,9 @@ impl Trace {
         let text = [b"00-", &self.id[..], b"-", &span, flags].concat();
         // Such a text is always a field value.
         let parent = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
-        headers.insert(TRACEPARENT, parent);
+        fields.set(TRACEPARENT, parent);
         if let Some(state) = &self.state {
-            headers.insert(TRACESTATE, state.clone());
+            fields.set(TRACESTATE, state.clone());
         }
     }
 }
@@ -276,8 +277,9 @@ mod tests {
         }
         let trace = Trace::take(&mut headers, None);
         assert!(headers.is_empty(), "{headers:?}");
-        trace.sign(&mut headers, None);
-        (trace, headers)
+        let mut fields = Fields::default();
+        trace.sign(&mut fields, None);
+        (trace, HeaderMap::from(&fields))
     }
 
     #[test]

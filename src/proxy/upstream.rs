@@ -11,8 +11,10 @@ mod exchange;
 mod fault;
 mod fetch;
 mod heard;
+mod lease;
 mod links;
 mod memory;
+mod message;
 mod one;
 mod pool;
 mod shared;
@@ -30,7 +32,8 @@ pub use shared::Since;
 
 use super::body::Content;
 use super::budget::Budget;
-use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer, clean_request};
+use super::fields::Fields;
+use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer};
 use super::middleware::Local;
 use super::rejection::Rejection;
 use super::request::{IdForm, Permitted, RequestId, Routed};
@@ -46,11 +49,13 @@ use crate::tls::Credentials;
 
 use ask::Asks;
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Response, StatusCode, Uri, Version};
+use lease::Lease;
 use memory::{Forgetting, Memory};
-use pool::{Lease, Pool};
+use message::Message;
+use pool::Pool;
 use rustls::ClientConfig;
 use shared::UnderWay;
 use tower::Service;
@@ -246,25 +251,26 @@ impl Upstream {
         }
     }
 
-    /// The URI that `target` has upstream: two parts, each in normal form, one after the other.
-    fn uri(&self, target: PathAndQuery) -> Result<Uri, Rejection> {
+    /// What `target` is upstream: two parts, each in normal form, one after the other.
+    fn target(&self, target: PathAndQuery) -> Result<PathAndQuery, Rejection> {
         if self.0.base_path.is_empty() {
-            return Ok(target.into());
+            return Ok(target);
         }
         let whole = PathAndQuery::try_from(format!("{}{target}", self.0.base_path));
-        whole.map(Uri::from).map_err(|_| Rejection::Unrouted)
+        whole.map_err(|_| Rejection::Unrouted)
     }
 
     /// Adds what every request upstream carries.
-    fn sign(&self, headers: &mut HeaderMap, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
-        headers.insert(header::HOST, self.0.host.clone());
-        headers.insert(self.0.request_id.clone(), id.value().clone());
+    fn sign(&self, fields: &mut Fields, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
+        fields.set(header::HOST, self.0.host.clone());
+        fields.set(self.0.request_id.clone(), id.value().clone());
         let origin = trail.origin.get();
         if let Some(via) = &self.0.via {
-            via.add(headers, origin.map_or(Version::HTTP_11, |origin| origin.version));
+            let version = origin.map_or(Version::HTTP_11, |origin| origin.version);
+            fields.add(header::VIA, via.received(version));
         }
         if let Some(origin) = origin {
-            origin.sign(headers, span.id());
+            origin.sign(fields, span.id());
         }
     }
 
@@ -279,7 +285,7 @@ impl Upstream {
         let headers = response.headers_mut();
         clean_answer(headers);
         if let Some(via) = &self.0.via {
-            via.add(headers, version);
+            headers.append(header::VIA, via.received(version));
         }
         if let Some(theirs) = headers.remove(&self.0.request_id)
             && theirs != id.value()
@@ -298,49 +304,46 @@ impl Upstream {
         let turn = throttle::turn(&routed).await?;
         let authorization = routed.authorization()?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
-        let Routed { method, target, mut headers, id, trail, route, .. } = routed;
+        let Routed { method, target, headers, id, trail, route, .. } = routed;
         // To HTTP/1.0 a body without a length could break off and look whole.
         let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
         let leads = chunks && !route.links.is_empty();
         let addresses = self.0.addresses.as_ref().filter(|_| leads);
-        clean_request(&mut headers, &snapshot.partners.identity, &self.0.request_id);
+        let identity = &snapshot.partners.identity;
+        let mut fields = Fields::passed_on(headers, identity, &self.0.request_id);
         if partner.credential.is_some() {
-            headers.remove(header::COOKIE);
+            fields.remove(&header::COOKIE);
         }
         if let Some(shown) = &authorization {
-            headers.insert(header::AUTHORIZATION, shown.clone());
+            fields.set(header::AUTHORIZATION, shown.clone());
         }
         trail.attempts.set(trail.attempts.get() + 1);
         let span = trail.begin_span(Stage::Upstream);
-        self.sign(&mut headers, &id, &trail, &span);
+        self.sign(&mut fields, &id, &trail, &span);
         if addresses.is_some() {
-            links::ask_for_all(&mut headers);
+            links::ask_for_all(&mut fields);
         }
         if let Some(pin) = permit.pin() {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
             let value = HeaderValue::from_str(pin.as_str());
             let value = value.map_err(|_| Rejection::CurrentUnavailable(unusable))?;
-            headers.insert(header::IF_MATCH, value);
+            fields.set(header::IF_MATCH, value);
             trail.pinned.set(true);
         }
         let body: Bytes = permit.body().clone();
         let has_body = matches!(method, Method::PATCH | Method::POST | Method::PUT);
         match has_body || !body.is_empty() {
-            true => drop(headers.insert(header::CONTENT_LENGTH, body.len().into())),
-            false => drop(headers.remove(header::CONTENT_LENGTH)),
+            true => fields.set(header::CONTENT_LENGTH, body.len().into()),
+            false => fields.remove(&header::CONTENT_LENGTH),
         }
         let _forgetting = (!method.is_safe()).then(|| Forgetting {
             memory: &self.0.memory,
             document: self.0.asks.document(&target),
             trail: &trail,
         });
-        let mut request = Request::new(body);
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = self.uri(target)?;
-        *request.headers_mut() = headers;
-
+        let message = Message { method, target: self.target(target)?, fields, body };
         let until = trail.until.get().copied();
-        let result = self.exchange(&request, until, |sent| trail.sent.set(sent)).await;
+        let result = self.exchange(&message, until, |sent| trail.sent.set(sent)).await;
         match &result {
             Ok(response) => span.answered(response.status()),
             Err(fault) => span.failed(fault.slug()),
@@ -359,7 +362,9 @@ impl Upstream {
         trail.upstream_status.set(Some(status));
         let response = self.receive(response, &id, &trail);
         Ok(match addresses {
-            Some(addresses) => links::lead(response, &method, &route, addresses).map(Content::from),
+            Some(addresses) => {
+                links::lead(response, &message.method, &route, addresses).map(Content::from)
+            }
             None => response.map(Content::from),
         })
     }

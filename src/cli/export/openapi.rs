@@ -81,13 +81,16 @@ fn add(route: &Route, path: &mut Map<String, Value>) {
             "options".into(),
             json!({
                 "summary": "What can be done here; the gateway itself answers",
-                "responses": { "204": {
-                    "description": "the methods, and the media types of patches",
-                    "headers": {
-                        "Allow": { "schema": { "type": "string" } },
-                        "Accept-Patch": { "schema": { "type": "string", "examples": [types] } }
-                    }
-                } }
+                "responses": {
+                    "204": {
+                        "description": "the methods, and the media types of patches",
+                        "headers": {
+                            "Allow": { "schema": { "type": "string" } },
+                            "Accept-Patch": { "schema": { "type": "string", "examples": [types] } }
+                        }
+                    },
+                    "4XX": { "$ref": "#/components/responses/refused" }
+                }
             }),
         );
     }
@@ -151,14 +154,17 @@ fn operation(route: &Route) -> Value {
 fn refused() -> Value {
     json!({
         "description": "refused: by the gateway with problem details, or by the API",
-        "content": { "application/problem+json": { "schema": {
-            "type": "object",
-            "required": ["type", "title", "status"],
-            "properties": {
-                "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
-                "detail": { "type": "string" }, "instance": { "type": "string" },
-                "errors": { "type": "array", "items": { "type": "object" } }
-            }
-        } } }
+        "content": {
+            "application/problem+json": { "schema": {
+                "type": "object",
+                "required": ["type", "title", "status"],
+                "properties": {
+                    "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
+                    "detail": { "type": "string" }, "instance": { "type": "string" },
+                    "errors": { "type": "array", "items": { "type": "object" } }
+                }
+            } },
+            "*/*": {}
+        }
     })
 }

@@ -1,6 +1,6 @@
 //! The body of an upstream's answer, passed on as it comes and never held.
 
-use super::pool::Lease;
+use super::lease::Lease;
 use crate::proxy::body::Broken;
 
 use bytes::Bytes;

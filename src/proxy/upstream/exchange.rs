@@ -1,25 +1,28 @@
 //! One exchange with the upstream, where its circuit lets it through.
 
 use super::circuit::{Entry, Pass};
-use super::pool::Lease;
+use super::lease::Lease;
+use super::message::Message;
 use super::{Fault, Inner, Upstream};
+use crate::proxy::fields::Fields;
 use crate::proxy::request::RequestId;
 use crate::proxy::trail::{Sent, known_method};
 use crate::telemetry::metrics::{Asked, OTHER};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Uri, header};
+use http::uri::PathAndQuery;
+use http::{Method, Response, header};
 use tokio::time::Instant;
 
 type Answered = Result<Response<Lease>, Fault>;
 
 impl Upstream {
-    /// Sends `request`, for whose answer somebody waits `until`; see [`Pool::exchange`].
+    /// Sends `message`, for whose answer somebody waits `until`; see [`Pool::exchange`].
     ///
     /// [`Pool::exchange`]: super::pool::Pool::exchange
     pub(super) async fn exchange(
         &self,
-        request: &Request<Bytes>,
+        message: &Message,
         until: Option<Instant>,
         sent: impl Fn(Sent),
     ) -> Answered {
@@ -27,8 +30,8 @@ impl Upstream {
             Entry::Pass(pass) => pass,
             Entry::Try(pass) => Box::pin(self.try_out(pass, until)).await?,
         };
-        let timing = self.begin_timing(request.method());
-        let answered = self.0.pool.exchange(request, sent).await;
+        let timing = self.begin_timing(&message.method);
+        let answered = self.0.pool.exchange(message, sent).await;
         timing.end(&answered);
         learn(pass, &answered);
         answered
@@ -37,7 +40,7 @@ impl Upstream {
     /// Finds out whether the upstream is back, and enters again if it is.
     async fn try_out(&self, pass: Pass, until: Option<Instant>) -> Result<Pass, Fault> {
         let question = self.question();
-        let timing = self.begin_timing(question.method());
+        let timing = self.begin_timing(&question.method);
         let tried = self.0.pool.exchange(&question, |_| {}).await;
         timing.end(&tried);
         learn(pass, &tried);
@@ -56,14 +59,17 @@ impl Upstream {
 
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
     /// that changes anything.
-    fn question(&self) -> Request<Bytes> {
-        let mut request = Request::new(Bytes::new());
-        *request.method_mut() = Method::HEAD;
-        *request.uri_mut() = self.0.base_path.parse().unwrap_or_else(|_| Uri::from_static("/"));
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, self.0.host.clone());
-        headers.insert(self.0.request_id.clone(), RequestId::make().value().clone());
-        request
+    fn question(&self) -> Message {
+        let target = self.0.base_path.parse();
+        let mut fields = Fields::default();
+        fields.add(header::HOST, self.0.host.clone());
+        fields.add(self.0.request_id.clone(), RequestId::make().value().clone());
+        Message {
+            method: Method::HEAD,
+            target: target.unwrap_or_else(|_| PathAndQuery::from_static("/")),
+            fields,
+            body: Bytes::new(),
+        }
     }
 }
 

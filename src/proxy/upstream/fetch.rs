@@ -2,12 +2,14 @@
 
 use super::ask::Ask;
 use super::memory::Remembered;
+use super::message::Message;
 use super::shared::{Part, Shared, Since};
 use super::{Fault, Streamed, Upstream, throttle};
 use crate::limits::Class;
 use crate::policy::{Current, EntityTag, Need};
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
+use crate::proxy::fields::Fields;
 use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
@@ -16,7 +18,7 @@ use crate::proxy::trail::Source;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use std::num::NonZeroU32;
@@ -139,21 +141,20 @@ impl Upstream {
         until: Instant,
         span: &OpenSpan<'_>,
     ) -> Result<Fetched, Rejection> {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut fields = Fields::default();
+        fields.add(header::ACCEPT, HeaderValue::from_static("application/json"));
+        fields.add(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let authorization = routed.authorization()?;
         if let Some(shown) = &authorization {
-            headers.insert(header::AUTHORIZATION, shown.clone());
+            fields.add(header::AUTHORIZATION, shown.clone());
         }
-        self.sign(&mut headers, &routed.id, &routed.trail, span);
-        let mut request = Request::new(Bytes::new());
+        self.sign(&mut fields, &routed.id, &routed.trail, span);
         let unusable = Fault::Unusable("the resource has no URI upstream");
-        *request.uri_mut() = self.uri(routed.target.clone()).map_err(|_| unavailable(unusable))?;
-        *request.headers_mut() = headers;
+        let target = self.target(routed.target.clone()).map_err(|_| unavailable(unusable))?;
+        let message = Message { method: Method::GET, target, fields, body: Bytes::new() };
 
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
-        let answer = self.exchange(&request, Some(until), |_| {}).await.map_err(unavailable)?;
+        let answer = self.exchange(&message, Some(until), |_| {}).await.map_err(unavailable)?;
         let status = answer.status();
         span.answered(status);
         routed.partner.doubt(status, authorization.as_ref());

@@ -8,6 +8,7 @@ use super::answer::Streamed;
 use crate::policy::Route;
 use crate::policy::links::{Addresses, Rewriter};
 use crate::proxy::body::Broken;
+use crate::proxy::fields::Fields;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -31,10 +32,10 @@ const ABOUT_BYTES: [&str; 8] = [
 ];
 
 /// Takes out what asks for a part of a document: a part cannot be rewritten.
-pub(super) fn ask_for_all(headers: &mut HeaderMap) {
-    headers.remove(header::RANGE);
-    headers.remove(header::IF_RANGE);
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+pub(super) fn ask_for_all(fields: &mut Fields) {
+    fields.remove(&header::RANGE);
+    fields.remove(&header::IF_RANGE);
+    fields.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// The addresses of the API at `base`, whose links are to lead to `own`.

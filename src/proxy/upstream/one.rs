@@ -7,13 +7,14 @@ mod head;
 
 pub(super) use head::HEAD_MAX;
 
+use super::message::Message;
 use super::pool::{Counted, Lost};
 use crate::outbound::Wire;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -77,18 +78,18 @@ impl One {
         self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// Sends `request`, of which `begun` is told before its first byte, and waits for the head of its
+    /// Sends `message`, of which `begun` is told before its first byte, and waits for the head of its
     /// answer.
     pub(super) async fn send(
         &mut self,
-        request: &Request<Bytes>,
+        message: &Message,
         begun: impl Fn(),
     ) -> Result<Response<()>, Lost> {
         if self.is_closed() {
             return Err(Lost::Unsent);
         }
         begun();
-        self.outgoing.fill(request);
+        self.outgoing.fill(message);
         let (mut search, mut informational) = (Search::default(), 0);
         let answer = poll_fn(|cx| {
             let written = self.outgoing.poll_write(&mut self.wire, cx);
@@ -102,7 +103,7 @@ impl One {
                 self.persists = false;
             }
             loop {
-                match self.take_head(&mut search, request.method()) {
+                match self.take_head(&mut search, &message.method) {
                     Ok(None) => {}
                     Ok(Some(head)) if !is_interim(head.answer.status()) => {
                         return Poll::Ready(Ok(head));
@@ -225,10 +226,10 @@ impl Drop for One {
 }
 
 impl Outgoing {
-    fn fill(&mut self, request: &Request<Bytes>) {
+    fn fill(&mut self, message: &Message) {
         self.head.clear();
-        head::write(request, &mut self.head);
-        self.body = request.body().clone();
+        head::write(message, &mut self.head);
+        self.body = message.body.clone();
         (self.written, self.is_due) = (0, true);
     }
 

@@ -4,26 +4,22 @@
 //! A connection with HTTP/1.1 comes back only when the body of its answer has ended cleanly; all
 //! others are closed by being dropped.
 
+use super::lease::{Lease, Source};
+use super::message::Message;
 use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
 use crate::outbound::{Connector, Obstacle};
-use crate::proxy::body::Broken;
 use crate::proxy::trail::Sent;
 use crate::telemetry::metrics::Gauge;
 
-use bytes::Bytes;
+use http::Response;
 use http::uri::{Authority, Scheme};
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::pin::Pin;
-use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How often a request that was never begun is sent again, each time on another connection.
@@ -33,7 +29,7 @@ const RESENT_MAX: usize = 2;
 pub(super) struct Pool(Rc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     connector: Connector,
     /// What stands in the URI of a request over HTTP/2.
     origin: Option<(Scheme, Authority)>,
@@ -140,10 +136,10 @@ impl Pool {
         }))
     }
 
-    /// Sends `request` and waits for the head of its answer. `sent` is told how far it came.
+    /// Sends `message` and waits for the head of its answer. `sent` is told how far it came.
     pub(super) async fn exchange(
         &self,
-        request: &Request<Bytes>,
+        message: &Message,
         sent: impl Fn(Sent),
     ) -> Result<Response<Lease>, Fault> {
         let began = Instant::now();
@@ -151,7 +147,7 @@ impl Pool {
         for attempt in 0..=RESENT_MAX {
             let connection = self.0.connection(attempt == 0).await?;
             let begun = || sent(Sent::Begun);
-            let lost = match connection.send(request, self.0.head_time, begun).await {
+            let lost = match connection.send(message, self.0.head_time, begun).await {
                 Ok(answer) => return Ok(answer.map(|source| Lease::begin(source, &self.0, began))),
                 Err(lost) => lost,
             };
@@ -180,18 +176,18 @@ impl Connection {
     /// stream; where that was too slow, the connection is left to the streams that it has.
     async fn send(
         self,
-        request: &Request<Bytes>,
+        message: &Message,
         time: Duration,
         begun: impl Fn(),
     ) -> Result<Response<Source>, Lost> {
         match self {
             Self::One(mut one) => {
-                let answer = timeout(time, one.send(request, begun)).await;
+                let answer = timeout(time, one.send(message, begun)).await;
                 answer.unwrap_or(Err(Lost::Late)).map(|answer| answer.map(|()| Source::One(one)))
             }
             Self::Two(stream) => {
                 // Most connections are no such.
-                let answer = Box::pin(timeout(time, stream.send(request, begun))).await;
+                let answer = Box::pin(timeout(time, stream.send(message, begun))).await;
                 if answer.is_err() {
                     stream.leave();
                 }
@@ -308,105 +304,13 @@ impl Shared {
         two.stream().map(Connection::Two).ok_or(Fault::Saturated)
     }
 
-    fn put_back(&self, mut one: Box<One>) {
+    /// Keeps it for the next request, if it can be used again.
+    pub(super) fn put_back(&self, mut one: Box<One>) {
         let now = Instant::now();
         one.idle_since = now;
         let mut idle = self.idle.borrow_mut();
         if one.is_free() && self.is_young(&one, now) && idle.len() < self.most_idle {
             idle.push(one);
-        }
-    }
-}
-
-/// The body of an answer, with the connection that it comes over: that is used again once the body has
-/// ended, and only then.
-#[derive(Debug)]
-pub(super) struct Lease {
-    source: Option<Source>,
-    pool: Weak<Shared>,
-    began: Instant,
-}
-
-#[derive(Debug)]
-enum Source {
-    One(Box<One>),
-    Two { incoming: Incoming, _stream: Stream },
-}
-
-impl Lease {
-    fn begin(source: Source, pool: &Rc<Shared>, began: Instant) -> Self {
-        let mut lease = Self { source: Some(source), pool: Rc::downgrade(pool), began };
-        lease.end();
-        lease
-    }
-
-    /// When the request was taken up.
-    pub(super) fn began(&self) -> Instant {
-        self.began
-    }
-
-    /// Ends it here: the connection is closed, or the stream on it.
-    pub(super) fn cut(&mut self) {
-        self.source = None;
-    }
-
-    /// Gives the connection back, if the body is over.
-    fn end(&mut self) {
-        if !self.source.as_ref().is_some_and(Source::has_ended) {
-            return;
-        }
-        match (self.source.take(), self.pool.upgrade()) {
-            (Some(Source::One(one)), Some(pool)) => pool.put_back(one),
-            (Some(Source::One(_) | Source::Two { .. }) | None, _) => {}
-        }
-    }
-}
-
-impl Source {
-    fn has_ended(&self) -> bool {
-        match self {
-            Self::One(one) => one.has_ended(),
-            Self::Two { incoming, .. } => incoming.is_end_stream(),
-        }
-    }
-}
-
-impl Body for Lease {
-    type Data = Bytes;
-    type Error = Broken;
-
-    /// Trailers stay on their hop.
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let frame = match &mut self.source {
-            None => None,
-            Some(Source::One(one)) => ready!(one.poll_data(cx)).map(|data| data.map(Frame::data)),
-            Some(Source::Two { incoming, .. }) => {
-                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| {
-                    frame.map_err(|error| {
-                        tracing::debug!(%error, "an answer of the upstream broke off");
-                        Broken
-                    })
-                })
-            }
-        };
-        self.end();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.source.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            None => SizeHint::with_exact(0),
-            Some(Source::One(one)) => {
-                one.left().map_or_else(SizeHint::default, SizeHint::with_exact)
-            }
-            Some(Source::Two { incoming, .. }) => incoming.size_hint(),
         }
     }
 }

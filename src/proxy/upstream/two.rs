@@ -2,13 +2,15 @@
 
 use super::Fault;
 use super::heard::{Heard, Waiting};
+use super::message::Message;
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
 use crate::outbound::{Obstacle, Wire};
 
 use bytes::Bytes;
-use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri, header};
+use http::header::{self, HeaderMap};
+use http::uri::{Authority, Parts, Scheme};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -157,13 +159,13 @@ impl Stream {
         self.0.is_left.set(true);
     }
 
-    /// Sends `request`, of which `begun` is told before its first byte.
+    /// Sends `message`, of which `begun` is told before its first byte.
     pub(super) async fn send(
         &self,
-        request: &Request<Bytes>,
+        message: &Message,
         begun: impl Fn(),
     ) -> Result<Response<Incoming>, Lost> {
-        let addressed = self.address(request.clone()).ok_or(Lost::Unsent)?;
+        let addressed = self.address(message).ok_or(Lost::Unsent)?;
         begun();
         let answer = self.0.sender.clone().try_send_request(addressed).await;
         answer.map_err(|error| {
@@ -177,14 +179,18 @@ impl Stream {
         })
     }
 
-    /// The request with its whole URI, in place of `Host`.
-    fn address(&self, mut request: Request<Bytes>) -> Option<Request<Full<Bytes>>> {
+    /// The message with its whole URI, in place of `Host`.
+    fn address(&self, message: &Message) -> Option<Request<Full<Bytes>>> {
+        let mut uri = Parts::default();
+        uri.scheme = Some(self.0.scheme.clone());
+        uri.authority = Some(self.0.authority.clone());
+        uri.path_and_query = Some(message.target.clone());
+        let mut request = Request::new(Full::new(message.body.clone()));
+        *request.uri_mut() = Uri::from_parts(uri).ok()?;
+        *request.method_mut() = message.method.clone();
+        *request.headers_mut() = HeaderMap::from(&message.fields);
         request.headers_mut().remove(header::HOST);
-        let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        parts.scheme = Some(self.0.scheme.clone());
-        parts.authority = Some(self.0.authority.clone());
-        *request.uri_mut() = Uri::from_parts(parts).ok()?;
-        Some(request.map(Full::new))
+        Some(request)
     }
 }
 

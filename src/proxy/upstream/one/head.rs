@@ -6,10 +6,11 @@
 
 use crate::proxy::chunks::{Chunks, Extensions};
 use crate::proxy::headers::{nominated, sole};
+use crate::proxy::upstream::message::Message;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use httparse::ParserConfig;
 use memchr::memchr;
 
@@ -19,17 +20,18 @@ use std::mem::MaybeUninit;
 pub(in crate::proxy::upstream) const HEAD_MAX: usize = 64 << 10;
 /// The most fields of an answer.
 const FIELDS_MAX: usize = 100;
+/// Room for the fields that the gateway adds.
+const OURS: usize = 8;
 /// What every head begins with.
 const BEGINNING: &[u8] = b"HTTP/1.";
 
-/// Writes the head of `request` into `out`.
-pub(super) fn write(request: &Request<Bytes>, out: &mut Vec<u8>) {
-    out.extend_from_slice(request.method().as_str().as_bytes());
+/// Writes the head of `message` into `out`.
+pub(super) fn write(message: &Message, out: &mut Vec<u8>) {
+    out.extend_from_slice(message.method.as_str().as_bytes());
     out.push(b' ');
-    let target = request.uri().path_and_query();
-    out.extend_from_slice(target.map_or("/", |target| target.as_str()).as_bytes());
+    out.extend_from_slice(message.target.as_str().as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in request.headers() {
+    for (name, value) in message.fields.iter() {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
@@ -109,7 +111,7 @@ impl Head {
             .and(parsed.code)
             .and_then(|code| StatusCode::from_u16(code).ok())
             .ok_or(Unsound("its head is malformed"))?;
-        let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 2);
+        let mut headers = HeaderMap::with_capacity(parsed.headers.len() + OURS);
         for line in &*parsed.headers {
             let malformed = Unsound("a field of it is malformed");
             let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| malformed)?;
@@ -166,6 +168,7 @@ fn length(value: &HeaderValue) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::fields::Fields;
 
     /// What is found of `text`, however it is cut in two.
     fn end(text: &str) -> Result<Option<usize>, Unsound> {
@@ -258,9 +261,14 @@ mod tests {
 
     #[test]
     fn a_request_is_written_as_it_is() {
-        let request = Request::patch("http://a/b?c=d").header("host", "a").header("x", "y");
+        let mut fields = Fields::default();
+        for (name, value) in [("host", "a"), ("x", "y"), ("x", "z")] {
+            fields.add(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let target = "/b?c=d".parse().unwrap();
+        let message = Message { method: Method::PATCH, target, fields, body: Bytes::new() };
         let mut out = Vec::new();
-        write(&request.header("x", "z").body(Bytes::new()).unwrap(), &mut out);
+        write(&message, &mut out);
         assert_eq!(out, b"PATCH /b?c=d HTTP/1.1\r\nhost: a\r\nx: y\r\nx: z\r\n\r\n");
     }
 }

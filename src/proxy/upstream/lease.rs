@@ -1,0 +1,109 @@
+//! The body of an answer, and the connection that it comes over.
+
+use super::one::One;
+use super::pool::Shared;
+use super::two::Stream;
+use crate::proxy::body::Broken;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, ready};
+
+/// The body of an answer. Its connection is used again once the body has ended, and only then.
+#[derive(Debug)]
+pub(super) struct Lease {
+    source: Option<Source>,
+    pool: Weak<Shared>,
+    began: Instant,
+}
+
+/// What an answer comes over.
+#[derive(Debug)]
+pub(super) enum Source {
+    One(Box<One>),
+    Two { incoming: Incoming, _stream: Stream },
+}
+
+impl Lease {
+    /// An answer that has begun.
+    pub(super) fn begin(source: Source, pool: &Rc<Shared>, began: Instant) -> Self {
+        let mut lease = Self { source: Some(source), pool: Rc::downgrade(pool), began };
+        lease.end();
+        lease
+    }
+
+    /// When the request was taken up.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Ends it here: the connection is closed, or the stream on it.
+    pub(super) fn cut(&mut self) {
+        self.source = None;
+    }
+
+    /// Gives the connection back, if the body is over.
+    fn end(&mut self) {
+        if !self.source.as_ref().is_some_and(Source::has_ended) {
+            return;
+        }
+        match (self.source.take(), self.pool.upgrade()) {
+            (Some(Source::One(one)), Some(pool)) => pool.put_back(one),
+            (Some(Source::One(_) | Source::Two { .. }) | None, _) => {}
+        }
+    }
+}
+
+impl Source {
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::One(one) => one.has_ended(),
+            Self::Two { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+}
+
+impl Body for Lease {
+    type Data = Bytes;
+    type Error = Broken;
+
+    /// Trailers stay on their hop.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = match &mut self.source {
+            None => None,
+            Some(Source::One(one)) => ready!(one.poll_data(cx)).map(|data| data.map(Frame::data)),
+            Some(Source::Two { incoming, .. }) => {
+                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| {
+                    frame.map_err(|error| {
+                        tracing::debug!(%error, "an answer of the upstream broke off");
+                        Broken
+                    })
+                })
+            }
+        };
+        self.end();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            None => SizeHint::with_exact(0),
+            Some(Source::One(one)) => {
+                one.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Some(Source::Two { incoming, .. }) => incoming.size_hint(),
+        }
+    }
+}
