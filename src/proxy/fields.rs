@@ -68,7 +68,9 @@ impl Fields {
 
     /// Leaves out whatever is there by that name.
     pub fn remove(&mut self, name: &HeaderName) {
-        self.0.retain(|(known, _)| known != name);
+        if self.0.iter().any(|(known, _)| known == name) {
+            self.0.retain(|(known, _)| known != name);
+        }
     }
 
     /// One after the other.

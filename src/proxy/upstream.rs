@@ -338,7 +338,8 @@ impl Upstream {
         }
         let _forgetting = (!method.is_safe()).then(|| Forgetting {
             memory: &self.0.memory,
-            document: self.0.asks.document(&target),
+            asks: &self.0.asks,
+            target: target.clone(),
             trail: &trail,
         });
         let message = Message { method, target: self.target(target)?, fields, body };

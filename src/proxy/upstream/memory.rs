@@ -10,13 +10,14 @@
 //! same way, so it is always the same kind of document, and a GET costs nothing for it.
 
 use super::Remember;
-use super::ask::{Ask, Document};
+use super::ask::{Ask, Asks, Document};
 use super::fetch::Representation;
 use crate::policy::{Current, EntityTag};
 use crate::proxy::trail::{Outcome, Sent, Trail};
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::uri::PathAndQuery;
 use tokio::time::Instant;
 
 use std::cell::RefCell;
@@ -95,10 +96,14 @@ impl Memory {
         (self.is_fresh(entry) && entry.tag.matches(tag)).then(|| Rc::clone(&entry.remembered))
     }
 
-    /// Forgets what anybody saw of `document`: it is not, or may not be, what is stored any more.
-    pub(super) fn forget(&self, document: Document) {
+    /// Forgets what anybody saw of `document`, which is asked for where there is something to forget: it
+    /// is not, or may not be, what is stored any more.
+    pub(super) fn forget(&self, document: impl FnOnce() -> Document) {
         let mut kept = self.kept.borrow_mut();
-        let entries = kept.by_document.remove(&document).into_iter().flatten();
+        if kept.by_document.is_empty() {
+            return;
+        }
+        let entries = kept.by_document.remove(&document()).into_iter().flatten();
         entries.for_each(|(_, entry)| kept.count_out(&entry));
     }
 
@@ -155,7 +160,8 @@ impl Kept {
 /// another one by then, or has turned out to be, what was seen of it is forgotten.
 pub(super) struct Forgetting<'s> {
     pub(super) memory: &'s Memory,
-    pub(super) document: Document,
+    pub(super) asks: &'s Asks,
+    pub(super) target: PathAndQuery,
     pub(super) trail: &'s Trail,
 }
 
@@ -167,7 +173,7 @@ impl Drop for Forgetting<'_> {
             Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
         };
         if forgets {
-            self.memory.forget(self.document);
+            self.memory.forget(|| self.asks.document(&self.target));
         }
     }
 }
@@ -238,10 +244,10 @@ mod tests {
         let (memory, a) = (memory(9, 9999), tag("\"a\""));
         let asks = [Ask::of(1, 1), Ask::of(1, 2), Ask::of(2, 1)];
         asks.iter().for_each(|ask| keep(&memory, ask, 3));
-        memory.forget(asks[0].document);
+        memory.forget(|| asks[0].document);
         let known: Vec<_> = asks.iter().map(|ask| memory.recall(ask, &a).is_some()).collect();
         assert_eq!((known, count(&memory)), (vec![false, false, true], 1));
-        memory.forget(asks[0].document);
+        memory.forget(|| asks[0].document);
         assert_eq!(count(&memory), 1);
     }
 

@@ -5,7 +5,6 @@
 //! split an answer in two.
 
 use crate::proxy::chunks::{Chunks, Extensions};
-use crate::proxy::headers::{nominated, sole};
 use crate::proxy::upstream::message::Message;
 
 use bytes::Bytes;
@@ -112,18 +111,20 @@ impl Head {
             .and_then(|code| StatusCode::from_u16(code).ok())
             .ok_or(Unsound("its head is malformed"))?;
         let mut headers = HeaderMap::with_capacity(parsed.headers.len() + OURS);
+        let mut told = Told::default();
         for line in &*parsed.headers {
             let malformed = Unsound("a field of it is malformed");
             let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| malformed)?;
-            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value));
-            headers.append(name, value.map_err(|_| malformed)?);
+            if told.hear(&name, line.value)? {
+                let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value));
+                headers.append(name, value.map_err(|_| malformed)?);
+            }
         }
         let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-        let framing = framing(&mut headers, version)?;
+        let framing = told.framing(version)?;
         let is_bare = *method == Method::HEAD
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let closes = nominated(&headers).any(|name| name.eq_ignore_ascii_case(b"close"));
         // Of what has no body, but says it has, nobody knows what follows.
         let is_odd = status == StatusCode::NO_CONTENT
             && !matches!(framing, Framing::Length(0) | Framing::Close);
@@ -131,37 +132,58 @@ impl Head {
         *answer.status_mut() = status;
         *answer.version_mut() = version;
         *answer.headers_mut() = headers;
-        let persists = version == Version::HTTP_11 && !closes && !is_odd;
+        let persists = version == Version::HTTP_11 && !told.closes && !is_odd;
         let framing = if is_bare { Framing::Length(0) } else { framing };
         Ok(Self { answer, framing, persists })
     }
 }
 
-/// How a body behind these fields ends. A length that is there several times, but the same, is left there once.
-fn framing(headers: &mut HeaderMap, version: Version) -> Result<Framing, Unsound> {
-    let coding = sole(headers, &header::TRANSFER_ENCODING);
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let length = lengths.next().map(|first| (length(first), lengths.all(|other| other == first)));
-    match (coding, length) {
-        (Ok(None), None) => Ok(Framing::Close),
-        (Ok(None), Some((Some(length), true))) => {
-            if let Ok(None) | Err(_) = sole(headers, &header::CONTENT_LENGTH) {
-                headers.insert(header::CONTENT_LENGTH, length.into());
+/// What the fields of an answer tell of its connection and of the end of its body.
+#[derive(Debug, Default)]
+struct Told {
+    length: Option<u64>,
+    is_chunked: bool,
+    closes: bool,
+}
+
+impl Told {
+    /// Takes note of one field. A length that is there several times, but the same, is to be there once.
+    fn hear(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Unsound> {
+        if *name == header::CONNECTION {
+            let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            self.closes |= words.any(|word| word.eq_ignore_ascii_case(b"close"));
+        } else if *name == header::TRANSFER_ENCODING {
+            if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(ENDLESS);
             }
-            Ok(Framing::Length(length))
+            self.is_chunked = true;
+        } else if *name == header::CONTENT_LENGTH {
+            let length = length(value).ok_or(ENDLESS)?;
+            return match self.length.replace(length) {
+                None => Ok(true),
+                Some(before) if before == length => Ok(false),
+                Some(_) => Err(ENDLESS),
+            };
         }
-        (Ok(Some(coding)), None)
-            if version == Version::HTTP_11
-                && coding.as_bytes().eq_ignore_ascii_case(b"chunked") =>
-        {
-            Ok(Framing::Chunks(Box::new(Chunks::new(Extensions::Ignored))))
+        Ok(true)
+    }
+
+    fn framing(&self, version: Version) -> Result<Framing, Unsound> {
+        match (self.is_chunked, self.length) {
+            (false, None) => Ok(Framing::Close),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (true, None) if version == Version::HTTP_11 => {
+                Ok(Framing::Chunks(Box::new(Chunks::new(Extensions::Ignored))))
+            }
+            (true, _) => Err(ENDLESS),
         }
-        _ => Err(Unsound("nobody can tell where its body ends")),
     }
 }
 
-fn length(value: &HeaderValue) -> Option<u64> {
-    let text = value.to_str().ok()?;
+const ENDLESS: Unsound = Unsound("nobody can tell where its body ends");
+
+fn length(value: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(value).ok()?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
