@@ -12,6 +12,7 @@ pub mod headers;
 pub mod identity;
 pub mod middleware;
 pub mod origin;
+pub mod present;
 pub mod problem;
 pub mod rejection;
 pub mod request;

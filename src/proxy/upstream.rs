@@ -48,6 +48,7 @@ use crate::tls::Credentials;
 use ask::Asks;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
@@ -301,7 +302,8 @@ impl Upstream {
         let turn = throttle::turn(&routed).await?;
         let authorization = routed.authorization()?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
-        let Routed { method, target, mut headers, id, trail, route, .. } = routed;
+        let Routed { head, target, id, trail, route, .. } = routed;
+        let Parts { method, mut headers, .. } = *head;
         // To HTTP/1.0 a body without a length could break off and look whole.
         let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
         let leads = chunks && !route.links.is_empty();
