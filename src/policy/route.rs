@@ -81,8 +81,8 @@ impl Param {
                 dashes && bytes.iter().filter(|byte| HEX.has(**byte)).count() == 32
             }
             Self::Token => {
-                let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
-                (1..=128).contains(&text.len()) && text.bytes().all(plain)
+                let is_plain = text.bytes().fold(true, |all, byte| all & TOKEN.has(byte));
+                (1..=128).contains(&text.len()) && is_plain
             }
         }
     }
@@ -265,6 +265,10 @@ impl Bytes {
 
 /// The digits of a GUID.
 static HEX: Bytes = Bytes::of(b"0123456789abcdefABCDEF");
+
+/// What is spelt in one way only: the unreserved characters of RFC 3986.
+static TOKEN: Bytes =
+    Bytes::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~");
 
 /// What every parser reads as itself, or as the end of a segment: `/`, and the pchars of RFC 3986 other
 /// than `;` and `%`, as an escape has several spellings.

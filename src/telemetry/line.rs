@@ -206,8 +206,10 @@ fn rfc3339(time: SystemTime) -> [u8; 26] {
 /// Whether nothing in `text` has to be escaped.
 fn is_plain(text: &[u8]) -> bool {
     let is_odd = |byte: &u8| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\');
-    let (eights, rest) = text.as_chunks::<8>();
-    !eights.iter().any(|eight| may_be_odd(u64::from_ne_bytes(*eight))) && !rest.iter().any(is_odd)
+    let (eights, _) = text.as_chunks::<8>();
+    // The last eight are looked at once more, for the ones that are left over.
+    let Some(last) = text.last_chunk::<8>() else { return !text.iter().any(is_odd) };
+    !eights.iter().chain([last]).any(|eight| may_be_odd(u64::from_ne_bytes(*eight)))
 }
 
 /// Whether one of eight bytes is to be escaped: its high bit is set in what the subtraction leaves.
