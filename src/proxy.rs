@@ -15,6 +15,7 @@ pub mod identity;
 pub mod middleware;
 pub mod octets;
 pub mod origin;
+pub mod present;
 pub mod problem;
 pub mod rejection;
 pub mod request;

@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::file::{LogFile, RECORD_MAX, put_away_last};
 use super::{Settings, Shared};
 use crate::limits::Slot;
-use crate::telemetry::line::Line;
+use crate::telemetry::line::{Line, name};
 
 use std::io;
 use std::path::Path;
@@ -69,9 +69,9 @@ impl Writer {
             writer.say_continued(&before);
         }
         writer.say("opened", |line| {
-            line.text("version", env!("CARGO_PKG_VERSION"));
+            line.text(name!("version"), env!("CARGO_PKG_VERSION"));
             if tail.unfinished > 0 {
-                line.number("cut_off", tail.unfinished);
+                line.number(name!("cut_off"), tail.unfinished);
             }
         });
         if tail.unfinished > 0 {
@@ -88,8 +88,8 @@ impl Writer {
     /// Adds a record of the log's own.
     fn say(&mut self, event: &str, more: impl FnOnce(&mut Line<'_>)) {
         let mut members = Vec::new();
-        let mut line = Line::members(&mut members);
-        line.time("time", SystemTime::now()).text("event", event);
+        let mut line = Line::members(&mut members, SystemTime::now());
+        line.text(name!("event"), event);
         more(&mut line);
         self.chain.add(&members, &mut self.lines);
     }
@@ -151,7 +151,7 @@ impl Writer {
         let count = self.shared.untold.swap(0, Ordering::Relaxed);
         if count > 0 {
             self.say("lost", |line| {
-                line.number("count", count);
+                line.number(name!("count"), count);
             });
         }
     }
@@ -221,7 +221,7 @@ impl Writer {
         let before = before.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let head = self.chain.head();
         self.say("continued", |line| {
-            line.text("before", &before).text("before_seal", &head.text());
+            line.text(name!("before"), &before).text(name!("before_seal"), &head.text());
         });
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// The time in seconds, never less than it is and never none.
 pub fn whole_seconds(time: Duration) -> u64 {
-    let seconds = time.as_nanos().div_ceil(1_000_000_000).clamp(1, u128::from(u32::MAX));
-    u64::try_from(seconds).unwrap_or(u64::from(u32::MAX))
+    let begun = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(begun).clamp(1, u32::MAX.into())
 }
 
 /// A string of RFC 9651.
@@ -45,5 +45,7 @@ mod tests {
         for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
         }
+        assert_eq!(whole_seconds(Duration::from_nanos(1_000_000_001)), 2);
+        assert_eq!(whole_seconds(Duration::MAX), u64::from(u32::MAX));
     }
 }

@@ -26,6 +26,10 @@ const DEBT_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Meter {
     quota: Quota,
+    /// The time in which one of it comes back, and the one in which all of the burst does: worked out
+    /// once, for every request asks for them.
+    period: u64,
+    full: u64,
     tally: Arc<Tally>,
     gcra: RateLimiter<NotKeyed, HeldBack, Still, NoOpMiddleware<Nanos>>,
 }
@@ -60,7 +64,8 @@ impl Meter {
             .allow_burst(quota.burst);
         // The clock stands at 0 here, so that `governor` counts from there.
         let gcra = RateLimiter::new(gcra, HeldBack(Arc::clone(&tally)), Still(Arc::clone(&tally)));
-        Self { quota, tally, gcra }
+        let (period, full) = (quota.period(), quota.full());
+        Self { quota, period, full, tally, gcra }
     }
 
     /// One of which as large a share is spent as of `old`: a change of the quota is no refill, and
@@ -68,8 +73,8 @@ impl Meter {
     pub(super) fn carrying(quota: Quota, old: &Self, now: u64) -> Self {
         let meter = Self::new(quota);
         let spent = u128::from(old.tally.arrival.load(Relaxed).saturating_sub(now));
-        let share = spent * u128::from(quota.full());
-        let spent = share.div_ceil(u128::from(old.quota.full().max(1))).min(DEBT_MAX.into());
+        let share = spent * u128::from(meter.full);
+        let spent = share.div_ceil(u128::from(old.full.max(1))).min(DEBT_MAX.into());
         meter.tally.arrival.store(now + u64::try_from(spent).unwrap_or(DEBT_MAX), Relaxed);
         meter
     }
@@ -81,7 +86,7 @@ impl Meter {
     /// How large a share of it is spent, in millionths.
     pub(super) fn share(&self, now: u64) -> u128 {
         let spent = self.tally.arrival.load(Relaxed).saturating_sub(now);
-        u128::from(spent) * 1_000_000 / u128::from(self.quota.full().max(1))
+        u128::from(spent) * 1_000_000 / u128::from(self.full.max(1))
     }
 
     /// Whether there is room for `cost`; if so, [`spend`](Self::spend) spends it.
@@ -114,23 +119,23 @@ impl Meter {
     /// What is left to pay of what costs more than the burst.
     fn owed(&self, cost: NonZeroU32) -> u64 {
         let owed = u64::from(cost.get() - cost.min(self.quota.burst).get());
-        owed.saturating_mul(self.quota.period()).min(DEBT_MAX)
+        owed.saturating_mul(self.period).min(DEBT_MAX)
     }
 
     /// Spends `cost`, but never more than there is.
     pub(super) fn spend_at_most(&self, now: u64, cost: NonZeroU32) {
-        let cost = self.quota.period().saturating_mul(cost.get().into());
+        let cost = self.period.saturating_mul(cost.get().into());
         let arrival = self.tally.arrival.load(Relaxed).max(now).saturating_add(cost);
-        self.tally.arrival.fetch_max(arrival.min(now + self.quota.full()), Relaxed);
+        self.tally.arrival.fetch_max(arrival.min(now + self.full), Relaxed);
     }
 
     /// What `cost` asks of a store, which is told what is spent as of `slack` ago.
     pub(super) fn claim(&self, now: u64, cost: NonZeroU32, slack: u64) -> Claim {
-        let room = self.quota.period() * u64::from(cost.min(self.quota.burst).get());
+        let room = self.period * u64::from(cost.min(self.quota.burst).get());
         let spent = self.tally.arrival.load(Relaxed).saturating_sub(now).saturating_sub(slack);
         Claim {
             per: nanoseconds(self.quota.per),
-            full: self.quota.full(),
+            full: self.full,
             room,
             cost: room + self.owed(cost),
             spent,
@@ -156,7 +161,7 @@ impl Meter {
     }
 
     fn with_spent(&self, spent: u64) -> Standing {
-        let left = self.quota.full().saturating_sub(spent) / self.quota.period();
+        let left = self.full.saturating_sub(spent) / self.period;
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         Standing { left, time: Duration::from_nanos(spent), is_short: false }
     }

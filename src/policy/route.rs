@@ -76,16 +76,13 @@ impl Param {
     pub fn fits(self, text: &str) -> bool {
         match self {
             Self::Guid => {
-                let dash = |at| matches!(at, 8 | 13 | 18 | 23);
-                let fits = |(at, byte): (usize, u8)| match dash(at) {
-                    true => byte == b'-',
-                    false => byte.is_ascii_hexdigit(),
-                };
-                text.len() == 36 && text.bytes().enumerate().all(fits)
+                let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else { return false };
+                let dashes = [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'));
+                dashes && bytes.iter().filter(|byte| HEX.has(**byte)).count() == 32
             }
             Self::Token => {
-                let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
-                (1..=128).contains(&text.len()) && text.bytes().all(plain)
+                let is_plain = text.bytes().fold(true, |all, byte| all & TOKEN.has(byte));
+                (1..=128).contains(&text.len()) && is_plain
             }
         }
     }
@@ -190,14 +187,18 @@ impl Routes {
         let takes = |route: &&Arc<Route>| {
             path.trailing_slashes <= route.trailing_slashes && route.takes(&found.params)
         };
-        let routes = found.value.iter().filter(takes);
-        if let Some(route) =
-            routes.clone().find(|route| route.methods.iter().any(|known| known == method))
-        {
+        let knows = |route: &&Arc<Route>| route.methods.iter().any(|known| known == method);
+        // Methods first: they are compared sooner than what stands in the path.
+        if let Some(route) = found.value.iter().filter(knows).find(takes) {
             return Resolution::Found(route);
         }
-        let mut allowed: Vec<&str> =
-            routes.flat_map(|route| &route.methods).map(String::as_str).collect();
+        let mut allowed: Vec<&str> = found
+            .value
+            .iter()
+            .filter(takes)
+            .flat_map(|route| &route.methods)
+            .map(String::as_str)
+            .collect();
         if allowed.is_empty() {
             return Resolution::Unknown;
         }
@@ -222,11 +223,11 @@ impl<'p> NormalPath<'p> {
     pub fn of(path: &'p str) -> Option<Self> {
         let trimmed = path.trim_end_matches('/');
         let trailing_slashes = path.len() - trimmed.len();
-        let segments = trimmed.strip_prefix('/')?.as_bytes();
-        if !segments.split(|byte| *byte == b'/').all(is_plain_segment) {
-            return None;
-        }
-        Some(Self { text: Cow::Borrowed(trimmed), trailing_slashes })
+        let segments = trimmed.strip_prefix('/')?;
+        // To look at all of them takes less than to stop at the first that is not plain.
+        let is_plain = segments.bytes().fold(true, |all, byte| all & PLAIN.has(byte));
+        (is_plain && !has_odd_segment(trimmed))
+            .then_some(Self { text: Cow::Borrowed(trimmed), trailing_slashes })
     }
 
     /// The path as it is sent on.
@@ -235,24 +236,44 @@ impl<'p> NormalPath<'p> {
     }
 }
 
-/// Whether every parser reads `segment` as the same one segment.
-fn is_plain_segment(segment: &[u8]) -> bool {
-    let is_plain = |byte: &u8| PLAIN.get(usize::from(*byte)).is_some_and(|plain| *plain);
-    !matches!(segment, b"" | b"." | b"..") && segment.iter().all(is_plain)
+/// Whether a segment of `path` is empty, or leads somewhere else.
+fn has_odd_segment(path: &str) -> bool {
+    let is_odd = |segment: &str| matches!(segment, "" | "." | "..");
+    // Where no segment is empty or begins with a dot, none has to be looked at.
+    (path.contains("//") || path.contains("/.")) && path.split('/').skip(1).any(is_odd)
 }
 
-/// Whether a byte is a pchar of RFC 3986 other than `;` and `%`: an escape has several spellings.
-#[expect(clippy::indexing_slicing, reason = "it is worked out by the compiler")]
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut all: &[u8] =
-        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@";
-    while let [byte, rest @ ..] = all {
-        plain[*byte as usize] = true;
-        all = rest;
+/// Some of all bytes, to look up whether one is among them.
+struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// Those of `list`, worked out by the compiler.
+    #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
+    const fn of(mut list: &[u8]) -> Self {
+        let mut all = [false; 256];
+        while let [byte, rest @ ..] = list {
+            all[*byte as usize] = true;
+            list = rest;
+        }
+        Self(all)
     }
-    plain
-};
+
+    fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).is_some_and(|has| *has)
+    }
+}
+
+/// The digits of a GUID.
+static HEX: Bytes = Bytes::of(b"0123456789abcdefABCDEF");
+
+/// What is spelt in one way only: the unreserved characters of RFC 3986.
+static TOKEN: Bytes =
+    Bytes::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~");
+
+/// What every parser reads as itself, or as the end of a segment: `/`, and the pchars of RFC 3986 other
+/// than `;` and `%`, as an escape has several spellings.
+static PLAIN: Bytes =
+    Bytes::of(b"/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@");
 
 #[cfg(test)]
 mod tests {

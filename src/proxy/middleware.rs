@@ -28,7 +28,7 @@ pin_project! {
     #[project = StepProjection]
     pub enum Step<F, T> {
         /// An end right here.
-        End { answer: Option<T> },
+        End { answer: Option<Box<T>> },
         /// The way inward.
         Inward { #[pin] inner: F },
         /// Which of the two it is, has to be waited for.
@@ -37,9 +37,9 @@ pin_project! {
 }
 
 impl<F, T> Step<F, T> {
-    /// An end right here.
+    /// An end right here. It is boxed: every request on its way inward would keep room for it.
     pub fn end(answer: T) -> Self {
-        Self::End { answer: Some(answer) }
+        Self::End { answer: Some(Box::new(answer)) }
     }
 
     /// The way inward.
@@ -58,7 +58,9 @@ impl<F: Future> Future for Step<F, F::Output> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match self.project() {
-            StepProjection::End { answer } => answer.take().map_or(Poll::Pending, Poll::Ready),
+            StepProjection::End { answer } => {
+                answer.take().map_or(Poll::Pending, |answer| Poll::Ready(*answer))
+            }
             StepProjection::Inward { inner } => inner.poll(cx),
             StepProjection::Later { waiting } => waiting.as_mut().poll(cx),
         }

@@ -2,11 +2,12 @@
 
 use super::fields::Fields;
 use super::forwarded::{self, Hops};
-use super::request::Peer;
+use super::present::Sought;
+use super::request::Arrived;
 use super::trace::{Sampling, SpanId, Trace};
 
+use http::Version;
 use http::header::{HeaderName, HeaderValue};
-use http::{Request, Version};
 
 use std::net::IpAddr;
 
@@ -42,23 +43,27 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Finds out where `request` comes from, and takes out of it what is not ours to pass on; `own`
-    /// is what we are called.
-    pub fn find<B>(request: &mut Request<B>, settings: &Settings, own: Option<&str>) -> Self {
-        let trace = Trace::take(request.headers_mut(), settings.sampling);
-        if !settings.sends_baggage {
-            request.headers_mut().remove(BAGGAGE);
+    /// Finds out where a request comes from, and takes out of its head what is not ours to pass on;
+    /// `own` is what we are called.
+    pub fn find<B>(arrived: &mut Arrived<B>, settings: &Settings, own: Option<&str>) -> Self {
+        let Arrived { head, present, peer, .. } = arrived;
+        let trace = match present.has(Sought::Traceparent) || present.has(Sought::Tracestate) {
+            true => Trace::take(&mut head.headers, settings.sampling),
+            false => Trace::begin(settings.sampling),
+        };
+        if !settings.sends_baggage && present.has(Sought::Baggage) {
+            head.headers.remove(BAGGAGE);
         }
-        let version = request.version();
+        let version = head.version;
         let (mut client, mut is_tls, mut hops) = (None, false, Vec::new());
-        if let Some(peer) = request.extensions().get::<Peer>() {
+        if let Some(peer) = peer {
             let address = peer.address.to_canonical();
             let (wanted, send) = (&settings.forwarded, settings.forwarded.send);
             client = Some(address);
             is_tls = peer.is_tls;
             if send.is_some() || !wanted.trusted.is_empty() {
                 let proto = if peer.is_tls { "https" } else { "http" };
-                let found = Hops::of(request.headers(), address, proto, wanted);
+                let found = Hops::of(&head.headers, address, proto, wanted);
                 client = found.client();
                 hops = send.map(|dialect| found.tell(dialect, own)).unwrap_or_default();
             }

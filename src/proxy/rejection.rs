@@ -97,8 +97,8 @@ pub enum Rejection {
     UpstreamThrottled(HeldBack),
 }
 
-/// Why what a caller sent is no request. It travels as an extension of the request that stands in
-/// for it, so that it is answered and logged as any other.
+/// Why what a caller sent is no request. It comes with the request that stands in for it, which is
+/// answered and logged as any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsound {
     /// It is larger than a head may be.

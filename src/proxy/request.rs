@@ -1,7 +1,8 @@
 //! A request on its way: each gate it passes gives it another type, so that a gate that is left
 //! out or moved does not compile.
 
-use super::rejection::Rejection;
+use super::present::Present;
+use super::rejection::{Rejection, Unsound};
 use super::trail::Trail;
 use crate::credential::Missing;
 use crate::limits::Decision;
@@ -10,21 +11,50 @@ use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
 
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// A request as it comes from a connection.
+#[derive(Debug)]
+pub struct Received<B = Incoming> {
+    /// The request.
+    pub request: Request<B>,
+    /// Who is at the other end, if that is known.
+    pub peer: Option<Rc<Peer>>,
+    /// What is wrong with the one that it stands in for, if it does.
+    pub unsound: Option<Unsound>,
+}
+
+impl<B> From<Request<B>> for Received<B> {
+    fn from(request: Request<B>) -> Self {
+        Self { request, peer: None, unsound: None }
+    }
+}
+
 /// A request that has an id, and of which nothing else is known.
 pub struct Arrived<B = Incoming> {
-    /// As it came.
-    pub request: Request<B>,
+    /// Its head. From here to the upstream it stays in one place, however often the request is moved.
+    pub head: Box<Parts>,
+    /// What the head has of what gates look for.
+    pub present: Present,
+    /// The body, on its way.
+    pub body: B,
+    /// Who is at the other end, if that is known.
+    pub peer: Option<Rc<Peer>>,
+    /// What is wrong with the one that it stands in for, if it does.
+    pub unsound: Option<Unsound>,
     /// Its id.
     pub id: RequestId,
     /// What is learned of it.
@@ -34,12 +64,12 @@ pub struct Arrived<B = Incoming> {
 /// A request whose snapshot, partner and route are known.
 #[derive(Clone)]
 pub struct Routed<B> {
-    /// The method.
-    pub method: Method,
+    /// The head, as it came.
+    pub head: Box<Parts>,
+    /// What the head had of what gates look for.
+    pub present: Present,
     /// The normal form of the path, and the query where the route takes one.
     pub target: PathAndQuery,
-    /// The fields, as they came.
-    pub headers: HeaderMap,
     /// The body: on its way, or all of it.
     pub body: B,
     /// Who is calling.
@@ -70,6 +100,26 @@ impl<B> fmt::Debug for Routed<B> {
     }
 }
 
+/// Method and fields of a request are those of its head.
+impl<B> Deref for Routed<B> {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.head
+    }
+}
+
+impl<B> Arrived<B> {
+    /// A request that was `received`, with its id.
+    pub fn new(received: Received<B>, id: RequestId) -> Self {
+        let Received { request, peer, unsound } = received;
+        let (head, body) = request.into_parts();
+        let trail = Rc::new(Trail::begin(head.method.clone()));
+        let present = Present::of(&head.headers);
+        Self { head: Box::new(head), present, body, peer, unsound, id, trail }
+    }
+}
+
 impl<B> Routed<B> {
     /// The rejection of it where a limit has no room; the trail learns of it too.
     pub(super) fn over(&self, decision: &Decision) -> Rejection {
@@ -96,9 +146,8 @@ impl<B> Routed<B> {
 
     /// The same with another body, and the body it had.
     pub fn replace_body<C>(self, body: C) -> (Routed<C>, B) {
-        let Self { method, target, headers, body: old, .. } = self;
-        let Self { partner, route, snapshot, id, trail, .. } = self;
-        let new = Routed { method, target, headers, body, partner, route, snapshot, id, trail };
+        let Self { head, present, target, body: old, partner, route, snapshot, id, trail } = self;
+        let new = Routed { head, present, target, body, partner, route, snapshot, id, trail };
         (new, old)
     }
 }
@@ -116,7 +165,7 @@ pub struct Permitted {
     pub permit: Permit,
 }
 
-/// Who is at the other end of the connection. It is an extension of each request that comes over it.
+/// Who is at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The address.
@@ -144,17 +193,18 @@ pub enum IdForm {
     Token,
 }
 
-/// The id of a request: `[0-9A-Za-z._-]{1,128}`.
+/// The id of a request: `[0-9A-Za-z._-]{1,128}`. Whoever tells of the request has it; they share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Rc<HeaderValue>);
 
 impl RequestId {
     /// A new one.
     pub fn make() -> Self {
-        let mut buffer = Uuid::encode_buffer();
-        let text = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+        let mut text = [0; Hyphenated::LENGTH];
+        Uuid::now_v7().hyphenated().encode_lower(&mut text);
         // The text of a UUID is always a field value.
-        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unnamed")))
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
+        Self(Rc::new(value.unwrap_or(HeaderValue::from_static("unnamed"))))
     }
 
     /// The id that `value` is, if it has the right form.
@@ -165,7 +215,7 @@ impl RequestId {
             IdForm::Guid => Param::Guid.fits(text),
             IdForm::Token => (1..=128).contains(&text.len()) && text.bytes().all(plain),
         };
-        fits.then(|| Self(value.clone()))
+        fits.then(|| Self(Rc::new(value.clone())))
     }
 
     /// As a field value.
@@ -219,8 +269,7 @@ mod tests {
             .header("authorization", "Bearer secret-token")
             .body("secret-body")
             .unwrap();
-        let trail = Rc::new(Trail::begin(Method::PATCH));
-        let arrived = Arrived { request, id: RequestId::make(), trail };
+        let arrived = Arrived::new(request.into(), RequestId::make());
         let shown = format!("{arrived:?}");
         assert!(shown.starts_with("Arrived") && !shown.contains("secret"), "{shown}");
     }

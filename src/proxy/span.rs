@@ -59,14 +59,17 @@ pub struct OpenSpan<'t> {
     /// Where the trace is recorded.
     id: Option<SpanId>,
     stage: Stage,
-    began: Instant,
+    /// Where anybody is told how long it took.
+    began: Option<Instant>,
     ended: Cell<Ended>,
 }
 
 impl<'t> OpenSpan<'t> {
     pub(super) fn begin(trail: &'t Trail, stage: Stage) -> Self {
-        let id = trail.origin.get().and_then(|origin| origin.trace.begin());
-        Self { trail, id, stage, began: Instant::now(), ended: Cell::default() }
+        let id = trail.origin.get().and_then(|origin| origin.trace.begin_span());
+        // How long the judge took is told by traces alone.
+        let is_told = stage != Stage::Judge || id.is_some();
+        Self { trail, id, stage, began: is_told.then(Instant::now), ended: Cell::default() }
     }
 
     /// Its id, where the trace is recorded.
@@ -88,9 +91,7 @@ impl<'t> OpenSpan<'t> {
 impl Drop for OpenSpan<'_> {
     fn drop(&mut self) {
         let Self { trail, id, stage, began, .. } = *self;
-        if stage == Stage::Judge && id.is_none() {
-            return;
-        }
+        let Some(began) = began else { return };
         let ended = Instant::now();
         let work = match stage {
             Stage::Judge => Work::Judge(trail.decision.get()),

@@ -11,11 +11,12 @@ use super::middleware::rate_limit::RateLimit;
 use super::middleware::request_id::SetRequestId;
 use super::middleware::rescue::Rescue;
 use super::middleware::resolve::Resolve;
+use super::request::Received;
 use super::upstream::Upstream;
 use super::{Settings, Shared, body};
 use crate::telemetry::LogWriter;
 
-use http::{Request, Response};
+use http::Response;
 use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder};
 
@@ -30,7 +31,7 @@ pub fn stack(
     shared: &Shared,
     log: LogWriter,
     upstream: Upstream,
-) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
+) -> impl Service<Received<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
 + Clone
 + 'static {
     let told = Told {

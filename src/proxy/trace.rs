@@ -61,38 +61,41 @@ impl Trace {
     /// Takes the trace out of `headers`; it is continued if it is well-formed, else another begins.
     /// `sampling` says whether it is recorded; nothing is recorded without.
     pub fn take(headers: &mut HeaderMap, sampling: Option<Sampling>) -> Self {
-        let span = SpanId::make();
         let parent = sole(headers, &TRACEPARENT).ok().flatten();
-        let mut trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
-            Some(Parent { id, span: parent, flags }) => Self {
-                id,
-                parent: Some(parent),
-                span,
-                flags,
-                is_recorded: flags & SAMPLED != 0,
-                state: HeaderValue::try_from(state_of(headers, span)).ok(),
-            },
-            // What begins here is recorded by nobody so far, and has a random id.
-            None => {
-                let mut id = [0; 32];
-                let (high, low) = id.split_at_mut(16);
-                high.copy_from_slice(&hex(random()));
-                low.copy_from_slice(&hex(random()));
-                let (parent, flags, is_recorded, state) = (None, RANDOM, false, None);
-                Self { id, parent, span, flags, is_recorded, state }
+        let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
+            Some(Parent { id, span: parent, flags }) => {
+                let span = SpanId::make();
+                let (is_recorded, parent) = (flags & SAMPLED != 0, Some(parent));
+                let state = HeaderValue::try_from(state_of(headers, span)).ok();
+                Self { id, parent, span, flags, is_recorded, state }.sampled(sampling)
             }
+            None => Self::begin(sampling),
         };
-        match sampling {
-            None => trace.is_recorded = false,
-            Some(sampling) if sampling.follows_callers && trace.parent.is_some() => {}
-            Some(sampling) => {
-                trace.is_recorded = sampling.draws(&trace.id);
-                trace.flags = trace.flags & !SAMPLED | u8::from(trace.is_recorded);
-            }
-        }
         headers.remove(TRACEPARENT);
         headers.remove(TRACESTATE);
         trace
+    }
+
+    /// One that begins here: it is recorded by nobody so far, and has a random id.
+    pub fn begin(sampling: Option<Sampling>) -> Self {
+        let mut id = [0; 32];
+        let (high, low) = id.split_at_mut(16);
+        high.copy_from_slice(&hex(random()));
+        low.copy_from_slice(&hex(random()));
+        let (parent, flags, is_recorded, state) = (None, RANDOM, false, None);
+        Self { id, parent, span: SpanId::make(), flags, is_recorded, state }.sampled(sampling)
+    }
+
+    fn sampled(mut self, sampling: Option<Sampling>) -> Self {
+        match sampling {
+            None => self.is_recorded = false,
+            Some(sampling) if sampling.follows_callers && self.parent.is_some() => {}
+            Some(sampling) => {
+                self.is_recorded = sampling.draws(&self.id);
+                self.flags = self.flags & !SAMPLED | u8::from(self.is_recorded);
+            }
+        }
+        self
     }
 
     /// The id of the trace: 32 hexadecimal digits.
@@ -122,7 +125,7 @@ impl Trace {
     }
 
     /// A span within ours, if spans are recorded.
-    pub fn begin(&self) -> Option<SpanId> {
+    pub fn begin_span(&self) -> Option<SpanId> {
         self.is_recorded.then(SpanId::make)
     }
 
@@ -142,7 +145,7 @@ impl Trace {
         };
         let text = [b"00-", &self.id[..], b"-", &span, flags].concat();
         // Such a text is always a field value.
-        let parent = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
+        let parent = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         fields.set(TRACEPARENT, parent);
         if let Some(state) = &self.state {
             fields.set(TRACESTATE, state.clone());
@@ -350,7 +353,7 @@ mod tests {
         let id = u128::from_str_radix(ID, 16).unwrap().to_be_bytes();
         assert_eq!(trace.id_bytes(), id);
         assert_eq!(trace.parent().unwrap().bytes(), 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
-        assert!(!trace.is_recorded() && trace.begin().is_none());
+        assert!(!trace.is_recorded() && trace.begin_span().is_none());
     }
 
     #[test]

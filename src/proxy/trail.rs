@@ -12,11 +12,12 @@ use crate::snapshot::Snapshot;
 use crate::violation::{Code, Violations};
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// What stands for a rule where a body is not what it has to be, before any rule is asked.
 pub const READING: &str = "reading";
@@ -72,7 +73,7 @@ pub struct Trail {
     /// What a second look at the document told of the change, where its answer was lost.
     pub resolved: Cell<Option<Outcome>>,
     /// When it has to be answered.
-    pub until: OnceCell<tokio::time::Instant>,
+    pub until: OnceCell<Instant>,
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
 }
@@ -165,9 +166,18 @@ impl Trail {
 
 /// A method is the caller's text; only the well-known ones are repeated.
 pub fn known_method(method: &Method) -> Option<&'static str> {
-    const KNOWN: [&str; 9] =
-        ["GET", "PATCH", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
-    KNOWN.into_iter().find(|known| *known == method.as_str())
+    Some(match *method {
+        Method::GET => "GET",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => return None,
+    })
 }
 
 /// How a request was decided.

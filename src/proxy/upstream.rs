@@ -50,6 +50,7 @@ use crate::tls::Credentials;
 use ask::Asks;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, Version};
 use lease::Lease;
@@ -304,7 +305,8 @@ impl Upstream {
         let turn = throttle::turn(&routed).await?;
         let authorization = routed.authorization()?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
-        let Routed { method, target, headers, id, trail, route, .. } = routed;
+        let Routed { head, target, id, trail, route, .. } = routed;
+        let Parts { method, headers, .. } = *head;
         // To HTTP/1.0 a body without a length could break off and look whole.
         let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
         let leads = chunks && !route.links.is_empty();

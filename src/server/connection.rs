@@ -6,13 +6,11 @@ use super::guard::{Bounds, Guard};
 use super::patient::Patient;
 use super::phase::{Draining, Phase};
 use super::two::{self, Here};
-use crate::proxy::request::Peer;
+use crate::proxy::request::{Peer, Received};
 use crate::proxy::stack::Answer;
 use crate::telemetry::metrics::{Metrics, Shaken};
 use crate::tls::Credentials;
 
-use http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
@@ -63,12 +61,12 @@ pub(super) struct Http {
 
 /// Whatever answers requests.
 pub(super) trait Stack:
-    Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static> + 'static
+    Service<Received, Response = Answer, Error = Infallible, Future: 'static> + 'static
 {
 }
 
 impl<S> Stack for S where
-    S: Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: 'static> + 'static
+    S: Service<Received, Response = Answer, Error = Infallible, Future: 'static> + 'static
 {
 }
 

@@ -4,7 +4,7 @@
 use super::phase::Draining;
 use super::two::normalise;
 use crate::proxy::rejection::Unsound;
-use crate::proxy::request::Peer;
+use crate::proxy::request::{Peer, Received};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
@@ -102,19 +102,19 @@ impl Drop for Turn {
 pub(super) struct Entrance<S> {
     stack: Rc<RefCell<S>>,
     tally: Rc<Tally>,
-    peer: Peer,
+    peer: Rc<Peer>,
 }
 
 impl<S> Entrance<S> {
     /// The way into `stack` for `peer`.
     pub(super) fn new(stack: Rc<RefCell<S>>, tally: Rc<Tally>, peer: Peer) -> Self {
-        Self { stack, tally, peer }
+        Self { stack, tally, peer: Rc::new(peer) }
     }
 }
 
 impl<S, C> hyper::service::Service<Request<Incoming>> for Entrance<S>
 where
-    S: Service<Request<Incoming>, Response = Response<C>>,
+    S: Service<Received, Response = Response<C>>,
 {
     type Response = Response<Counted<C>>;
     type Error = S::Error;
@@ -125,16 +125,13 @@ where
         normalise(&mut request);
         // Whoever prints a request by accident prints none of its values.
         request.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
-        if let Some(unsound) = unsound {
-            request.extensions_mut().insert(unsound);
-        }
-        request.extensions_mut().insert(self.peer.clone());
+        let received = Received { request, peer: Some(Rc::clone(&self.peer)), unsound };
         let mut stack = self.stack.borrow_mut();
         // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and one stack
         // serves all that a worker serves.
         let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
         debug_assert!(ready.is_ready(), "a gate made a caller wait");
-        Counted { inner: stack.call(request), turn: Some(turn) }
+        Counted { inner: stack.call(received), turn: Some(turn) }
     }
 }
 

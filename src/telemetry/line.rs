@@ -4,23 +4,50 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A line that is being written.
+/// The name of a member, joined by the compiler with what stands around it: one piece to write
+/// instead of three.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    /// Before any value.
+    pub before: &'static str,
+    /// Before what stands in quotes, with the first one.
+    pub before_text: &'static str,
+    /// With `null`.
+    pub null: &'static str,
+}
+
+/// The [`Name`] that a literal is. Names are ours, and plain.
+macro_rules! name {
+    ($name:literal) => {
+        $crate::telemetry::line::Name {
+            before: concat!(",\"", $name, "\":"),
+            before_text: concat!(",\"", $name, "\":\""),
+            null: concat!(",\"", $name, "\":null"),
+        }
+    };
+}
+
+pub(crate) use name;
+
+/// A line that is being written. Its first member is the time.
 #[derive(Debug)]
 pub struct Line<'b> {
     buffer: &'b mut Vec<u8>,
-    first: bool,
 }
 
+// Whatever writes a name is inlined: where its length is known, it is copied without a call.
 impl<'b> Line<'b> {
     /// Begins a line at the end of `buffer`.
-    pub fn begin(buffer: &'b mut Vec<u8>) -> Self {
+    pub fn begin(buffer: &'b mut Vec<u8>, time: SystemTime) -> Self {
         buffer.push(b'{');
-        Self { buffer, first: true }
+        Self::members(buffer, time)
     }
 
     /// Begins the members of an object whose brackets somebody else writes.
-    pub fn members(buffer: &'b mut Vec<u8>) -> Self {
-        Self { buffer, first: true }
+    pub fn members(buffer: &'b mut Vec<u8>, time: SystemTime) -> Self {
+        buffer.extend_from_slice(b"\"time\":");
+        buffer.extend_from_slice(&rfc3339(time));
+        Self { buffer }
     }
 
     /// Ends the line.
@@ -29,42 +56,60 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a string.
-    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
-        self.name(name);
-        self.string(value);
+    #[inline(always)]
+    pub fn text(&mut self, name: Name, value: &str) -> &mut Self {
+        self.add(name.before_text);
+        self.escape(value);
+        self.buffer.push(b'"');
+        self
+    }
+
+    /// Adds a string in which nothing has to be escaped: a word, or an id that was checked.
+    #[inline(always)]
+    pub fn plain(&mut self, name: Name, value: &str) -> &mut Self {
+        debug_assert!(is_plain(value.as_bytes()), "`{value}` is not plain");
+        self.add(name.before_text);
+        self.add(value);
+        self.buffer.push(b'"');
         self
     }
 
     /// Adds what is JSON already.
-    pub fn json(&mut self, name: &str, value: &str) -> &mut Self {
-        self.name(name);
-        self.buffer.extend_from_slice(value.as_bytes());
+    pub fn json(&mut self, name: Name, value: &str) -> &mut Self {
+        self.add(name.before);
+        self.add(value);
         self
     }
 
     /// Adds a string, or `null`.
-    pub fn optional(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    #[inline(always)]
+    pub fn optional(&mut self, name: Name, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.text(name, value),
             None => self.null(name),
         }
     }
 
+    /// Adds a string in which nothing has to be escaped, or `null`.
+    #[inline(always)]
+    pub fn optional_plain(&mut self, name: Name, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.plain(name, value),
+            None => self.null(name),
+        }
+    }
+
     /// Adds an address, or `null`.
-    pub fn address(&mut self, name: &str, value: Option<IpAddr>) -> &mut Self {
-        let Some(address) = value else {
-            self.null(name);
-            return self;
-        };
-        self.name(name);
-        self.buffer.push(b'"');
+    pub fn address(&mut self, name: Name, value: Option<IpAddr>) -> &mut Self {
+        let Some(address) = value else { return self.null(name) };
+        self.add(name.before_text);
         match address {
             IpAddr::V4(address) => {
                 for (index, octet) in address.octets().into_iter().enumerate() {
                     if index > 0 {
                         self.buffer.push(b'.');
                     }
-                    self.buffer.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                    self.digits(octet.into());
                 }
             }
             // Writing to a `Vec` cannot fail.
@@ -75,14 +120,16 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a number.
-    pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
-        self.name(name);
-        self.buffer.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    #[inline(always)]
+    pub fn number(&mut self, name: Name, value: u64) -> &mut Self {
+        self.add(name.before);
+        self.digits(value);
         self
     }
 
     /// Adds a number, or `null`.
-    pub fn optional_number(&mut self, name: &str, value: Option<u64>) -> &mut Self {
+    #[inline(always)]
+    pub fn optional_number(&mut self, name: Name, value: Option<u64>) -> &mut Self {
         match value {
             Some(value) => self.number(name, value),
             None => self.null(name),
@@ -90,66 +137,42 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a list of strings.
-    pub fn list<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) -> &mut Self {
-        self.name(name);
-        self.buffer.push(b'[');
-        for (index, value) in values.enumerate() {
-            if index > 0 {
-                self.buffer.push(b',');
-            }
-            self.string(value);
+    #[inline(always)]
+    pub fn list<'v>(&mut self, name: Name, values: impl Iterator<Item = &'v str>) -> &mut Self {
+        self.add(name.before);
+        let mut before = "[\"";
+        for value in values {
+            self.add(before);
+            self.escape(value);
+            before = "\",\"";
         }
-        self.buffer.push(b']');
+        self.add(if before == "[\"" { "[]" } else { "\"]" });
         self
     }
 
-    /// Adds a point in time (RFC 3339, UTC, milliseconds).
-    pub fn time(&mut self, name: &str, value: SystemTime) -> &mut Self {
-        self.name(name);
-        let since = value.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-        let (year, month, day) = civil(days);
-        let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
-        for (at, digits, value) in [
-            (1, 4, year),
-            (6, 2, month),
-            (9, 2, day),
-            (12, 2, seconds / 3600),
-            (15, 2, seconds / 60 % 60),
-            (18, 2, seconds % 60),
-            (21, 3, u64::from(since.subsec_millis())),
-        ] {
-            let mut rest = value;
-            for place in text.iter_mut().skip(at).take(digits).rev() {
-                *place += u8::try_from(rest % 10).unwrap_or_default();
-                rest /= 10;
-            }
+    #[inline(always)]
+    fn null(&mut self, name: Name) -> &mut Self {
+        self.add(name.null);
+        self
+    }
+
+    #[inline(always)]
+    fn add(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    fn digits(&mut self, value: u64) {
+        match u8::try_from(value) {
+            // Most counts have one digit.
+            Ok(digit @ 0..=9) => self.buffer.push(b'0' + digit),
+            _ => self.add(itoa::Buffer::new().format(value)),
         }
-        self.buffer.extend_from_slice(&text);
-        self
     }
 
-    fn null(&mut self, name: &str) -> &mut Self {
-        self.name(name);
-        self.buffer.extend_from_slice(b"null");
-        self
-    }
-
-    fn name(&mut self, name: &str) {
-        // Names are ours, and plain.
-        let begin: &[u8] = if std::mem::take(&mut self.first) { b"\"" } else { b",\"" };
-        self.buffer.extend_from_slice(begin);
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
-    }
-
-    fn string(&mut self, text: &str) {
-        self.buffer.push(b'"');
+    fn escape(&mut self, text: &str) {
         if is_plain(text.as_bytes()) {
             // Nearly every text is.
-            self.buffer.extend_from_slice(text.as_bytes());
-            self.buffer.push(b'"');
-            return;
+            return self.add(text);
         }
         for byte in text.bytes() {
             match byte {
@@ -160,15 +183,33 @@ impl<'b> Line<'b> {
                 _ => self.buffer.push(byte),
             }
         }
-        self.buffer.push(b'"');
     }
+}
+
+/// A point in time (RFC 3339, UTC, milliseconds), in quotes.
+fn rfc3339(time: SystemTime) -> [u8; 26] {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let ([c1, c2], [y1, y2]) = (two(year / 100), two(year));
+    let ([m1, m2], [d1, d2]) = (two(month), two(day));
+    let ([h1, h2], [n1, n2], [s1, s2]) =
+        (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
+    let millis = u64::from(since.subsec_millis());
+    let ([_, f1], [f2, f3]) = (two(millis / 100), two(millis));
+    [
+        b'"', c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
+        b'.', f1, f2, f3, b'Z', b'"',
+    ]
 }
 
 /// Whether nothing in `text` has to be escaped.
 fn is_plain(text: &[u8]) -> bool {
     let is_odd = |byte: &u8| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\');
-    let (eights, rest) = text.as_chunks::<8>();
-    !eights.iter().any(|eight| may_be_odd(u64::from_ne_bytes(*eight))) && !rest.iter().any(is_odd)
+    let (eights, _) = text.as_chunks::<8>();
+    // The last eight are looked at once more, for the ones that are left over.
+    let Some(last) = text.last_chunk::<8>() else { return !text.iter().any(is_odd) };
+    !eights.iter().chain([last]).any(|eight| may_be_odd(u64::from_ne_bytes(*eight)))
 }
 
 /// Whether one of eight bytes is to be escaped: its high bit is set in what the subtraction leaves.
@@ -178,6 +219,12 @@ fn may_be_odd(eight: u64) -> bool {
     let below = |word: u64, most: u64| word.wrapping_sub(ONES * most) & !word;
     let is = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
     (below(eight, 0x20) | is(0x7f) | is(b'"') | is(b'\\')) & HIGH != 0
+}
+
+/// The last two decimal digits of `number`.
+fn two(number: u64) -> [u8; 2] {
+    let digit = |number: u64| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    [digit(number / 10), digit(number)]
 }
 
 /// The date that is `days` after 1970-01-01, in the Gregorian calendar.
@@ -217,8 +264,9 @@ mod tests {
     fn addresses_are_written_as_they_are() {
         let mut buffer = Vec::new();
         for text in ["0.10.255.1", "2001:db8::1", "::ffff:1.2.3.4"] {
-            Line::begin(&mut buffer).address("a", Some(text.parse().unwrap()));
-            assert_eq!(buffer, format!("{{\"a\":\"{text}\"").as_bytes());
+            let mut line = Line { buffer: &mut buffer };
+            line.address(name!("a"), Some(text.parse().unwrap()));
+            assert_eq!(buffer, format!(",\"a\":\"{text}\"").as_bytes());
             buffer.clear();
         }
     }
@@ -226,12 +274,12 @@ mod tests {
     #[test]
     fn a_line_is_one_flat_json_object() {
         let mut buffer = Vec::new();
-        let mut line = Line::begin(&mut buffer);
-        line.time("time", UNIX_EPOCH + Duration::from_millis(1_709_210_096_007))
-            .text("a", "q\"\\\n\u{7f}\u{e9}")
-            .optional("b", None)
-            .number("c", 7)
-            .list("d", ["x", "y"].into_iter());
+        let time = UNIX_EPOCH + Duration::from_millis(1_709_210_096_007);
+        let mut line = Line::begin(&mut buffer, time);
+        line.text(name!("a"), "q\"\\\n\u{7f}\u{e9}")
+            .optional(name!("b"), None)
+            .number(name!("c"), 7)
+            .list(name!("d"), ["x", "y"].into_iter());
         line.end();
         let text = String::from_utf8(buffer).unwrap();
         assert!(text.ends_with("}\n") && text.trim_end().lines().count() == 1, "{text}");

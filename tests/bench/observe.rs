@@ -139,7 +139,10 @@ fn telling(criterion: &mut Criterion) {
         black_box(&arrived.trail);
         std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
     });
-    let arrived = || Arrived { request: Request::new(()), id: RequestId::make(), trail: trail() };
+    let arrived = || {
+        let arrived = Arrived::new(Request::new(()).into(), RequestId::make());
+        Arrived { trail: trail(), ..arrived }
+    };
     let mut group = criterion.benchmark_group("a request");
     group.bench_function("nobody is told of", |bencher| {
         bencher.iter(|| now(now(inner.call(arrived())).expect("an answer").into_body().collect()))
@@ -165,7 +168,7 @@ fn telling(criterion: &mut Criterion) {
         let mut tell = || {
             let mut arrived = arrived();
             if let Some(origin) = &origin {
-                let found = Origin::find(&mut arrived.request, origin, None);
+                let found = Origin::find(&mut arrived, origin, None);
                 drop(arrived.trail.origin.set(found));
                 drop(arrived.trail.begin_span(Stage::Judge));
                 drop(arrived.trail.begin_span(Stage::Upstream));

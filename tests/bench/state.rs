@@ -11,6 +11,7 @@ use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution,
 use patchgate::proxy::Shared;
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
+use patchgate::proxy::present::Present;
 use patchgate::proxy::request::{RequestId, Routed};
 use patchgate::proxy::trail::{Source as Came, Trail};
 use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
@@ -143,10 +144,12 @@ fn routed(body: &'static str) -> Routed<Bytes> {
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_MATCH, HeaderValue::from_static(TAG));
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-a-token"));
+    let (mut head, ()) = Request::new(()).into_parts();
+    (head.method, head.headers) = (Method::PATCH, headers);
     Routed {
-        method: Method::PATCH,
+        present: Present::of(&head.headers),
+        head: Box::new(head),
         target: PathAndQuery::from_static(PATH),
-        headers,
         body: Bytes::from_static(body.as_bytes()),
         partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,

@@ -15,7 +15,8 @@ use patchgate::proxy::{self, Shared, stack};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::Telemetry;
 
-use http::HeaderName;
+use http::{HeaderName, Request};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -131,7 +132,8 @@ pub async fn serve(shared: Shared, plan: &Plan) -> turmoil::Result {
         let (tcp, _) = listener.accept().await?;
         let stack = stack.clone();
         spawn_local(async move {
-            let service = service_fn(move |request| stack.clone().call(request));
+            let service =
+                service_fn(move |request: Request<Incoming>| stack.clone().call(request.into()));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(tcp), service);
             let _ = connection.await;
         });

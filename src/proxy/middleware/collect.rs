@@ -7,6 +7,7 @@ use crate::policy::route::BodyForm;
 use crate::proxy::budget::{Budget, Cut, Pace};
 use crate::proxy::gzip;
 use crate::proxy::headers::sole;
+use crate::proxy::present::Sought;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
@@ -99,7 +100,11 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
         BodyForm::Nothing => route.max_body.max(UNWANTED_MAX),
     };
     let accepted = if route.gzip { "gzip, identity" } else { "identity" };
-    let coding = match coding(&routed.headers) {
+    let coding = match routed.present.has(Sought::ContentEncoding) {
+        true => coding(&routed.headers),
+        false => Some(Coding::None),
+    };
+    let coding = match coding {
         Some(Coding::Gzip) if !route.gzip => None,
         coding => coding,
     };
@@ -108,7 +113,7 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
         return Err(Rejection::BodyTooLarge { max });
     }
     if coding == Coding::Gzip {
-        gzip::uncode(&mut routed.headers)?;
+        gzip::uncode(&mut routed.head.headers)?;
     }
     Ok((max, coding))
 }

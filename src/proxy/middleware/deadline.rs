@@ -6,7 +6,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Arrived;
 
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -42,7 +42,7 @@ where
     }
 
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
-        let until = Instant::now() + self.time;
+        let until = arrived.trail.began + self.time;
         let _it_comes_here_once = arrived.trail.until.set(until);
         Bounded { inner: self.inner.call(arrived), end: sleep_until(until) }
     }
@@ -78,23 +78,19 @@ where
 mod tests {
     use super::*;
     use crate::proxy::request::RequestId;
-    use crate::proxy::trail::Trail;
 
-    use http::{Method, Request};
+    use http::Request;
     use tower::{ServiceExt, service_fn};
 
-    use std::rc::Rc;
-
     fn arrived(body: bool) -> Arrived<bool> {
-        let trail = Rc::new(Trail::begin(Method::GET));
-        Arrived { request: Request::new(body), id: RequestId::make(), trail }
+        Arrived::new(Request::new(body).into(), RequestId::make())
     }
 
     #[tokio::test]
     async fn what_takes_too_long_is_ended() {
         let inner = service_fn(|arrived: Arrived<bool>| async move {
             assert!(arrived.trail.until.get().is_some());
-            if *arrived.request.body() {
+            if arrived.body {
                 std::future::pending::<()>().await;
             }
             Ok::<_, Rejection>(())

@@ -213,6 +213,27 @@ async fn judge_and_count(
     recorder: Option<(&Recorder, Room)>,
     beside: &Beside<'_>,
 ) -> Result<Ruling, Rejection> {
+    let (ruling, cost) = judge_first(routed, if_match, recorder, beside);
+    if let Some(cost) = cost {
+        let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
+        let decision = limits.decide(account, limits::Class::of(&routed.method), cost).await;
+        if !decision.is_admitted() {
+            return Err(routed.over(&decision));
+        }
+        routed.trail.limits.set(Some(decision));
+    }
+    ruling
+}
+
+/// Judges without the current state, and tells what of the limits is to be spent for it.
+///
+/// Nothing waits here, and so no future keeps room for what is read.
+fn judge_first(
+    routed: &Routed<Bytes>,
+    if_match: &IfMatch,
+    recorder: Option<(&Recorder, Room)>,
+    beside: &Beside<'_>,
+) -> (Result<Ruling, Rejection>, Option<NonZeroU32>) {
     let span = routed.trail.begin_span(Stage::Judge);
     let facts = facts(routed, if_match);
     if let Some((recorder, room)) = recorder {
@@ -239,15 +260,7 @@ async fn judge_and_count(
         true => NonZeroU32::new(all.ops_cost(ops)),
         false => Some(all.cost(ops)),
     };
-    if let (true, Some(cost)) = (counts, cost) {
-        let account = &routed.partner.account;
-        let decision = all.decide(account, limits::Class::of(&routed.method), cost).await;
-        if !decision.is_admitted() {
-            return Err(routed.over(&decision));
-        }
-        routed.trail.limits.set(Some(decision));
-    }
-    ruling
+    (ruling, cost.filter(|_| counts))
 }
 
 fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {

@@ -20,6 +20,7 @@ use crate::telemetry::{LogWriter, Telemetry};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -167,16 +168,18 @@ impl Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.count();
+        let now = Instant::now();
+        let duration = now.duration_since(self.trail.began);
+        self.count(duration);
         self.keep_refusal();
         if self.told.writer.is_on() {
-            self.log();
+            self.log(duration);
         }
         if let Some(recorder) = &self.told.recorder {
             self.record(recorder);
         }
         if let Some(tracer) = &self.told.tracer {
-            self.trace(tracer);
+            self.trace(tracer, now.into_std());
         }
     }
 }

@@ -38,7 +38,7 @@ where
     }
 
     fn call(&mut self, mut arrived: Arrived<B>) -> Self::Future {
-        let origin = Origin::find(&mut arrived.request, &self.settings, self.own.as_deref());
+        let origin = Origin::find(&mut arrived, &self.settings, self.own.as_deref());
         let _ = arrived.trail.origin.set(origin);
         self.inner.call(arrived)
     }

@@ -1,10 +1,9 @@
 //! Gives every request an id, and every answer the id of its request, however it ends.
 
 use crate::proxy::headers::sole;
-use crate::proxy::request::{Arrived, IdForm, RequestId};
-use crate::proxy::trail::Trail;
+use crate::proxy::request::{Arrived, IdForm, Received, RequestId};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, Response};
 use pin_project_lite::pin_project;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -18,18 +17,19 @@ use std::task::{Context, Poll, ready};
 #[derive(Clone, Debug)]
 pub struct SetRequestId<S> {
     inner: S,
-    field: HeaderName,
+    field: Rc<HeaderName>,
     form: IdForm,
 }
 
 impl<S> SetRequestId<S> {
     /// The id is in the field called `field`, and kept if it has this `form`.
     pub fn layer(field: HeaderName, form: IdForm) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, field: field.clone(), form })
+        let field = Rc::new(field);
+        layer_fn(move |inner| Self { inner, field: Rc::clone(&field), form })
     }
 }
 
-impl<S, B, C> Service<Request<B>> for SetRequestId<S>
+impl<S, B, C> Service<Received<B>> for SetRequestId<S>
 where
     S: Service<Arrived<B>, Response = Response<C>>,
 {
@@ -41,14 +41,12 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let given = sole(request.headers(), &self.field).ok().flatten();
+    fn call(&mut self, received: Received<B>) -> Self::Future {
+        let given = sole(received.request.headers(), &self.field).ok().flatten();
         let kept = given.and_then(|value| RequestId::parse(value, self.form));
         let id = kept.unwrap_or_else(RequestId::make);
-        let value = id.value().clone();
-        let trail = Rc::new(Trail::begin(request.method().clone()));
-        let inner = self.inner.call(Arrived { request, id, trail });
-        WithId { inner, id: Some((self.field.clone(), value)) }
+        let inner = self.inner.call(Arrived::new(received, id.clone()));
+        WithId { inner, field: Rc::clone(&self.field), id }
     }
 }
 
@@ -58,7 +56,8 @@ pin_project! {
     pub struct WithId<F> {
         #[pin]
         inner: F,
-        id: Option<(HeaderName, HeaderValue)>,
+        field: Rc<HeaderName>,
+        id: RequestId,
     }
 }
 
@@ -71,8 +70,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
-        if let (Ok(response), Some((field, value))) = (&mut result, this.id.take()) {
-            response.headers_mut().insert(field, value);
+        if let Ok(response) = &mut result {
+            response.headers_mut().insert(&**this.field, this.id.value().clone());
         }
         Poll::Ready(result)
     }

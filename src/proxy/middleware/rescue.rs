@@ -3,6 +3,7 @@
 use crate::live::Live;
 use crate::proxy::body::Content;
 use crate::proxy::headers;
+use crate::proxy::present::Sought;
 use crate::proxy::problem::{self, Manner, Wanted};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, RequestId};
@@ -18,7 +19,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// Answers every request: a rejection by its problem, a panic by 500. What the panic said is not
@@ -26,16 +26,22 @@ use std::task::{Context, Poll, ready};
 #[derive(Clone, Debug)]
 pub struct Rescue<S> {
     inner: S,
+    ours: Rc<Ours>,
+}
+
+/// What is ours in an answer that ends a request.
+#[derive(Debug)]
+struct Ours {
     live: Live,
-    own: Arc<str>,
+    name: Box<str>,
 }
 
 impl<S> Rescue<S> {
     /// A request that ends before its snapshot is pinned is answered in the form that `live` has;
     /// `own` is what we are called.
     pub fn layer(live: Live, own: &str) -> impl Layer<S, Service = Self> + Clone {
-        let own: Arc<str> = own.into();
-        layer_fn(move |inner| Self { inner, live: live.clone(), own: Arc::clone(&own) })
+        let ours = Rc::new(Ours { live, name: own.into() });
+        layer_fn(move |inner| Self { inner, ours: Rc::clone(&ours) })
     }
 }
 
@@ -54,11 +60,13 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let id = arrived.id.clone();
         let trail = Rc::clone(&arrived.trail);
-        let wanted = Wanted::read(arrived.request.headers());
+        let wanted = match arrived.present.has(Sought::Accept) {
+            true => Wanted::read(&arrived.head.headers),
+            false => Wanted::ANYTHING,
+        };
         // Gates that need not wait do their work in `call`, and may panic there.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
-        let (live, own) = (self.live.clone(), Arc::clone(&self.own));
-        Rescuing { inner, id, trail, wanted, live, own }
+        Rescuing { inner, id, trail, wanted, ours: Rc::clone(&self.ours) }
     }
 }
 
@@ -71,8 +79,7 @@ pin_project! {
         id: RequestId,
         trail: Rc<Trail>,
         wanted: Wanted,
-        live: Live,
-        own: Arc<str>,
+        ours: Rc<Ours>,
     }
 }
 
@@ -93,9 +100,9 @@ where
             Err(_) => Err(Rejection::Failed),
         };
         let mut response = result.unwrap_or_else(|rejection| {
-            let snapshot = this.trail.snapshot.get_or_init(|| this.live.load());
+            let snapshot = this.trail.snapshot.get_or_init(|| this.ours.live.load());
             let form = snapshot.policy.errors;
-            let manner = Manner { form, wanted: *this.wanted, own: this.own };
+            let manner = Manner { form, wanted: *this.wanted, own: &this.ours.name };
             problem::answer(&rejection, manner, this.id, this.trail)
         });
         // Here, where every answer of a request that was counted passes.
@@ -114,7 +121,7 @@ mod tests {
     use crate::policy::Policy;
     use crate::snapshot::Snapshot;
 
-    use http::{Method, Request};
+    use http::Request;
     use http_body_util::BodyExt;
     use tower::{ServiceExt, service_fn};
 
@@ -135,8 +142,7 @@ mod tests {
     }
 
     fn arrived() -> Arrived<()> {
-        let trail = Rc::new(Trail::begin(Method::PATCH));
-        Arrived { request: Request::new(()), id: RequestId::make(), trail }
+        Arrived::new(Request::new(()).into(), RequestId::make())
     }
 
     #[tokio::test(flavor = "current_thread")]
@@ -151,8 +157,8 @@ mod tests {
         let id = arrived();
         let urn = id.id.urn();
         let answers = [
-            Rescue { inner: late, live: live(), own: "us".into() }.oneshot(id).await,
-            Rescue { inner: early, live: live(), own: "us".into() }.oneshot(arrived()).await,
+            Rescue::layer(live(), "us").layer(late).oneshot(id).await,
+            Rescue::layer(live(), "us").layer(early).oneshot(arrived()).await,
         ];
         for (index, answer) in answers.into_iter().enumerate() {
             let answer = answer.unwrap();

@@ -8,9 +8,10 @@ use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
 use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, is_host, nominated, sole};
 use crate::proxy::identity;
+use crate::proxy::present::{Present, Sought};
 use crate::proxy::problem::add_internal;
-use crate::proxy::rejection::{Rejection, Unsound};
-use crate::proxy::request::{Arrived, Peer, Routed};
+use crate::proxy::rejection::Rejection;
+use crate::proxy::request::{Arrived, Routed};
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -52,15 +53,17 @@ impl<S> Resolve<S> {
     }
 
     fn resolve<B>(&self, arrived: Arrived<B>) -> Result<Resolved<B>, Rejection> {
-        let Arrived { request, id, trail } = arrived;
+        let Arrived { head, present, body, peer, unsound, id, trail } = arrived;
         let snapshot = self.live.load();
         let _ = trail.snapshot.set(Arc::clone(&snapshot));
-        let (parts, body) = request.into_parts();
-        let path = self.check_head(&parts)?;
-        let route = match snapshot.policy.routes.resolve(parts.method.as_str(), &path) {
+        if let Some(unsound) = unsound {
+            return Err(unsound.into());
+        }
+        let path = self.check_head(&head, present)?;
+        let route = match snapshot.policy.routes.resolve(head.method.as_str(), &path) {
             Resolution::Found(route) => Arc::clone(route),
             Resolution::MethodNotAllowed(mut allowed) => {
-                if parts.method == Method::OPTIONS {
+                if head.method == Method::OPTIONS {
                     allowed.push("OPTIONS");
                     let mut response = options(&allowed, snapshot.policy.routes.iter());
                     add_internal(response.headers_mut(), &self.own);
@@ -71,64 +74,67 @@ impl<S> Resolve<S> {
             Resolution::Unknown => return Err(Rejection::Unrouted),
         };
         let _ = trail.route.set(Arc::clone(&route));
-        let target = target(&parts.uri, &path, &route)?;
-        let peer = parts.extensions.get::<Peer>();
-        let address = peer.map(|peer| peer.address);
-        let certificate = peer.and_then(|peer| peer.certificate.as_deref());
-        let (partners, headers) = (&snapshot.partners, &parts.headers);
-        let partner = identity::find(partners, headers, address, certificate)?;
+        let target = target(&head.uri, &path, &route)?;
+        let address = peer.as_ref().map(|peer| peer.address);
+        let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
+        let partners = &snapshot.partners;
+        let partner = identity::find(partners, &head.headers, address, certificate)?;
         let partner = Arc::clone(partner);
         let _ = trail.partner.set(Arc::clone(&partner));
-        let Parts { method, headers, .. } = parts;
-        let routed = Routed { method, target, headers, body, partner, route, snapshot, id, trail };
+        let routed = Routed { head, present, target, body, partner, route, snapshot, id, trail };
         Ok(Resolved::Routed(routed))
     }
 
     /// Checks what hyper lets pass and we must not; gives the normal form of the path.
-    fn check_head<'p>(&self, parts: &'p Parts) -> Result<NormalPath<'p>, Rejection> {
+    fn check_head<'h>(
+        &self,
+        head: &'h Parts,
+        present: Present,
+    ) -> Result<NormalPath<'h>, Rejection> {
         let malformed = |why| Err(Rejection::HeadMalformed(why));
-        if let Some(unsound) = parts.extensions.get::<Unsound>() {
-            return Err((*unsound).into());
-        }
-        let headers = &parts.headers;
+        let headers = &head.headers;
         let Ok(Some(host)) = sole(headers, &header::HOST) else {
             return malformed("exactly one `Host` is needed");
         };
         if !is_host(host.as_bytes()) {
             return malformed("`Host` is malformed");
         }
-        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Rejection::MethodUnsupported);
         }
-        if let Some(authority) = parts.uri.authority() {
-            let web = matches!(parts.uri.scheme_str(), Some("http" | "https"));
+        if let Some(authority) = head.uri.authority() {
+            let web = matches!(head.uri.scheme_str(), Some("http" | "https"));
             if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) {
                 return malformed("the request target names another host than `Host`");
             }
         }
-        for (name, why) in [
-            (header::AUTHORIZATION, "`Authorization` is there twice"),
-            (header::CONTENT_TYPE, "`Content-Type` is there twice"),
-        ] {
-            if sole(headers, &name).is_err() {
-                return malformed(why);
-            }
+        if present.has(Sought::Authorization) && sole(headers, &header::AUTHORIZATION).is_err() {
+            return malformed("`Authorization` is there twice");
+        }
+        if sole(headers, &header::CONTENT_TYPE).is_err() {
+            return malformed("`Content-Type` is there twice");
         }
         let is_known = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"100-continue");
-        if !headers.get_all(header::EXPECT).iter().all(is_known) {
+        if present.has(Sought::Expect) && !headers.get_all(header::EXPECT).iter().all(is_known) {
             return Err(Rejection::ExpectationUnknown);
         }
         let takes_away = |name: &[u8]| match HeaderName::from_bytes(name) {
             Ok(name) => is_guarded(name.as_str(), &self.request_id),
             Err(_) => false,
         };
-        if nominated(headers).any(takes_away) {
+        // These are no fields, and nearly all that is ever said there.
+        let is_field = |name: &&[u8]| {
+            let words: [&[u8]; 2] = [b"close", b"keep-alive"];
+            !words.iter().any(|word| name.eq_ignore_ascii_case(word))
+        };
+        if present.has(Sought::Connection) && nominated(headers).filter(is_field).any(takes_away) {
             return malformed("`Connection` names a field that has to be passed on");
         }
-        if self.via.as_ref().is_some_and(|via| via.is_in(headers)) {
+        let passed = |via: &Via| present.has(Sought::Via) && via.is_in(headers);
+        if self.via.as_ref().is_some_and(passed) {
             return Err(Rejection::LoopDetected);
         }
-        NormalPath::of(parts.uri.path()).ok_or(Rejection::Unrouted)
+        NormalPath::of(head.uri.path()).ok_or(Rejection::Unrouted)
     }
 }
 

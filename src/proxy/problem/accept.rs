@@ -10,11 +10,14 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What nobody asks for who sends no `Accept`: everything is as good.
+    pub const ANYTHING: Self = Self { json: 1000, problem: 1000 };
+
     /// What `Accept` says; without it, or where it cannot be read, everything is as good.
     pub fn read(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
         if lines.peek().is_none() {
-            return Self { json: 1000, problem: 1000 };
+            return Self::ANYTHING;
         }
         // For each form the weight that the most specific range gives it, and how specific that is.
         let (mut json, mut problem) = ((0, 0), (0, 0));

@@ -38,7 +38,7 @@ mod tests {
             let parent = HeaderValue::try_from(format!("00-{ID}-00f067aa0ba902b7-{flags:02x}"));
             let mut headers = HeaderMap::from_iter([(TRACEPARENT, parent.unwrap())]);
             let trace = Trace::take(&mut headers, Some(Sampling { follows_callers, ratio }));
-            assert_eq!(trace.begin().is_some(), trace.is_recorded());
+            assert_eq!(trace.begin_span().is_some(), trace.is_recorded());
             assert_eq!(trace.flags(), u8::from(trace.is_recorded()) | flags & RANDOM);
             trace.is_recorded()
         };

@@ -1,5 +1,5 @@
-//! The metrics of a family that were counted last: most requests are like one before, and to find the
-//! metric among few is cheaper than to hash its labels.
+//! The metrics that were counted last: most requests are like one before, and to find the metric among
+//! few is cheaper than to hash its labels.
 
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 
@@ -9,11 +9,11 @@ use std::hash::Hash;
 /// So many are few.
 const FEW: usize = 8;
 
-/// Some metrics of one family, for one thread. Never of a family that is cleared.
+/// Some metrics by what they count, for one thread. Never of a family that is cleared.
 #[derive(Debug)]
-pub struct Recent<L, M>(RefCell<Vec<(L, M)>>);
+pub struct Recent<K, M>(RefCell<Vec<(K, M)>>);
 
-impl<L, M> Default for Recent<L, M> {
+impl<K, M> Default for Recent<K, M> {
     fn default() -> Self {
         Self(RefCell::default())
     }
@@ -27,16 +27,23 @@ impl<L: Clone + Eq + Hash, M: Clone> Recent<L, M> {
         labels: L,
         what: impl FnOnce(&M) -> T,
     ) -> T {
+        self.find(labels, |labels| family.get_or_create(labels).clone(), what)
+    }
+}
+
+impl<K: PartialEq, M> Recent<K, M> {
+    /// Does something with the metrics of `key`, which `make` finds where they are not known.
+    pub fn find<T>(&self, key: K, make: impl FnOnce(&K) -> M, what: impl FnOnce(&M) -> T) -> T {
         let mut known = self.0.borrow_mut();
-        if let Some((_, metric)) = known.iter().find(|(known, _)| *known == labels) {
+        if let Some((_, metric)) = known.iter().find(|(known, _)| *known == key) {
             return what(metric);
         }
-        let metric = family.get_or_create(&labels).clone();
+        let metric = make(&key);
         let done = what(&metric);
         if known.len() == FEW {
             known.remove(0);
         }
-        known.push((labels, metric));
+        known.push((key, metric));
         done
     }
 }

@@ -3,6 +3,7 @@
 use super::Ended;
 
 use crate::limits::Decision as Limit;
+use crate::policy::Route;
 use crate::proxy::trail::{Decision, READING, Trail, known_method};
 use crate::telemetry::metrics::{
     Answered, Counter, Found, Histogram, Limited, Metrics, OTHER, Outcome, Read, Recent, Rejected,
@@ -12,50 +13,50 @@ use crate::telemetry::metrics::{
 use http::StatusCode;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one worker counted last.
 #[derive(Debug, Default)]
 pub struct Counted {
-    requests: Recent<Served, Counter>,
-    durations: Recent<Answered, Histogram>,
+    requests: Recent<Alike, (Counter, Histogram)>,
     limits: Recent<Limited, Counter>,
+    outcomes: Recent<Outcome, Counter>,
+    reads: Recent<Read, Counter>,
+    rejections: Recent<Rejected, Counter>,
 }
 
 impl Ended {
-    pub(super) fn count(&self) {
+    pub(super) fn count(&self, duration: Duration) {
         let (metrics, trail) = (&*self.told.telemetry.metrics, &*self.trail);
         let route = trail.route.get();
         let method = known_method(&trail.method).unwrap_or(OTHER);
         let decision = trail.decision.get().map_or("none", Decision::as_str);
-        let served = Served {
-            route: route.map(|route| Arc::clone(&route.id)).unwrap_or_default(),
-            method,
-            status: class(self.status),
-            decision,
-        };
+        let alike = Alike { route: route.map(Arc::clone), method, status: self.status, decision };
         let recent = &self.told.recent;
-        recent.requests.with(&metrics.requests, served, Counter::inc);
-        let answered = Answered {
-            http_request_method: method,
-            http_route: route.map(|route| Arc::clone(&route.template)).unwrap_or_default(),
-            http_response_status_code: self.status.map(|status| status.as_u16()),
-        };
-        let duration = trail.began.elapsed();
-        let seconds = duration.as_secs_f64();
-        recent.durations.with(&metrics.durations, answered, |times| times.observe(seconds));
+        recent.requests.find(
+            alike,
+            |alike| alike.metrics(metrics),
+            |(count, times)| {
+                count.inc();
+                times.observe(duration.as_secs_f64());
+            },
+        );
         let latency = &self.told.telemetry.latency;
         latency.server.observe(duration);
         if trail.upstream_status.get().is_some() {
             latency.upstream.observe(trail.upstream_time.get());
         }
         if let Some(kind) = trail.rejection.get() {
-            metrics.rejections.get_or_create(&Rejected { rejection: kind.slug }).inc();
+            let rejected = Rejected { rejection: kind.slug };
+            recent.rejections.with(&metrics.rejections, rejected, Counter::inc);
         }
         if let Some(outcome) = trail.outcome() {
-            metrics.outcomes.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();
+            let outcome = Outcome { outcome: outcome.as_str() };
+            recent.outcomes.with(&metrics.outcomes, outcome, Counter::inc);
         }
         if let Some(source) = trail.source.get() {
-            metrics.reads.get_or_create(&Read { source: source.as_str() }).inc();
+            let read = Read { source: source.as_str() };
+            recent.reads.with(&metrics.reads, read, Counter::inc);
         }
         if trail.pinned.get() {
             metrics.pins.inc();
@@ -64,6 +65,45 @@ impl Ended {
         count_limits(metrics, recent, trail);
         count_step(metrics, trail, decision);
         count_found(metrics, trail);
+    }
+}
+
+/// What requests have in common that are counted together.
+#[derive(Debug)]
+struct Alike {
+    route: Option<Arc<Route>>,
+    method: &'static str,
+    status: Option<StatusCode>,
+    decision: &'static str,
+}
+
+/// A route is the same one or another; its names need not be compared.
+impl PartialEq for Alike {
+    fn eq(&self, other: &Self) -> bool {
+        let route = |alike: &Self| alike.route.as_ref().map(Arc::as_ptr);
+        route(self) == route(other)
+            && self.status == other.status
+            && self.method == other.method
+            && self.decision == other.decision
+    }
+}
+
+impl Alike {
+    fn metrics(&self, metrics: &Metrics) -> (Counter, Histogram) {
+        let route = self.route.as_ref();
+        let served = Served {
+            route: route.map(|route| Arc::clone(&route.id)).unwrap_or_default(),
+            method: self.method,
+            status: class(self.status),
+            decision: self.decision,
+        };
+        let answered = Answered {
+            http_request_method: self.method,
+            http_route: route.map(|route| Arc::clone(&route.template)).unwrap_or_default(),
+            http_response_status_code: self.status.map(|status| status.as_u16()),
+        };
+        let count = metrics.requests.get_or_create(&served).clone();
+        (count, metrics.durations.get_or_create(&answered).clone())
     }
 }
 

@@ -4,7 +4,7 @@ use super::Ended;
 
 use crate::proxy::change::Recorder;
 use crate::proxy::trail::{Decision, Outcome};
-use crate::telemetry::line::Line;
+use crate::telemetry::line::{Line, name};
 
 impl Ended {
     /// Writes down the change, if there was one that was judged.
@@ -22,31 +22,30 @@ impl Ended {
         let warnings = trail.warnings.borrow();
         let status = |status: Option<http::StatusCode>| status.map(|status| status.as_u16().into());
         let mut members = Vec::with_capacity(1024 + change.ops.json.len());
-        let mut line = Line::members(&mut members);
-        line.time("time", trail.at)
-            .text("request_id", self.id.as_str())
-            .optional("trace_id", trail.origin.get().map(|origin| origin.trace.id()))
-            .optional("partner", trail.partner.get().map(|partner| &*partner.id))
-            .list("roles", roles.iter().map(String::as_str))
-            .optional("route", route.map(|route| &*route.id))
-            .text("method", trail.method.as_str())
-            .text("target", &change.target)
-            .optional("form", route.map(|route| route.body.as_str()))
-            .optional("policy", snapshot.map(|snapshot| &*snapshot.policy.name))
-            .optional("digest", snapshot.map(|snapshot| &*snapshot.digest))
-            .json("ops", &change.ops.json)
-            .number("ops_more", change.ops.more as u64)
-            .text("if_match", change.if_match)
-            .optional("from", states.map(|(from, _)| from))
-            .optional("to", states.map(|(_, to)| to))
-            .optional("tag", change.tag.as_deref())
-            .optional("decision", trail.decision.get().map(Decision::as_str))
-            .list("codes", codes.iter().map(|(code, _)| code.slug()))
-            .list("warnings", warnings.iter().map(|warning| warning.code.slug()))
-            .optional("rejection", trail.rejection.get().map(|kind| kind.slug))
-            .optional_number("status", status(self.status))
-            .optional_number("upstream_status", status(trail.upstream_status.get()))
-            .optional("outcome", trail.outcome().map(Outcome::as_str));
+        let mut line = Line::members(&mut members, trail.at);
+        line.plain(name!("request_id"), self.id.as_str())
+            .optional_plain(name!("trace_id"), trail.origin.get().map(|origin| origin.trace.id()))
+            .optional(name!("partner"), trail.partner.get().map(|partner| &*partner.id))
+            .list(name!("roles"), roles.iter().map(String::as_str))
+            .optional(name!("route"), route.map(|route| &*route.id))
+            .text(name!("method"), trail.method.as_str())
+            .text(name!("target"), &change.target)
+            .optional_plain(name!("form"), route.map(|route| route.body.as_str()))
+            .optional(name!("policy"), snapshot.map(|snapshot| &*snapshot.policy.name))
+            .optional_plain(name!("digest"), snapshot.map(|snapshot| &*snapshot.digest))
+            .json(name!("ops"), &change.ops.json)
+            .number(name!("ops_more"), change.ops.more as u64)
+            .text(name!("if_match"), change.if_match)
+            .optional(name!("from"), states.map(|(from, _)| from))
+            .optional(name!("to"), states.map(|(_, to)| to))
+            .optional(name!("tag"), change.tag.as_deref())
+            .optional_plain(name!("decision"), trail.decision.get().map(Decision::as_str))
+            .list(name!("codes"), codes.iter().map(|(code, _)| code.slug()))
+            .list(name!("warnings"), warnings.iter().map(|warning| warning.code.slug()))
+            .optional_plain(name!("rejection"), trail.rejection.get().map(|kind| kind.slug))
+            .optional_number(name!("status"), status(self.status))
+            .optional_number(name!("upstream_status"), status(trail.upstream_status.get()))
+            .optional_plain(name!("outcome"), trail.outcome().map(Outcome::as_str));
         recorder.end(*change, members);
     }
 }

@@ -29,19 +29,19 @@ pub struct Tracer {
 
 impl Ended {
     /// Tells of the request and its parts, if its trace is recorded.
-    pub(super) fn trace(&self, tracer: &Tracer) {
+    pub(super) fn trace(&self, tracer: &Tracer, now: Instant) {
         let trail = &*self.trail;
         let Some(origin) = trail.origin.get().filter(|origin| origin.trace.is_recorded()) else {
             return;
         };
         let parts = trail.spans.take();
         let mut spans = Vec::with_capacity(1 + parts.len());
-        spans.push(self.server_span(origin, tracer));
+        spans.push(self.server_span(origin, tracer, now));
         spans.extend(parts.iter().map(|part| self.part_span(origin, tracer, part)));
         tracer.exporter.export(spans);
     }
 
-    fn server_span(&self, origin: &Origin, tracer: &Tracer) -> Span {
+    fn server_span(&self, origin: &Origin, tracer: &Tracer, now: Instant) -> Span {
         let (trail, trace) = (&*self.trail, &origin.trace);
         let route = trail.route.get();
         let known = known_method(&trail.method);
@@ -54,7 +54,7 @@ impl Ended {
         let status = self.status.filter(StatusCode::is_server_error);
         let mut span = Span::new(trace.id_bytes(), trace.span().bytes(), SpanKind::Server, name);
         span.within(trace.parent().map(|parent| parent.bytes()), true, trace.flags())
-            .took(trail.at, self.time(Instant::now()))
+            .took(trail.at, self.time(now))
             .text("http.request.method", known.unwrap_or(OTHER))
             .optional("http.request.method_original", known.is_none().then(original))
             .optional("http.route", route.map(|route| &*route.template))
@@ -122,7 +122,7 @@ impl Ended {
 
     /// By the clock on the wall, when `instant` was.
     fn time(&self, instant: Instant) -> SystemTime {
-        self.trail.at + instant.duration_since(self.trail.began)
+        self.trail.at + instant.duration_since(self.trail.began.into_std())
     }
 }
 
