@@ -151,27 +151,31 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
     }
 
-    /// When the caller will have been silent for too long, as far as can be told now.
-    fn deadline(&self) -> Instant {
+    /// When the caller will have been silent for too long, if that can be told.
+    fn due(&self) -> Option<Instant> {
         if let Some(closed_at) = self.closed_at {
-            return closed_at + CLOSED_TIME;
+            return Some(closed_at + CLOSED_TIME);
         }
         if !self.held.is_empty() {
-            return self.held_since + self.tally.times.head;
+            return Some(self.held_since + self.tally.times.head);
         }
-        self.tally.deadline()
+        self.tally.due()
     }
 
     /// Waits until the caller has been silent for too long.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut deadline = self.deadline();
-        let mut timer = self.timer.take().unwrap_or_else(|| Box::pin(sleep_until(deadline)));
+        let due = self.due();
+        let tally = Rc::clone(&self.tally);
+        let deadline = |due: Option<Instant>| due.unwrap_or_else(|| tally.deadline());
+        let mut timer = self.timer.take().unwrap_or_else(|| Box::pin(sleep_until(deadline(due))));
         // A timer that ends too early is cheaper than one that is set anew for every request.
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
+        if let Some(due) = due
+            && timer.deadline() > due
+        {
+            timer.as_mut().reset(due);
         }
         while timer.as_mut().poll(cx).is_ready() {
-            deadline = self.deadline();
+            let deadline = deadline(self.due());
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }
