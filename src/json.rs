@@ -20,6 +20,7 @@ use std::fmt;
 
 /// A JSON value, borrowed from the text wherever the text holds it as it is.
 #[derive(Clone, PartialEq)]
+#[repr(u64)] // With a tag as wide as a word it is moved in words.
 pub enum Value<'a> {
     /// `null`.
     Null,

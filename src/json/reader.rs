@@ -1,8 +1,10 @@
 //! The strict reader: I-JSON (RFC 7493) within bounds, in one pass.
 
+mod blank;
+mod number;
 mod string;
 
-use super::{Bounds, Fault, Number, Object, Unreadable, Value};
+use super::{Bounds, Fault, Object, Unreadable, Value};
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -33,8 +35,7 @@ pub(crate) fn read_as<'a, T>(
         offset: error.valid_up_to(),
         item: None,
     })?;
-    let mut reader =
-        Reader { text, bytes, at: 0, bounds, depth: 0, values: 0, item: None, fault: None };
+    let mut reader = Reader { text, at: 0, bounds, depth: 0, values: 0, item: None, fault: None };
     reader.document(root).map_err(|Failed| Unreadable {
         // INVARIANT: only `fail` makes a `Failed`.
         fault: reader.fault.unwrap_or(Fault::TooMuch),
@@ -46,7 +47,6 @@ pub(crate) fn read_as<'a, T>(
 /// A place in a text that is being read.
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    bytes: &'a [u8],
     at: usize,
     bounds: Bounds,
     depth: usize,
@@ -72,13 +72,13 @@ impl<'a> Reader<'a> {
         &mut self,
         root: impl FnOnce(&mut Self) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        if self.bytes.starts_with(b"\xef\xbb\xbf") {
+        if self.text.starts_with('\u{feff}') {
             return Err(self.fail(Fault::Syntax("a byte order mark stands before the text")));
         }
-        self.blanks();
+        self.next();
         let value = root(self)?;
         self.item = None;
-        self.blanks();
+        self.next();
         match self.peek() {
             None => Ok(value),
             Some(_) => Err(self.fail(Fault::Syntax("something follows the JSON text"))),
@@ -91,12 +91,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the value that comes next.
+    #[inline(always)] // Most values are strings, and are made where they are wanted.
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Failed> {
+        if self.is_at(b'"') {
+            self.count()?;
+            return Ok(Value::String(self.string()?));
+        }
+        self.other_value()
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self) -> Result<Value<'a>, Failed> {
         match self.peek() {
-            Some(b'"') => {
-                self.count()?;
-                self.string().map(Value::String)
-            }
             Some(b'{') => {
                 let mut members = Vec::new();
                 self.object(|reader, name| {
@@ -138,16 +144,14 @@ impl<'a> Reader<'a> {
         if self.values > self.bounds.values { Err(self.fail(Fault::TooMuch)) } else { Ok(()) }
     }
 
-    /// Goes into the array or the object that comes next.
-    fn enter(&mut self) -> Result<(), Failed> {
+    /// Goes into the array or the object that comes next, and on to what stands first in it.
+    fn enter(&mut self) -> Result<u8, Failed> {
         self.count()?;
         if self.depth == self.bounds.depth {
             return Err(self.fail(Fault::TooDeep));
         }
         self.depth += 1;
-        self.at += 1;
-        self.blanks();
-        Ok(())
+        Ok(self.advance())
     }
 
     /// Reads the array that comes next, each element by `element`, which is told its index.
@@ -155,10 +159,10 @@ impl<'a> Reader<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self, usize) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
-        self.enter()?;
+        let mut next = self.enter()?;
         let outermost = self.depth == 1;
         let mut index = 0;
-        if !self.take(b']') {
+        if next != b']' {
             loop {
                 if outermost {
                     if index == self.bounds.items {
@@ -168,15 +172,17 @@ impl<'a> Reader<'a> {
                 }
                 element(self, index)?;
                 index += 1;
-                self.blanks();
-                if self.take(b']') {
+                next = self.next();
+                if next == b']' {
                     break;
                 }
-                self.expect(b',', "`,` or `]` is expected after an element")?;
-                self.blanks();
+                if next != b',' {
+                    return Err(self.fail(Fault::Syntax("`,` or `]` is expected after an element")));
+                }
+                self.advance();
             }
         }
-        self.depth -= 1;
+        self.leave();
         Ok(())
     }
 
@@ -186,27 +192,36 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
-        self.enter()?;
-        if !self.take(b'}') {
+        let mut next = self.enter()?;
+        if next != b'}' {
             loop {
-                if self.peek() != Some(b'"') {
+                if next != b'"' {
                     return Err(self.fail(Fault::Syntax("a member name is expected")));
                 }
                 let name = self.string()?;
-                self.blanks();
-                self.expect(b':', "`:` is expected after a member name")?;
-                self.blanks();
+                if self.next() != b':' {
+                    return Err(self.fail(Fault::Syntax("`:` is expected after a member name")));
+                }
+                self.advance();
                 member(self, name)?;
-                self.blanks();
-                if self.take(b'}') {
+                next = self.next();
+                if next == b'}' {
                     break;
                 }
-                self.expect(b',', "`,` or `}` is expected after a member")?;
-                self.blanks();
+                if next != b',' {
+                    return Err(self.fail(Fault::Syntax("`,` or `}` is expected after a member")));
+                }
+                next = self.advance();
             }
         }
-        self.depth -= 1;
+        self.leave();
         Ok(())
+    }
+
+    /// Goes behind the end of an array or an object.
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.at += 1;
     }
 
     /// Refuses members of one object of which two have the same of these names.
@@ -225,60 +240,12 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Failed> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+        if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
             Ok(value)
         } else {
             Err(self.fail(Fault::Syntax("not the beginning of a value")))
         }
-    }
-
-    fn number(&mut self) -> Result<Value<'a>, Failed> {
-        let start = self.at;
-        self.take(b'-');
-        if self.take(b'0') {
-            if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(self.fail(Fault::Syntax("a number has a leading zero")));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.take(b'.') {
-            self.digits()?;
-        }
-        if self.take(b'e') || self.take(b'E') {
-            let _ = self.take(b'+') || self.take(b'-');
-            self.digits()?;
-        }
-        let number = Number::new(self.slice(start, self.at)?);
-        if number.survives() {
-            Ok(Value::Number(number))
-        } else {
-            self.at = start;
-            Err(self.fail(Fault::ImpreciseNumber))
-        }
-    }
-
-    fn digits(&mut self) -> Result<(), Failed> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == start {
-            Err(self.fail(Fault::Syntax("a number lacks a digit")))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Failed> {
-        if self.take(byte) { Ok(()) } else { Err(self.fail(Fault::Syntax(what))) }
     }
 
     fn take(&mut self, byte: u8) -> bool {
@@ -288,7 +255,7 @@ impl<'a> Reader<'a> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     fn slice(&mut self, start: usize, end: usize) -> Result<&'a str, Failed> {

@@ -52,10 +52,16 @@ pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> impl Iterator<Item = E
 impl Effect<'_, '_> {
     /// Whether it may change what stands at `governed`: there, above it, beneath it, or in an
     /// array whose elements it shifts.
+    #[inline]
     pub fn may_change(&self, governed: &Pointer<'_>) -> bool {
+        !self.is_apart(governed) && self.reaches(governed)
+    }
+
+    /// The same, looked at closely.
+    #[inline(never)]
+    fn reaches(&self, governed: &Pointer<'_>) -> bool {
         match self.touch {
             Touch::Read => false,
-            _ if self.is_apart(governed) => false,
             Touch::Open => governed.covers(self.pointer) || self.displaces(governed),
             Touch::Remove | Touch::Write => {
                 self.pointer.overlaps(governed) || self.shifts(governed)
@@ -65,12 +71,14 @@ impl Effect<'_, '_> {
 
     /// Whether their first bytes tell that neither lies within the other, nor within the array
     /// whose elements the effect may shift: for most pairs they do.
+    #[inline]
     fn is_apart(&self, governed: &Pointer<'_>) -> bool {
-        let own = self.pointer.text().as_bytes().get(1..).unwrap_or_default();
-        match (own.first(), governed.text().as_bytes().get(1)) {
+        let own = self.pointer.text().as_bytes();
+        match (own.get(1), governed.text().as_bytes().get(1)) {
             // Only a governed element can be shifted by what is beside it.
             (Some(own_first), Some(first)) => {
-                own_first != first && (!first.is_ascii_digit() || own.contains(&b'/'))
+                own_first != first
+                    && (!first.is_ascii_digit() || own.iter().skip(1).any(|byte| *byte == b'/'))
             }
             (_, None) | (None, _) => false,
         }
@@ -86,7 +94,7 @@ impl Effect<'_, '_> {
 
     /// Whether an element is put in or taken out at or before one that `governed` passes through.
     fn shifts(&self, governed: &Pointer<'_>) -> bool {
-        if !self.pointer.text().ends_with(|last: char| last == '-' || last.is_ascii_digit()) {
+        if !self.pointer.may_be_element() {
             return false;
         }
         let Some((array, place)) = self.pointer.split_last() else { return false };

@@ -42,12 +42,9 @@ impl<'a> Pointer<'a> {
         if !text.is_empty() && !text.starts_with('/') {
             return Err(Malformed::NoSlash);
         }
-        let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| *byte == b'~') {
-            match rest.get(at + 1) {
-                Some(b'0' | b'1') => rest = rest.get(at + 2..).unwrap_or_default(),
-                _ => return Err(Malformed::StrayTilde),
-            }
+        let is_escape = |rest: &str| rest.starts_with(['0', '1']);
+        if has_tilde(&text) && !text.split('~').skip(1).all(is_escape) {
+            return Err(Malformed::StrayTilde);
         }
         Ok(Self(text))
     }
@@ -76,6 +73,16 @@ impl<'a> Pointer<'a> {
     /// Whether it is the whole document.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether it leads to the place after the last element of an array.
+    pub fn is_append(&self) -> bool {
+        self.0.ends_with("/-")
+    }
+
+    /// Whether its last token may be an index, or is `-`.
+    pub fn may_be_element(&self) -> bool {
+        self.0.as_bytes().last().is_some_and(|last| *last == b'-' || last.is_ascii_digit())
     }
 
     /// The pointer to the container, and the last token; `None` for the whole document.
@@ -128,8 +135,22 @@ pub fn index(token: &str) -> Option<usize> {
     if plain && !leading { token.parse().ok() } else { None }
 }
 
+/// Whether something is escaped in `text`: mostly nothing is, and that is seen eight bytes at a time.
+fn has_tilde(text: &str) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let holds = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'~'));
+        word.wrapping_sub(ONES) & !word & (ONES << 7) != 0
+    };
+    let (words, _) = text.as_bytes().as_chunks::<8>();
+    match text.as_bytes().last_chunk::<8>() {
+        Some(last) => words.iter().any(holds) || holds(last),
+        None => text.bytes().any(|byte| byte == b'~'),
+    }
+}
+
 fn unescape(token: &str) -> Cow<'_, str> {
-    if token.as_bytes().contains(&b'~') {
+    if has_tilde(token) {
         // `~1` before `~0`, so that `~01` is `~1` and not `/`.
         Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
     } else {

@@ -31,7 +31,9 @@ impl<'a> Patch<'a> {
             // Most patches are read without moving their ops to where there is more room.
             let mut ops = Vec::with_capacity((bytes.len() / OP_LENGTH).min(bounds.items));
             reader.array(|reader, index| {
-                ops.extend(read_op(index, reader, unknown, &mut violations)?);
+                if let Some(op) = read_op(index, reader, unknown, &mut violations)? {
+                    ops.push(op);
+                }
                 Ok(())
             })?;
             Ok(Ok(ops))
@@ -85,38 +87,55 @@ pub fn unreadable_body(unreadable: Unreadable, bounds: Bounds) -> Violation {
     }
 }
 
-/// The members of an op, each as it was written.
+/// The members of an op, as far as they are what they have to be.
 #[derive(Default)]
 struct Members<'a> {
-    op: Option<Value<'a>>,
-    path: Option<Value<'a>>,
-    from: Option<Value<'a>>,
+    op: Option<Text<'a>>,
+    path: Option<Text<'a>>,
+    from: Option<Text<'a>>,
     value: Option<Value<'a>>,
     others: Vec<Cow<'a, str>>,
 }
+
+/// What stands where a string has to: that string, or of which type it is.
+type Text<'a> = Result<Cow<'a, str>, &'static str>;
 
 impl<'a> Members<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Failed> {
         let mut members = Self::default();
         reader.object(|reader, name| {
-            let member = match &*name {
+            let text = match &*name {
                 "op" => &mut members.op,
                 "path" => &mut members.path,
-                "value" => &mut members.value,
                 "from" => &mut members.from,
+                "value" => return once(&mut members.value, reader.value()?, reader),
                 _ => {
                     members.others.push(name);
                     return reader.value().map(drop);
                 }
             };
-            match member.replace(reader.value()?) {
-                None => Ok(()),
-                Some(_) => Err(reader.fail(Fault::DuplicateMember)),
-            }
+            let found = match reader.value()? {
+                Value::String(text) => Ok(text),
+                other @ (Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_)) => Err(other.kind()),
+            };
+            once(text, found, reader)
         })?;
         reader.refuse_twins(members.others.iter().map(|name| &**name))?;
         Ok(members)
     }
+}
+
+/// Keeps a member, unless there has been one of that name.
+fn once<T>(member: &mut Option<T>, found: T, reader: &mut Reader<'_>) -> Result<(), Failed> {
+    if member.is_some() {
+        return Err(reader.fail(Fault::DuplicateMember));
+    }
+    *member = Some(found);
+    Ok(())
 }
 
 /// Reads one op, or reports everything that is wrong with it.
@@ -183,10 +202,10 @@ fn made_of<'a>(
     })
 }
 
-fn read_name(op: Option<Value<'_>>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
+fn read_name(op: Option<Text<'_>>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
     let known = || OpName::ALL.map(OpName::as_str);
     match op {
-        Some(Value::String(text)) => {
+        Some(Ok(text)) => {
             let name = OpName::from_name(&text);
             if name.is_none() {
                 let message = "`op` is not one of the six operations, spelt exactly";
@@ -194,8 +213,8 @@ fn read_name(op: Option<Value<'_>>, report: &mut impl FnMut(Violation)) -> Optio
             }
             name
         }
-        Some(other) => {
-            let message = format!("`op` is a string, but this one is of type {}", other.kind());
+        Some(Err(kind)) => {
+            let message = format!("`op` is a string, but this one is of type {kind}");
             report(Violation::new(Code::OpUnknown, message).accepted(known()));
             None
         }
@@ -208,16 +227,16 @@ fn read_name(op: Option<Value<'_>>, report: &mut impl FnMut(Violation)) -> Optio
 }
 
 fn read_pointer<'a>(
-    value: Option<Value<'a>>,
+    text: Option<Text<'a>>,
     member: &str,
     report: &mut impl FnMut(Violation),
 ) -> Option<Pointer<'a>> {
-    match value {
-        Some(Value::String(text)) if text.len() > POINTER_MAX => {
+    match text {
+        Some(Ok(text)) if text.len() > POINTER_MAX => {
             pointer_too_long(&format!("`{member}`"), &text).into_iter().for_each(report);
             None
         }
-        Some(Value::String(text)) => match Pointer::parse(text) {
+        Some(Ok(text)) => match Pointer::parse(text) {
             Ok(pointer) => Some(pointer),
             Err(malformed) => {
                 report(Violation::new(
@@ -227,9 +246,8 @@ fn read_pointer<'a>(
                 None
             }
         },
-        Some(other) => {
-            let message =
-                format!("`{member}` is a string, but this one is of type {}", other.kind());
+        Some(Err(kind)) => {
+            let message = format!("`{member}` is a string, but this one is of type {kind}");
             report(Violation::new(Code::PointerMalformed, message));
             None
         }

@@ -13,13 +13,15 @@ impl<'a> Reader<'a> {
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Failed> {
         let text: &'a str = self.text;
         let start = self.at + 1;
-        if let Some(rest) = text.get(start..)
-            && let Some((plain, beyond)) = rest.split_at_checked(plain_bytes(rest.as_bytes()))
-            && beyond.as_bytes().first() == Some(&b'"')
-            && plain.len() <= self.bounds.string
-        {
-            self.at = start + plain.len() + 1;
-            return Ok(Cow::Borrowed(plain));
+        if let Some(rest) = text.get(start..) {
+            let length = plain_bytes(rest.as_bytes());
+            if rest.as_bytes().get(length) == Some(&b'"')
+                && length <= self.bounds.string
+                && let Some(plain) = rest.get(..length)
+            {
+                self.at = start + length + 1;
+                return Ok(Cow::Borrowed(plain));
+            }
         }
         self.at = start;
         self.unescaped(start).map(Cow::Owned)
@@ -45,7 +47,7 @@ impl<'a> Reader<'a> {
 
     /// Moves on to the next quote or backslash of a string that began at `start`.
     fn plain(&mut self, start: usize) -> Result<(), Failed> {
-        self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
+        self.at += plain_bytes(self.text.as_bytes().get(self.at..).unwrap_or_default());
         match self.peek() {
             Some(b'"' | b'\\') if self.at - start <= self.bounds.string => Ok(()),
             Some(b'"' | b'\\') => Err(self.fail(Fault::TooMuch)),
@@ -130,11 +132,12 @@ fn plain_bytes(bytes: &[u8]) -> usize {
 /// bit. The lowest mark is exact; what is marked above it may be an error.
 fn odd_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    // Those below the bound, and those from 0x80 on that are not meant.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound);
     // With that bit turned, a quote is a blank, a blank is not, and what is below stays below.
     let quote_or_control = below(word ^ (ONES * 0x02), 0x21);
     let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote_or_control | backslash) & (ONES << 7)
+    (quote_or_control | backslash) & !word & (ONES << 7)
 }
 
 #[cfg(test)]
