@@ -9,12 +9,14 @@ use crate::policy::pattern::Pattern;
 use crate::policy::schema::Place;
 use crate::violation::{Code, Violation, closest_places};
 
+use std::collections::BTreeMap;
+
 /// The places that ops may reach.
 #[derive(Clone, Debug)]
 pub struct Paths {
     allowed: Vec<AllowedPath>,
-    /// Those without a wildcard, by their text.
-    plain: Names<usize>,
+    /// How far each op may reach at those without a wildcard, by their text.
+    plain: Names<[Option<Reach>; OpName::ALL.len()]>,
     /// The others.
     wild: Vec<usize>,
 }
@@ -40,6 +42,14 @@ enum Reach {
 }
 
 impl AllowedPath {
+    /// How far `op` may reach where this is about, if it may reach it at all.
+    fn reach(&self, op: OpName) -> Option<Reach> {
+        self.ops.contains(&op).then(|| match self.subtree || self.pattern.is_deep() {
+            true => Reach::Subtree,
+            false => Reach::Place,
+        })
+    }
+
     /// Whether it admits, for the ops that it names, every place and value that `other` does.
     pub fn covers(&self, other: &Self) -> bool {
         let is_deep = |path: &Self| path.subtree || path.pattern.is_deep();
@@ -50,11 +60,15 @@ impl AllowedPath {
 impl Paths {
     /// Only the places `allowed` may be reached.
     pub fn new(allowed: Vec<AllowedPath>) -> Self {
-        let (mut plain, mut wild) = (Vec::new(), Vec::new());
+        let (mut plain, mut wild) = (BTreeMap::<_, [_; OpName::ALL.len()]>::new(), Vec::new());
         for (at, path) in allowed.iter().enumerate() {
-            match path.pattern.pointer() {
-                Some(pointer) => plain.push((Box::from(pointer.text()), at)),
-                None => wild.push(at),
+            let Some(pointer) = path.pattern.pointer() else {
+                wild.push(at);
+                continue;
+            };
+            let reaches = plain.entry(Box::from(pointer.text())).or_default();
+            for (op, reach) in OpName::ALL.into_iter().zip(reaches) {
+                *reach = path.reach(op).max(*reach);
             }
         }
         Self { allowed, plain: Names::new(plain), wild }
@@ -63,13 +77,6 @@ impl Paths {
     /// The places, in the order of the policy.
     pub fn allowed(&self) -> &[AllowedPath] {
         &self.allowed
-    }
-
-    /// The entries that speak of `pointer`.
-    fn about(&self, pointer: &Pointer<'_>) -> impl Iterator<Item = &AllowedPath> {
-        let plain = self.plain.all(pointer.text()).filter_map(|at| self.allowed.get(*at));
-        let wild = self.wild.iter().filter_map(|at| self.allowed.get(*at));
-        plain.chain(wild.filter(move |path| path.pattern.matches(pointer)))
     }
 
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
@@ -89,8 +96,7 @@ impl Paths {
                 report.push(self.forbidden(op.name(), path).op(index));
                 continue;
             }
-            if let Some((_, last)) = path.split_last()
-                && last == "-"
+            if path.is_append()
                 && matches!(op, Op::Remove { .. } | Op::Replace { .. } | Op::Test { .. })
             {
                 let message = format!(
@@ -143,11 +149,10 @@ impl Paths {
 
     /// How far `op` may reach at `pointer`, if it may reach it at all.
     fn reach(&self, op: OpName, pointer: &Pointer<'_>) -> Option<Reach> {
-        let of = |allowed: &AllowedPath| match allowed.subtree || allowed.pattern.is_deep() {
-            true => Reach::Subtree,
-            false => Reach::Place,
-        };
-        self.about(pointer).filter(|allowed| allowed.ops.contains(&op)).map(of).max()
+        let plain = self.plain.get(pointer.text()).and_then(|reaches| *reaches.get(op as usize)?);
+        let wild = self.wild.iter().filter_map(|at| self.allowed.get(*at));
+        let wild = wild.filter(|path| path.pattern.matches(pointer));
+        wild.filter_map(|path| path.reach(op)).fold(plain, |all, reach| all.max(Some(reach)))
     }
 
     fn needs_subtree(&self, op: OpName, pointer: &Pointer<'_>) -> Violation {
@@ -178,9 +183,9 @@ impl Paths {
         if accepted.is_empty() {
             accepted = known.into_iter().take(6).collect();
         }
-        let message = match self.about(pointer).next() {
-            Some(_) => format!("`{op}` is not among the ops that are allowed at this place"),
-            None => format!("`{op}` may not reach this place"),
+        let message = match self.allowed.iter().any(|path| path.pattern.matches(pointer)) {
+            true => format!("`{op}` is not among the ops that are allowed at this place"),
+            false => format!("`{op}` may not reach this place"),
         };
         Violation::new(Code::PointerForbidden, message).at(pointer.text()).accepted(accepted)
     }
