@@ -75,31 +75,20 @@ impl Policy {
     /// route reads the state, and what the route's policy says where it does not.
     pub fn judge(&self, facts: &Facts<'_>, current: Option<&Current<'_>>) -> Judgement {
         let mut report = Report::default();
-        let warns = |rule: &Rule| facts.route.warn.contains(&rule.name());
         match &facts.change {
             Err(violations) => return report.refuse(violations.clone()),
             Ok(Change::Patch(patch)) => match Proposal::new(patch, facts, current) {
                 Err(inapplicable) => report.push(does_not_apply(&inapplicable)),
-                Ok(proposal) => {
-                    for rule in &facts.route.rules {
-                        report.ask(rule, warns(rule), |report| {
-                            rule.check_patch(facts, &proposal, report)
-                        });
-                    }
-                }
+                Ok(proposal) => report.ask_all(facts.route, |rule, report| {
+                    rule.check_patch(facts, &proposal, report);
+                }),
             },
-            Ok(Change::Document(document)) => {
-                for rule in &facts.route.rules {
-                    report.ask(rule, warns(rule), |report| {
-                        rule.check_document(facts, document, report)
-                    });
-                }
-            }
-            Ok(Change::Nothing) => {
-                for rule in &facts.route.rules {
-                    report.ask(rule, warns(rule), |report| rule.check_request(facts, report));
-                }
-            }
+            Ok(Change::Document(document)) => report.ask_all(facts.route, |rule, report| {
+                rule.check_document(facts, document, report);
+            }),
+            Ok(Change::Nothing) => report.ask_all(facts.route, |rule, report| {
+                rule.check_request(facts, report);
+            }),
         }
         if let Some(current) = current
             && !facts.if_match.holds(current.tag())
@@ -150,6 +139,14 @@ fn does_not_apply(inapplicable: &Inapplicable) -> Violation {
 }
 
 impl Report {
+    /// Asks each rule of `route` by `check`.
+    fn ask_all(&mut self, route: &Route, check: impl Fn(&Rule, &mut Self)) {
+        for rule in &route.rules {
+            let name = rule.name();
+            self.ask(name, route.warn.contains(&name), |report| check(rule, report));
+        }
+    }
+
     fn refuse(self, violations: Violations) -> Judgement {
         self.conclude(Verdict::Refuse(violations))
     }

@@ -201,15 +201,17 @@ impl Report {
         self.need = Some(why);
     }
 
-    /// Asks one rule and notes its answer. One that only warns asks for nothing.
-    pub(super) fn ask(&mut self, rule: &Rule, warns: bool, check: impl FnOnce(&mut Self)) {
+    /// Asks the rule called `name` and notes its answer. One that only warns asks for nothing.
+    pub(super) fn ask(&mut self, name: Name, warns: bool, check: impl FnOnce(&mut Self)) {
         let before = self.violations.len();
         let kept = warns.then(|| std::mem::take(&mut self.violations));
         self.need = None;
         check(self);
         let before = if warns { 0 } else { before };
         let found = self.violations.len() - before;
-        self.violations.found_by(rule.name().as_str(), before);
+        if found > 0 {
+            self.violations.found_by(name.as_str(), before);
+        }
         if let Some(kept) = kept {
             let warnings = std::mem::replace(&mut self.violations, kept);
             self.warnings.append(warnings);
@@ -220,6 +222,6 @@ impl Report {
             (found, _, false) => Answer::Violated(found),
             (found, _, true) => Answer::Warned(found),
         };
-        self.answers.set(rule.name(), answer);
+        self.answers.set(name, answer);
     }
 }

@@ -4,6 +4,7 @@
 mod class;
 mod compile;
 mod demand;
+mod fit;
 mod misfit;
 mod place;
 mod spot;
@@ -32,7 +33,7 @@ pub struct Schema {
     /// The places that the shapes list by name, the whole document first.
     spots: Vec<spot::Spot>,
     /// Most of them by their pointers.
-    pointers: Names<usize>,
+    pointers: Names<(usize, bool)>,
 }
 
 /// What one sub-schema says of what stands beneath it.
@@ -56,6 +57,8 @@ struct Shape {
     object: bool,
     array: bool,
     scalar: bool,
+    /// The kinds of values of which nothing else counts here.
+    kinds: fit::Kinds,
     /// `readOnly`, and whether something beneath has it.
     read_only: bool,
     holds_read_only: bool,

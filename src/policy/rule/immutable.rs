@@ -48,12 +48,13 @@ impl Immutable {
     /// An effect on such a field is at fault, unless it may come to nothing.
     fn check_effects(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
         for effect in proposal.effects.iter().filter(|effect| effect.touch != Touch::Read) {
-            let own = proposal.places.get(effect.op).filter(|_| {
-                proposal.patch.ops.get(effect.op).is_some_and(|op| op.path() == effect.pointer)
-            });
+            let own = proposal.patch.ops.get(effect.op).zip(proposal.places.get(effect.op));
             let reached = match own {
-                Some(place) => self.reaches(effect, place),
-                None => self.reaches(effect, &self.schema.place(effect.pointer)),
+                // What an op does to its own path.
+                Some((op, place)) if std::ptr::eq(op.path(), effect.pointer) => {
+                    self.reaches(effect, place)
+                }
+                _ => self.reaches(effect, &self.schema.place(effect.pointer)),
             };
             if !reached {
                 continue;
@@ -90,8 +91,7 @@ impl Immutable {
             // What stands beneath is not reached by it.
             return place.is_read_only() || self.holds(effect.pointer);
         }
-        let array = array_of(effect.pointer);
-        let appended = effect.pointer.text().ends_with("/-");
+        let appended = effect.pointer.is_append();
         let beneath = match effect.value {
             // Nothing stood there before, so that only what the value names is written.
             Some(value) if appended => place.holds_read_only() && names_read_only(value, place),
@@ -99,13 +99,14 @@ impl Immutable {
         };
         place.is_read_only()
             || beneath
-            || array.as_ref().is_some_and(|array| self.schema.place(array).shifts_read_only())
+            || place.shifts_read_only()
             || self.fields.iter().any(|field| {
                 field.overlaps(effect.pointer)
-                    || match (field.pointer(), &array) {
-                        (Some(field), _) => effect.may_change(&field),
-                        (None, Some(array)) => stands_in(field, array),
-                        (None, None) => false,
+                    || match field.pointer() {
+                        Some(field) => effect.may_change(&field),
+                        None => {
+                            array_of(effect.pointer).is_some_and(|array| stands_in(field, &array))
+                        }
                     }
             })
     }
@@ -153,7 +154,7 @@ impl Immutable {
 
 /// The array in which the effect may shift elements, if it is one.
 fn array_of<'p>(pointer: &'p Pointer<'_>) -> Option<Pointer<'p>> {
-    let (array, last) = pointer.split_last()?;
+    let (array, last) = pointer.may_be_element().then(|| pointer.split_last()).flatten()?;
     (last == "-" || index(&last).is_some()).then_some(array)
 }
 

@@ -76,6 +76,9 @@ impl FitsSchema {
         else {
             return;
         };
+        if place.takes(value) {
+            return;
+        }
         if place.fits(value) {
             if !matches!(op, Op::Test { .. }) {
                 self.check_described(index, value, place, &At::Top(op.path()), report);

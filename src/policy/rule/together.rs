@@ -14,11 +14,12 @@ pub struct Together {
 
 impl Together {
     pub(super) fn check(&self, proposal: &Proposal<'_, '_>, report: &mut Report) {
-        let (changed, kept): (Vec<_>, Vec<_>) =
-            self.fields.iter().partition(|field| proposal.may_change(field));
-        if changed.is_empty() || kept.is_empty() {
+        let fields = self.fields.iter();
+        let changed: Vec<_> = fields.clone().filter(|field| proposal.may_change(field)).collect();
+        if changed.is_empty() || changed.len() == self.fields.len() {
             return;
         }
+        let kept: Vec<_> = fields.filter(|field| !changed.contains(field)).collect();
         let list = |fields: &[&Pointer<'_>]| {
             let quoted: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
             quoted.join(", ")

@@ -1,5 +1,6 @@
 //! From a JSON Schema to shapes and validators, at load.
 
+use super::fit::Kinds;
 use super::spot::Spot;
 use super::{DataClass, Rest, Schema, Shape};
 use crate::json::Borrowed;
@@ -36,6 +37,7 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         shapes: Vec::new(),
         keys: Vec::new(),
         known: HashMap::new(),
+        rebased: is_rebased(schema, true),
     };
     compiler.shape("")?;
     compiler.refuse_cycles()?;
@@ -62,6 +64,19 @@ fn take(map: &mut ValidatorMap<Borrowed>, key: &str) -> Option<jsonschema::Valid
     map.get(&format!("#{key}")).cloned()
 }
 
+/// Whether `part`, unless it is the whole, or something in it has an identifier of its own.
+fn is_rebased(part: &Value, whole: bool) -> bool {
+    match part {
+        Value::Array(parts) => parts.iter().any(|part| is_rebased(part, false)),
+        Value::Object(keywords) => keywords.iter().any(|(keyword, value)| match keyword.as_str() {
+            "$id" | "id" if value.is_string() => !whole,
+            "const" | "enum" | "default" | "examples" => false,
+            _ => is_rebased(value, false),
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 struct Compiler<'s> {
     root: &'s Value,
     validators: ValidatorMap<Borrowed>,
@@ -69,6 +84,9 @@ struct Compiler<'s> {
     /// The pointer of each shape in the schema.
     keys: Vec<String>,
     known: HashMap<String, usize>,
+    /// Whether some part has an identifier of its own: then a `$ref` may mean another place than the
+    /// shapes take it for.
+    rebased: bool,
 }
 
 impl<'s> Compiler<'s> {
@@ -103,6 +121,9 @@ impl<'s> Compiler<'s> {
             }
             return Ok(shape);
         };
+        if !self.rebased {
+            shape.kinds = Kinds::told_by(keywords);
+        }
         for (keyword, value) in keywords {
             let here = format!("{key}/{}", escape(keyword));
             match (keyword.as_str(), value) {

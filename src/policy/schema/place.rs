@@ -14,6 +14,7 @@ use crate::patch::Pointer;
 pub struct Place<'s> {
     schema: &'s Schema,
     spot: Worked<'s>,
+    shifts_read_only: bool,
 }
 
 /// A place that was worked out at load, or just now.
@@ -29,13 +30,13 @@ impl<'s> Place<'s> {
             Some(spot) => Worked::AtLoad(spot),
             None => Worked::Now(Box::new(Spot::root(&schema.shapes))),
         };
-        Self { schema, spot }
+        Self { schema, spot, shifts_read_only: false }
     }
 
     /// The place at `pointer`, where it can be looked up.
     pub(super) fn at(schema: &'s Schema, pointer: &Pointer<'_>) -> Option<Self> {
-        let spot = schema.spots.get(*schema.pointers.get(pointer.text())?)?;
-        Some(Self { schema, spot: Worked::AtLoad(spot) })
+        let (spot, shifts_read_only) = *schema.pointers.get(pointer.text())?;
+        Some(Self { schema, spot: Worked::AtLoad(schema.spots.get(spot)?), shifts_read_only })
     }
 
     /// The place of the member or element `token`.
@@ -49,7 +50,7 @@ impl<'s> Place<'s> {
             Some(spot) => Worked::AtLoad(spot),
             None => Worked::Now(Box::new(self.spot().step(token, &self.schema.shapes))),
         };
-        Self { schema: self.schema, spot }
+        Self { schema: self.schema, spot, shifts_read_only: self.spot().shifts(token) }
     }
 
     pub(super) fn schema(&self) -> &'s Schema {
@@ -92,10 +93,9 @@ impl<'s> Place<'s> {
         self.spot().holds_read_only
     }
 
-    /// Whether an element that is moved up or down here may come to where something beneath it is
-    /// `readOnly`, or leave such a place: where all are alike, each tells of itself.
+    /// Whether something that is `readOnly` may be moved where an element is put in or taken out here.
     pub fn shifts_read_only(&self) -> bool {
-        self.holds_read_only() && !self.spot().has_like_elements()
+        self.shifts_read_only
     }
 
     /// Whether a value with others in it may stand here.
@@ -122,6 +122,11 @@ impl<'s> Place<'s> {
     pub fn whole(&self, removed: bool) -> Option<&'static str> {
         let core = &self.spot().core;
         if removed { core.whole_on_remove } else { core.whole_on_write }
+    }
+
+    /// Whether it is seen at once that `value` may stand here, and that each name in it is described.
+    pub fn takes(&self, value: &Value<'_>) -> bool {
+        self.schema.takes(self.spot(), value)
     }
 
     /// Whether `value` may stand here, as far as it can be told without what stands around it.
@@ -168,9 +173,35 @@ mod tests {
                 let root = Place::root(&schema);
                 let walked = pointer.tokens().fold(root, |place, token| place.child(&token));
                 assert_eq!(looked_up.spot().core, walked.spot().core, "{pointer}");
+                assert_eq!(looked_up.shifts_read_only, walked.shifts_read_only, "{pointer}");
                 seen += 1;
             }
             assert!(seen > least && seen <= 1_000, "{seen}");
+        }
+    }
+
+    #[test]
+    fn an_element_moves_what_is_read_only_only_where_elements_differ() {
+        let held = r#"{"type":"object","properties":{"id":{"readOnly":true}}}"#;
+        let text = format!(
+            r#"{{"properties":{{"alike":{{"type":"array","items":{held}}},
+            "first":{{"type":"array","prefixItems":[{held}]}},"free":{{"type":"array","prefixItems":[{{}}]}},
+            "named":{{"type":"object","properties":{{"0":{{}},"id":{{"readOnly":true}}}}}}}}}}"#
+        );
+        let schema = Schema::new(&serde_json::from_str(&text).expect("JSON")).expect("a schema");
+        for (text, expected) in [
+            ("/alike/-", false),
+            ("/alike/0", false),
+            ("/first/-", true),
+            ("/first/1", true),
+            ("/first", false),
+            ("/free/0", false),
+            ("/named/0", true),
+            ("/named/id", false),
+            ("", false),
+        ] {
+            let pointer = Pointer::parse(text).expect("a pointer");
+            assert_eq!(schema.place(&pointer).shifts_read_only(), expected, "{text}");
         }
     }
 }

@@ -1,12 +1,10 @@
 //! The shapes that hold at a place, and how a token leads from one place to the next.
 
 use super::class::DataClass;
-use super::{Misfit, Rest, Schema, Shape, misfit};
-use crate::json::{Borrowed, Value};
+use super::fit::Kinds;
+use super::{Rest, Shape};
 use crate::patch::{Pointer, pointer};
 use crate::policy::names::Names;
-
-use jsonschema::Validator;
 
 use std::collections::HashMap;
 
@@ -24,10 +22,12 @@ pub(super) struct Spot {
     pub(super) core: Core,
     pub(super) holds_read_only: bool,
     pub(super) may_be_container: bool,
+    /// The kinds of values of which nothing counts but what stands beneath; others may fit as well.
+    pub(super) kinds: Kinds,
     /// The places of the names that are listed.
-    children: Names<usize>,
+    pub(super) children: Names<usize>,
     /// The place of every element alike.
-    element: Option<usize>,
+    pub(super) element: Option<usize>,
 }
 
 /// What makes two places the same.
@@ -38,7 +38,7 @@ pub(super) struct Core {
     /// Of each set one must hold, or nothing need hold where a branch says nothing of the place.
     pub(super) either: Vec<Vec<Self>>,
     /// Whether there were more branches than are followed: only the whole document can tell.
-    lost: bool,
+    pub(super) lost: bool,
     /// Whether the schema says anything of the place.
     pub(super) described: bool,
     /// Whether nothing may stand here.
@@ -60,6 +60,7 @@ impl Spot {
         Self {
             holds_read_only: core.holds_read_only(shapes),
             may_be_container: core.may_be_container(shapes),
+            kinds: core.kinds(shapes),
             core,
             children: Names::default(),
             element: None,
@@ -89,35 +90,46 @@ impl Spot {
             let children = names.iter().filter_map(|name| Some((Box::from(*name), place(name)?)));
             let children = Names::new(children);
             let element = if spot.core.elements_are_alike(shapes) { place("-") } else { None };
+            // In an object such a name leads to what the schema does not tell apart from elements.
+            let indexed = names.iter().any(|name| *name == "-" || pointer::index(name).is_some());
             if let Some(spot) = spots.get_mut(at) {
                 (spot.children, spot.element) = (children, element);
+                if indexed {
+                    spot.kinds = spot.kinds.without_objects();
+                }
             }
             at += 1;
         }
         spots
     }
 
-    /// The places of `spots` by their pointers, those with the fewest tokens first.
-    pub(super) fn by_pointer(spots: &[Self]) -> Names<usize> {
-        let mut found = vec![(Pointer::ROOT, 0)];
+    /// The places of `spots` by their pointers, those with the fewest tokens first; with each whether
+    /// something `readOnly` may move when it comes or goes.
+    pub(super) fn by_pointer(spots: &[Self]) -> Names<(usize, bool)> {
+        let mut found = vec![(Pointer::ROOT, (0, false))];
         let mut at = 0;
-        while let Some((pointer, spot)) = found.get(at).cloned() {
+        while let Some((pointer, (spot, _))) = found.get(at).cloned() {
             let spot = spots.get(spot);
             let names = spot.into_iter().flat_map(|spot| {
                 spot.children.names().chain(spot.element.is_some().then_some("-"))
             });
-            let children = names.filter_map(|name| Some((pointer.join(name), spot?.child(name)?)));
+            let children = names.filter_map(|name| {
+                let spot = spot?;
+                Some((pointer.join(name), (spot.child(name)?, spot.shifts(name))))
+            });
             let room = POINTERS.saturating_sub(found.len());
             let children: Vec<_> = children.take(room).collect();
             found.extend(children);
             at += 1;
         }
-        Names::new(found.into_iter().map(|(pointer, spot)| (pointer.text().into(), spot)))
+        Names::new(found.into_iter().map(|(pointer, known)| (pointer.text().into(), known)))
     }
 
-    /// Whether it is known that every element of what stands here is at the same place.
-    pub(super) fn has_like_elements(&self) -> bool {
-        self.element.is_some()
+    /// Whether what is put in or taken out at `token` may move an element to where something beneath
+    /// it is `readOnly`, or from there: where all are alike, each tells of itself.
+    pub(super) fn shifts(&self, token: &str) -> bool {
+        let is_element = || token == "-" || pointer::index(token).is_some();
+        self.holds_read_only && self.element.is_none() && is_element()
     }
 
     /// Where `token` leads, if that was worked out at load.
@@ -285,43 +297,6 @@ impl Core {
             .chain(self.either.iter().flatten().flat_map(|place| place.names(shapes)))
             .collect()
     }
-
-    pub(super) fn fits(&self, value: &Value<'_>, validators: &[Validator<Borrowed>]) -> bool {
-        !self.forbidden
-            && self
-                .holds
-                .iter()
-                .all(|at| validators.get(*at).is_none_or(|validator| validator.is_valid(value)))
-            && self.either.iter().all(|places| {
-                // A branch that says nothing of the place lets anything stand there.
-                places.iter().any(|place| {
-                    !place.forbidden && (!place.described || place.fits(value, validators))
-                })
-            })
-    }
-}
-
-impl Core {
-    /// In which ways `value` does not fit; of branches it is what the best one says.
-    pub(super) fn misfits(&self, value: &Value<'_>, schema: &Schema) -> Vec<Misfit> {
-        let misfit = self.holds.iter().find(|at| {
-            schema.validators.get(**at).is_some_and(|validator| !validator.is_valid(value))
-        });
-        if let Some(at) = misfit {
-            return schema.explain(*at, value);
-        }
-        let branches = self.either.iter().find(|places| {
-            !places.iter().any(|place| {
-                !place.forbidden && (!place.described || place.fits(value, &schema.validators))
-            })
-        });
-        let places = branches.into_iter().flatten().filter(|place| !place.forbidden);
-        let branches: Vec<_> = places.map(|place| place.misfits(value, schema)).collect();
-        if branches.is_empty() {
-            return vec![Misfit::new("the schema lets no such value stand here", None)];
-        }
-        misfit::best(branches, "", None)
-    }
 }
 
 /// Where one token leads from one shape.
@@ -378,7 +353,9 @@ impl Rest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Schema;
     use super::*;
+    use crate::json::Value;
 
     use serde_json::json;
 
