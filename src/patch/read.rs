@@ -116,7 +116,11 @@ impl<'a> Members<'a> {
             };
             let found = match reader.value()? {
                 Value::String(text) => Ok(text),
-                other => Err(other.kind()),
+                other @ (Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_)) => Err(other.kind()),
             };
             once(text, found, reader)
         })?;

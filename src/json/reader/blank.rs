@@ -43,3 +43,26 @@ impl Reader<'_> {
         self.peek().unwrap_or(END)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::json::{Bounds, read};
+
+    #[test]
+    fn blanks_of_any_length_are_passed_and_a_fault_behind_them_is_found_where_it_is() {
+        for kind in [" ", "\n", "\r\n", "\t", "\n ", "\n\t", "\n        ", "         \n"] {
+            for count in 0..20 {
+                let b = kind.repeat(count);
+                let text = format!("{b}[{b}1{b},{b}{{{b}\"a\"{b}:{b}\"\"{b}}}{b},{b}[{b}]{b}]{b}");
+                let value = read(text.as_bytes(), Bounds::default()).map(|value| value.to_string());
+                assert_eq!(value, Ok(r#"[1,{"a":""},[]]"#.into()), "{text:?}");
+                for other in ["x", "\0", "\u{b}", "\u{a0}"] {
+                    let text = format!("{b}[{b}1{b}{other}");
+                    let fault = read(text.as_bytes(), Bounds::default()).map(drop);
+                    let offset = fault.map_err(|fault| fault.offset);
+                    assert_eq!(offset, Err(3 * b.len() + 2), "{text:?}");
+                }
+            }
+        }
+    }
+}

@@ -289,6 +289,15 @@ mod tests {
     }
 
     #[test]
+    fn a_member_named_like_an_element_is_left_to_the_validators() {
+        let schema = json!({ "properties": { "0": { "type": "string" } },
+            "allOf": [{ "additionalProperties": false, "items": { "type": "string" } }] });
+        let schema = Schema::new(&schema).expect("a schema");
+        let value = read(br#"{"0":"x"}"#, Bounds::default()).expect("JSON");
+        assert!(!schema.fits(&value) && !schema.root().takes(&value));
+    }
+
+    #[test]
     fn where_a_part_has_an_identifier_of_its_own_nothing_is_seen_at_once() {
         let part = json!({ "$id": "https://example/part", "type": "object",
             "properties": { "a": { "$ref": "#/$defs/b" } }, "$defs": { "b": { "type": "string" } } });

@@ -179,4 +179,29 @@ mod tests {
             assert!(seen > least && seen <= 1_000, "{seen}");
         }
     }
+
+    #[test]
+    fn an_element_moves_what_is_read_only_only_where_elements_differ() {
+        let held = r#"{"type":"object","properties":{"id":{"readOnly":true}}}"#;
+        let text = format!(
+            r#"{{"properties":{{"alike":{{"type":"array","items":{held}}},
+            "first":{{"type":"array","prefixItems":[{held}]}},"free":{{"type":"array","prefixItems":[{{}}]}},
+            "named":{{"type":"object","properties":{{"0":{{}},"id":{{"readOnly":true}}}}}}}}}}"#
+        );
+        let schema = Schema::new(&serde_json::from_str(&text).expect("JSON")).expect("a schema");
+        for (text, expected) in [
+            ("/alike/-", false),
+            ("/alike/0", false),
+            ("/first/-", true),
+            ("/first/1", true),
+            ("/first", false),
+            ("/free/0", false),
+            ("/named/0", true),
+            ("/named/id", false),
+            ("", false),
+        ] {
+            let pointer = Pointer::parse(text).expect("a pointer");
+            assert_eq!(schema.place(&pointer).shifts_read_only(), expected, "{text}");
+        }
+    }
 }
