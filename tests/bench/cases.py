@@ -2,7 +2,7 @@
 import json
 
 import programs
-from machine import Load, instructions, measure, quartiles, system_calls, WORK
+from machine import OTHERS, PROXY, WORK, Load
 from programs import patchgate, plain_nginx, start
 
 SAMPLE = """[
@@ -79,8 +79,10 @@ def cases(names):
         "state": lambda: Case("a step between states", [
             ("nginx", plain_nginx, sample), ("patchgate: a PATCH", patchgate, sample),
             ("patchgate: a GET", patchgate, Load(method="GET")),
-            ("patchgate: a step; the state is fetched", patchgate, Load(STEP, ids=1000)),
-            ("patchgate: a step; the state is remembered", patchgate, Load(STEP, ids=1000, if_match=tag()))]),
+            ("patchgate: a step; the state is fetched", patchgate, Load(STEP, ids=1000))]),
+        "cores": lambda: Case("one worker on a core of its own; two, on both cores, which they share with callers and API", same(sample, [
+            ("patchgate, one worker", patchgate), ("patchgate, two workers", lambda: on_both(patchgate(workers=2))),
+            ("nginx, two workers", lambda: on_both(plain_nginx(workers=2)))])),
         "parts": lambda: Case("what its parts cost", [
             ("nginx", plain_nginx, sample), ("patchgate", patchgate, sample),
             ("patchgate: no access log", lambda: patchgate(log=False), sample),
@@ -90,8 +92,6 @@ def cases(names):
     return {name: known[name]() for name in names or known}
 
 
-def tag():
-    """What the API calls its document."""
-    import urllib.request
-    with urllib.request.urlopen(f"http://127.0.0.1:{programs.API}/v1.0/engagements/referrals/1") as answer:
-        return answer.headers["ETag"]
+def on_both(described):
+    argv, at, _ = described
+    return argv, at, f"{OTHERS},{PROXY}"

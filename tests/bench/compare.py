@@ -3,6 +3,7 @@
 import argparse, os, sys, time
 
 import curves
+import flame
 import programs
 from cases import REFUSED, SAMPLE, cases, of_size
 from machine import Load, end_all, instructions, measure, quartiles, system_calls
@@ -95,7 +96,8 @@ def half_the_rate(rounds, seconds):
 
 
 LOADS = {"sample 1": lambda: Load(SAMPLE), "refused": lambda: Load(REFUSED, status_ok=False),
-         "64 KiB": lambda: Load(of_size(65536))}
+         # Few at once: those that are under way when the counting ends are counted in part.
+         "64 KiB": lambda: Load(of_size(65536), connections=2)}
 
 
 def count_instructions(top, baseline):
@@ -133,18 +135,20 @@ def count_system_calls():
 
 
 def main():
-    kinds = ["compare", "rate", "instructions", "calls", "curves", "idle", "start"]
+    kinds = ["compare", "rate", "instructions", "calls", "curves", "idle", "start", "flame"]
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=[], help=f"what is measured: {', '.join(kinds)}; all of it, if nothing is named")
+    parser.add_argument("kinds", nargs="*", default=[], help=f"what is measured: {', '.join(kinds)}; all but flame, if nothing is named")
     parser.add_argument("--cases", default="", help="of `compare`: which, with commas between")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=2, help="of each run")
     parser.add_argument("--top", type=int, default=0, help="of `instructions`: how many functions are listed")
+    parser.add_argument("--graph", default="flame.svg", help="of `flame`: where the graph is written")
     asked = parser.parse_args()
     unknown = set(asked.kinds) - set(kinds)
     if unknown:
         parser.error(f"{', '.join(unknown)}: one of {', '.join(kinds)}")
-    wanted = asked.kinds or kinds
+    # The graph needs a program that has its symbols.
+    wanted = asked.kinds or kinds[:-1]
     began = time.time()
     try:
         programs.api(API, False)
@@ -164,6 +168,8 @@ def main():
             curves.idle()
         if "start" in wanted:
             curves.start_and_reload()
+        if "flame" in wanted:
+            flame.flame(asked.graph)
     finally:
         end_all()
     print(f"\n{time.time() - began:.0f} s")

@@ -9,6 +9,8 @@ REFERRAL = json.dumps({
     "id": "c1d7c9d3-6a5c-4b55-a0ea-1f4a7fdc7cda", "name": "Contoso renews", "status": "Active", "substatus": "Accepted",
     "type": "Independent", "qualification": "SalesQualified", "createdDateTime": "2026-01-01T00:00:00Z",
     "updatedDateTime": "2026-01-02T00:00:00Z", "details": {"notes": "Called.", "dealValue": "10000", "currency": "USD"},
+    "customerProfile": {"name": "Contoso", "address": {"country": "US"}},
+    "consent": {"consentToShareReferralWithMicrosoftSellers": True},
     "team": [{"email": f"user{index}@contoso.com", "firstName": "Jane", "lastName": "Doe", "phoneNumber": "0000000001"}
              for index in range(8)]})
 port = iter(range(9810, 12000))
@@ -31,7 +33,7 @@ def certificate():
                         "-keyout", WORK / "tls.key", "-out", WORK / "tls.pem", "-days", "30", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                         "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
-    return f"ssl_certificate {WORK}/tls.pem; ssl_certificate_key {WORK}/tls.key; ssl_session_cache off;"
+    return f"ssl_certificate {WORK}/tls.pem; ssl_certificate_key {WORK}/tls.key; ssl_session_cache off; ssl_protocols TLSv1.2 TLSv1.3;"
 
 
 def nginx(name, at, core, http="", server="", listen="", modules="", workers=1):
@@ -61,10 +63,10 @@ def proxying(checks="", tls_up=False):
     return http, server
 
 
-def plain_nginx(name="nginx", tls_up=False, tls=False, h2=False):
+def plain_nginx(name="nginx", tls_up=False, tls=False, h2=False, workers=1):
     http, server = proxying(tls_up=tls_up)
     listen = ("ssl http2" if h2 else "ssl") if tls else ""
-    return nginx(name, next(port), PROXY, http, (certificate() if tls else "") + server, listen)
+    return nginx(name, next(port), PROXY, http, (certificate() if tls else "") + server, listen, workers=workers)
 
 
 def nginx_lua():

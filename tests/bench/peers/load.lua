@@ -17,7 +17,7 @@ if os.getenv("LOAD_IF_MATCH") ~= "" then wrk.headers["If-Match"] = os.getenv("LO
 local ids, next_id, requests = tonumber(os.getenv("LOAD_IDS")), 0, {}
 if ids > 0 then
   function init()
-    for id = 0, ids - 1 do requests[id] = wrk.format(nil, wrk.path .. id) end
+    for id = 0, ids - 1 do requests[id] = wrk.format(nil, wrk.path:sub(1, -13) .. string.format("%012d", id)) end
   end
   function request()
     next_id = (next_id + 1) % ids

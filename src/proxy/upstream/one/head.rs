@@ -20,7 +20,7 @@ pub(in crate::proxy::upstream) const HEAD_MAX: usize = 64 << 10;
 /// The most fields of an answer.
 const FIELDS_MAX: usize = 100;
 /// Room for the fields that the gateway adds.
-const OURS: usize = 8;
+const OURS: usize = 4;
 /// What every head begins with.
 const BEGINNING: &[u8] = b"HTTP/1.";
 
