@@ -22,15 +22,12 @@ def with_edges(count):
     states = [f"s{index}" for index in range(size)]
     edges = [(a, b) for a in states for b in states][:count]
     schema = WORK / f"edges-{count}.schema.json"
-    schema.write_text(json.dumps({"type": "object", "properties": {
-        "status": {"enum": states}, "details": {"type": "object", "properties": {"dealValue": {"type": "string"}}},
-        "team": {"type": "array", "items": {"type": "object"}}}}))
+    schema.write_text(json.dumps({"type": "object", "properties": {"status": {"enum": states}}}))
     path = WORK / f"edges-{count}.yaml"
     steps = "".join(f"        - {{ from: [{a}], to: [{b}] }}\n" for a, b in edges)
     path.write_text(
         "apiVersion: patchgate/v1\nkind: Policy\nname: edges\nresources:\n  referral:\n"
-        f"    schema: {schema.name}\n    ops: [add, replace]\n    paths:\n      - {{ path: /status }}\n"
-        "      - { path: /details/dealValue }\n      - { path: /team/-, subtree: true }\n"
+        f"    schema: {schema.name}\n    ops: [replace, test]\n    paths:\n      - {{ path: /status }}\n"
         f"    states:\n      fields: [/status]\n      names: [{', '.join(states)}]\n      transitions:\n{steps}"
         "routes:\n  - { id: update, methods: [PATCH], path: '/v1.0/engagements/referrals/{id}', resource: referral,"
         " body: json-patch, media_types: [application/json], state: fetch }\n")
@@ -46,11 +43,12 @@ def with_partners(count):
 def curves():
     """Instructions for each request, which do not depend on the machine."""
     print("\n### Cost for each request by the size of the policy (instructions in user space)\n\n| what | how many | instructions |\n|---|--:|--:|")
-    step = Load('[{"op":"replace","path":"/status","value":"s1"}]')
+    # It tells the state that it begins with, so that none is read.
+    step = Load('[{"op":"test","path":"/status","value":"s0"},{"op":"replace","path":"/status","value":"s1"}]')
     for what, sizes, described, load in [
             ("routes", [1, 100, 1000], lambda size: patchgate(policy=with_routes(size)), Load(SAMPLE)),
             ("partners", [1, 100, 10000], lambda size: patchgate(more=with_partners(size)), Load(SAMPLE)),
-            ("steps between states, of a patch that takes none", [4, 100, 1000], lambda size: patchgate(policy=with_edges(size)), Load(SAMPLE))]:
+            ("steps between states, of a patch that takes one", [4, 100, 1000], lambda size: patchgate(policy=with_edges(size)), step)]:
         for size in sizes:
             argv, at, _ = described(size)
             total, _ = instructions(argv, at, load)

@@ -134,8 +134,8 @@ class Load:
     """Requests of one kind, as many as the program answers."""
 
     def __init__(self, body=None, method="PATCH", path="/v1.0/engagements/referrals/c1d7c9d3-6a5c-4b55-a0ea-1f4a7fdc7cda",
-                 connections=64, if_match="", scheme="http", status_ok=True, h2=False, rate=None, ids=0):
-        self.method, self.path, self.connections, self.if_match = method, path, connections, if_match
+                 connections=64, scheme="http", status_ok=True, h2=False, rate=None, ids=0):
+        self.method, self.path, self.connections = method, path, connections
         self.scheme, self.status_ok, self.h2, self.rate, self.ids = scheme, status_ok, h2, rate, ids
         self.body = None
         if body is not None:
@@ -153,7 +153,7 @@ class Load:
         return figures
 
     def wrk(self, url, seconds):
-        env = {"LOAD_METHOD": self.method, "LOAD_PATH": self.path, "LOAD_IF_MATCH": self.if_match,
+        env = {"LOAD_METHOD": self.method, "LOAD_PATH": self.path,
                "LOAD_BODY": str(self.body or ""), "LOAD_IDS": str(self.ids)}
         out = caller(["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "10s",
                       "-s", str(HERE / "peers/load.lua"), url], seconds, env)

@@ -12,7 +12,6 @@ if os.getenv("LOAD_BODY") ~= "" then
   wrk.headers["Content-Type"] = "application/json"
 end
 wrk.headers["Authorization"] = "Bearer eyJhbGciOiJub25lIn0.eyJ0aWQiOiJhIn0.sig"
-if os.getenv("LOAD_IF_MATCH") ~= "" then wrk.headers["If-Match"] = os.getenv("LOAD_IF_MATCH") end
 -- Of so many documents in turn, where that is asked for.
 local ids, next_id, requests = tonumber(os.getenv("LOAD_IDS")), 0, {}
 if ids > 0 then
