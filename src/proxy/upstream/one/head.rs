@@ -192,6 +192,8 @@ mod tests {
     use super::*;
     use crate::proxy::fields::Fields;
 
+    use proptest::prelude::*;
+
     /// What is found of `text`, however it is cut in two.
     fn end(text: &str) -> Result<Option<usize>, Unsound> {
         let whole = Search::default().end(text.as_bytes());
@@ -273,6 +275,54 @@ mod tests {
             assert_eq!(of("200 OK", fields, patch()), None, "{fields}");
         }
     }
+
+    proptest! {
+        #[test]
+        fn no_head_tells_two_ends_or_splits_however_it_comes(
+            pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..9),
+        ) {
+            let text = format!("HTTP/1.1 200 OK\r\n{}\r\n\r\n", pieces.concat());
+            let Ok(Some(end)) = end(&text) else { return Ok(()) };
+            let bytes = Bytes::copy_from_slice(&text.as_bytes()[..end]);
+            let Ok(head) = Head::read(&bytes, &Method::PATCH) else { return Ok(()) };
+            let headers = head.answer.headers();
+            let count = |name| headers.get_all(name).iter().count();
+            let (lengths, codings) = (count(header::CONTENT_LENGTH), count(header::TRANSFER_ENCODING));
+            match head.framing {
+                Framing::Length(length) => {
+                    prop_assert_eq!((lengths, codings), (1, 0), "{:?}", text);
+                    prop_assert_eq!(&headers[header::CONTENT_LENGTH], &*length.to_string());
+                }
+                Framing::Chunks(_) => prop_assert_eq!((lengths, codings), (0, 1), "{:?}", text),
+                Framing::Close => prop_assert_eq!((lengths, codings), (0, 0), "{:?}", text),
+            }
+            let lines = text[..end].matches("\r\n").count();
+            prop_assert!(headers.len() <= lines - 2, "each has a line of its own: {text:?}");
+            prop_assert!(!text[..end].replace("\r\n", "").contains(['\r', '\n', '\0']), "{text:?}");
+        }
+    }
+
+    /// What heads that are meant to deceive are made of.
+    const PIECES: [&str; 18] = [
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "\0",
+        " ",
+        "X",
+        ":",
+        "X: y",
+        ", 5",
+        "Content-Length: 5",
+        "Content-Length: 6",
+        "Content-Length:5",
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Connection: close",
+    ];
 
     #[test]
     fn a_length_that_is_said_twice_is_passed_on_once() {
