@@ -281,7 +281,7 @@ mod tests {
         fn no_head_tells_two_ends_or_splits_however_it_comes(
             pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..9),
         ) {
-            let text = format!("HTTP/1.1 200 OK\r\n{}\r\n\r\n", pieces.concat());
+            let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", pieces.concat());
             let Ok(Some(end)) = end(&text) else { return Ok(()) };
             let bytes = Bytes::copy_from_slice(&text.as_bytes()[..end]);
             let Ok(head) = Head::read(&bytes, &Method::PATCH) else { return Ok(()) };
@@ -303,25 +303,23 @@ mod tests {
     }
 
     /// What heads that are meant to deceive are made of.
-    const PIECES: [&str; 18] = [
-        "\r\n",
-        "\r\n",
-        "\r\n",
+    const PIECES: [&str; 16] = [
+        "X: y\r\n",
+        "Content-Length: 5\r\n",
+        "Content-Length: 5\r\n",
+        "Content-Length:6\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Connection: close\r\n",
+        "X: y\n",
+        "X: y\r",
+        "X: \0\r\n",
+        " X: y\r\n",
+        ": y\r\n",
         "\r\n",
         "\n",
-        "\r",
-        "\0",
-        " ",
-        "X",
-        ":",
-        "X: y",
-        ", 5",
-        "Content-Length: 5",
-        "Content-Length: 6",
-        "Content-Length:5",
-        "Transfer-Encoding: chunked",
-        "Transfer-Encoding: gzip, chunked",
-        "Connection: close",
     ];
 
     #[test]
