@@ -60,19 +60,11 @@ impl Tally {
         (self.open.get() == 0).then(|| self.quiet_since.get())
     }
 
-    /// When the caller will have been silent for too long; `None` while a request is under way, whose end
-    /// is yet to come.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.quiet_since().map(|since| since + self.patience())
-    }
-
-    /// The same, as far as can be told now.
+    /// When the caller will have been silent for too long, as far as can be told now: while a
+    /// request is under way, its end is yet to come.
     pub(super) fn deadline(&self) -> Instant {
-        self.due().unwrap_or_else(|| Instant::now() + self.patience())
-    }
-
-    fn patience(&self) -> Duration {
-        if self.begun.get() == 0 { self.times.head } else { self.times.idle }
+        let time = if self.begun.get() == 0 { self.times.head } else { self.times.idle };
+        self.quiet_since().unwrap_or_else(Instant::now) + time
     }
 
     /// Notes that the request after the first `sound` only stands in for one that is not.

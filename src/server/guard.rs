@@ -151,31 +151,27 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
     }
 
-    /// When the caller will have been silent for too long, if that can be told.
-    fn due(&self) -> Option<Instant> {
+    /// When the caller will have been silent for too long, as far as can be told now.
+    fn deadline(&self) -> Instant {
         if let Some(closed_at) = self.closed_at {
-            return Some(closed_at + CLOSED_TIME);
+            return closed_at + CLOSED_TIME;
         }
         if !self.held.is_empty() {
-            return Some(self.held_since + self.tally.times.head);
+            return self.held_since + self.tally.times.head;
         }
-        self.tally.due()
+        self.tally.deadline()
     }
 
     /// Waits until the caller has been silent for too long.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = self.due();
-        let tally = Rc::clone(&self.tally);
-        let deadline = |due: Option<Instant>| due.unwrap_or_else(|| tally.deadline());
-        let mut timer = self.timer.take().unwrap_or_else(|| Box::pin(sleep_until(deadline(due))));
+        let mut deadline = self.deadline();
+        let mut timer = self.timer.take().unwrap_or_else(|| Box::pin(sleep_until(deadline)));
         // A timer that ends too early is cheaper than one that is set anew for every request.
-        if let Some(due) = due
-            && timer.deadline() > due
-        {
-            timer.as_mut().reset(due);
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
         }
         while timer.as_mut().poll(cx).is_ready() {
-            let deadline = deadline(self.due());
+            deadline = self.deadline();
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }

@@ -90,6 +90,13 @@ fn a_silent_caller_is_closed_in_time() {
     let mut kept = gateway.caller();
     assert_eq!(kept.ask(patch(NOTES)).status, 200);
     assert!(kept.is_closed(), "nothing followed");
+    // The time for a first head has begun before, and ends later.
+    let mut late = gateway.caller();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(late.ask(patch(NOTES)).status, 200);
+    let began = std::time::Instant::now();
+    assert!(late.is_closed(), "nothing followed, after a pause before the first");
+    assert!(began.elapsed() < Duration::from_secs(3), "it was closed for having been idle");
 }
 
 #[test]
