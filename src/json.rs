@@ -7,11 +7,13 @@
 mod bounds;
 mod decimal;
 mod instance;
+mod list;
 mod reader;
 
 pub use bounds::{Bounds, Fault, Unreadable};
 pub use decimal::Number;
 pub use instance::{Borrowed, Members};
+pub use list::{List, Part};
 pub use reader::read;
 pub(crate) use reader::{Failed, Reader, read_as};
 
@@ -31,14 +33,14 @@ pub enum Value<'a> {
     /// A string, unescaped.
     String(Cow<'a, str>),
     /// An array.
-    Array(Vec<Self>),
+    Array(List<'a, Self>),
     /// An object; no two members have the same name.
     Object(Object<'a>),
 }
 
 /// The members of an object in the order they were written.
 #[derive(Clone, Default)]
-pub struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub struct Object<'a>(List<'a, (Cow<'a, str>, Value<'a>)>);
 
 impl<'a> Object<'a> {
     /// The value of the member called `name`.
@@ -56,7 +58,8 @@ impl<'a> Object<'a> {
 
     /// The value of the member called `name`, to be changed in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
-        self.0.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
+        let at = self.0.iter().position(|(known, _)| known == name)?;
+        self.0.to_mut().get_mut(at).map(|(_, value)| value)
     }
 
     /// Sets the member called `name`; gives back the value it had.
@@ -64,14 +67,14 @@ impl<'a> Object<'a> {
         if let Some(slot) = self.get_mut(&name) {
             return Some(std::mem::replace(slot, value));
         }
-        self.0.push((name, value));
+        self.0.to_mut().push((name, value));
         None
     }
 
     /// Takes the member called `name` out.
     pub fn remove(&mut self, name: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.remove(at).1)
+        Some(self.0.to_mut().remove(at).1)
     }
 
     /// The members, in the order they were written.
@@ -102,8 +105,11 @@ impl<'a> IntoIterator for Object<'a> {
 /// Objects are equal whatever the order of their members.
 impl PartialEq for Object<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && (0..).zip(&self.0).all(|(at, (name, value))| other.get_near(at, name) == Some(value))
+        std::ptr::eq(&*self.0, &*other.0)
+            || self.len() == other.len()
+                && (0..)
+                    .zip(&self.0)
+                    .all(|(at, (name, value))| other.get_near(at, name) == Some(value))
     }
 }
 
@@ -141,20 +147,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value, which has the texts of this one.
+    /// The same value, which has the texts of this one, and the parts.
     pub fn borrowed(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
             Self::Number(number) => Value::Number(number.borrowed()),
             Self::String(text) => Value::String(Cow::Borrowed(text)),
-            Self::Array(elements) => Value::Array(elements.iter().map(Self::borrowed).collect()),
-            Self::Object(members) => Value::Object(Object(
-                members
-                    .iter()
-                    .map(|(name, value)| (Cow::Borrowed(&**name), value.borrowed()))
-                    .collect(),
-            )),
+            Self::Array(elements) => Value::Array(elements.borrowed()),
+            Self::Object(members) => Value::Object(Object(members.0.borrowed())),
         }
     }
 

@@ -24,9 +24,12 @@ fn run(suite: &str) -> usize {
         let comment = entry["comment"].as_str().unwrap_or("without comment");
         let document = entry["doc"].to_string();
         let document = read(document.as_bytes(), Bounds::default()).expect("a document");
-        let result = Patch::read(patch.as_bytes(), Bounds::default(), UnknownMembers::Permit)
-            .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-            .and_then(|patch| apply(&patch, document).map_err(|error| error.reason.to_string()));
+        let read = Patch::read(patch.as_bytes(), Bounds::default(), UnknownMembers::Permit)
+            .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        let result = read
+            .as_ref()
+            .map_err(String::clone)
+            .and_then(|patch| apply(patch, document).map_err(|error| error.reason.to_string()));
         match (entry.get("error"), result) {
             (None, Ok(found)) => {
                 let Some(expected) = entry.get("expected") else { continue };

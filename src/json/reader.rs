@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
                     Ok(())
                 })?;
                 self.refuse_twins(members.iter().map(|(name, _)| &**name))?;
-                Ok(Value::Object(Object(members)))
+                Ok(Value::Object(Object(members.into())))
             }
             Some(b'[') => {
                 let mut elements = Vec::new();
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
                     elements.push(reader.value()?);
                     Ok(())
                 })?;
-                Ok(Value::Array(elements))
+                Ok(Value::Array(elements.into()))
             }
             other => {
                 self.count()?;

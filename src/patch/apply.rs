@@ -54,12 +54,12 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The document that `patch` makes of `document`.
+/// The document that `patch` makes of `document`; what it sets is there as the patch has it.
 ///
 /// # Errors
 ///
 /// The first op that fails; the document is then as if nothing had happened (RFC 5789).
-pub fn apply<'a>(patch: &Patch<'a>, mut document: Value<'a>) -> Result<Value<'a>, Inapplicable> {
+pub fn apply<'a>(patch: &'a Patch<'a>, mut document: Value<'a>) -> Result<Value<'a>, Inapplicable> {
     let mut budget = COPY_BUDGET;
     for (index, op) in patch.ops.iter().enumerate() {
         apply_op(op, &mut document, &mut budget).map_err(|(pointer, reason)| Inapplicable {
@@ -71,20 +71,20 @@ pub fn apply<'a>(patch: &Patch<'a>, mut document: Value<'a>) -> Result<Value<'a>
     Ok(document)
 }
 
-type Failed<'o, 'a> = (&'o Pointer<'a>, Reason);
+type Failed<'a> = (&'a Pointer<'a>, Reason);
 
-fn apply_op<'o, 'a>(
-    op: &'o Op<'a>,
+fn apply_op<'a>(
+    op: &'a Op<'a>,
     document: &mut Value<'a>,
     budget: &mut usize,
-) -> Result<(), Failed<'o, 'a>> {
+) -> Result<(), Failed<'a>> {
     let at = |path| move |reason| (path, reason);
     match op {
-        Op::Add { path, value } => add(document, path, value.clone()).map_err(at(path)),
+        Op::Add { path, value } => add(document, path, value.borrowed()).map_err(at(path)),
         Op::Remove { path } => remove(document, path).map(drop).map_err(at(path)),
         Op::Replace { path, value } => {
             let slot = find_mut(document, path).map_err(at(path))?;
-            *slot = value.clone();
+            *slot = value.borrowed();
             Ok(())
         }
         Op::Copy { from, path } => {
@@ -134,7 +134,10 @@ fn find_mut<'d, 'a>(
         Value::Object(members) => members.get_mut(&token).ok_or(Reason::Missing),
         Value::Array(elements) => {
             let index = pointer::index(&token).ok_or(Reason::Index)?;
-            elements.get_mut(index).ok_or(Reason::Index)
+            if index >= elements.len() {
+                return Err(Reason::Index);
+            }
+            elements.to_mut().get_mut(index).ok_or(Reason::Index)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             Err(Reason::NoContainer)
@@ -151,13 +154,13 @@ fn add<'a>(document: &mut Value<'a>, path: &Pointer<'_>, value: Value<'a>) -> Re
         Value::Object(members) => {
             members.insert(last.into_owned().into(), value);
         }
-        Value::Array(elements) if last == "-" => elements.push(value),
+        Value::Array(elements) if last == "-" => elements.to_mut().push(value),
         Value::Array(elements) => {
             let index = pointer::index(&last).ok_or(Reason::Index)?;
             if index > elements.len() {
                 return Err(Reason::Index);
             }
-            elements.insert(index, value);
+            elements.to_mut().insert(index, value);
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             return Err(Reason::NoContainer);
@@ -174,7 +177,11 @@ fn remove<'a>(document: &mut Value<'a>, path: &Pointer<'_>) -> Result<Value<'a>,
         Value::Object(members) => members.remove(&last).ok_or(Reason::Missing),
         Value::Array(elements) => {
             let index = pointer::index(&last).ok_or(Reason::Index)?;
-            if index < elements.len() { Ok(elements.remove(index)) } else { Err(Reason::Index) }
+            if index < elements.len() {
+                Ok(elements.to_mut().remove(index))
+            } else {
+                Err(Reason::Index)
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             Err(Reason::NoContainer)
@@ -222,6 +229,38 @@ mod tests {
             result(r#"{"a":{}}"#, r#"[{"op":"move","from":"/a","path":"/a/b"}]"#),
             Err((0, Reason::IntoItself))
         );
+    }
+
+    #[test]
+    fn what_a_document_lends_is_changed_like_what_it_gives() {
+        let text = r#"{"a":{"b":[1,{"c":2}],"d":"x"},"e":[[]]}"#;
+        let document = read(text.as_bytes(), Bounds::default()).expect("JSON");
+        for (op, expected) in [
+            (
+                r#""add","path":"/a/b/1/d","value":[3]"#,
+                r#"{"a":{"b":[1,{"c":2,"d":[3]}],"d":"x"},"e":[[]]}"#,
+            ),
+            (r#""add","path":"/e/0/-","value":3"#, r#"{"a":{"b":[1,{"c":2}],"d":"x"},"e":[[3]]}"#),
+            (
+                r#""add","path":"/a/b/0","value":{}"#,
+                r#"{"a":{"b":[{},1,{"c":2}],"d":"x"},"e":[[]]}"#,
+            ),
+            (r#""replace","path":"/a/b/1","value":0"#, r#"{"a":{"b":[1,0],"d":"x"},"e":[[]]}"#),
+            (r#""remove","path":"/a/b/0""#, r#"{"a":{"b":[{"c":2}],"d":"x"},"e":[[]]}"#),
+            (r#""remove","path":"/a/d""#, r#"{"a":{"b":[1,{"c":2}]},"e":[[]]}"#),
+            (r#""move","from":"/a/b","path":"/e/0/0""#, r#"{"a":{"d":"x"},"e":[[[1,{"c":2}]]]}"#),
+            (
+                r#""copy","from":"/a/b/1","path":"/e/-""#,
+                r#"{"a":{"b":[1,{"c":2}],"d":"x"},"e":[[],{"c":2}]}"#,
+            ),
+        ] {
+            let patch = format!(r#"[{{"op":{op}}}]"#);
+            let patch = Patch::from(&*patch);
+            let lent = apply(&patch, document.borrowed()).map(|after| after.to_string());
+            let given = apply(&patch, document.clone()).map(|after| after.to_string());
+            assert_eq!((lent.as_deref(), given.as_deref()), (Ok(expected), Ok(expected)), "{op}");
+        }
+        assert_eq!(document.to_string(), text);
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Aftermath {
         let facts = Facts::read(route, Caller::default(), &IfMatch::Absent, body);
         let (Some(pin), Some(tag)) = (before.tag(), now.tag()) else { return Self::Unclear };
         let Ok(Change::Patch(patch)) = &facts.change else { return Self::Unclear };
-        let Ok(after) = apply(patch, before.document.clone()) else { return Self::Unclear };
+        let Ok(after) = apply(patch, before.document.borrowed()) else { return Self::Unclear };
         let resource = route.resource.as_deref();
         let place = resource.map(|resource| resource.schema.root());
         let both = (&before.document, &after);

@@ -97,7 +97,7 @@ pub(super) fn complete_registrations(referral: &mut Value<'_>, now: Moment) {
     let Value::Object(members) = referral else { return };
     let mut added = false;
     if let Some(Value::Array(registrations)) = members.get_mut("registrations") {
-        for registration in registrations {
+        for registration in registrations.to_mut() {
             let Value::Object(registration) = registration else { continue };
             if registration.get("id").is_some() {
                 continue;

@@ -16,7 +16,7 @@ impl Store {
     /// The sample referrals, with links to `origin`.
     pub(super) fn seeded(origin: &str) -> Self {
         let mut referrals = match json::read(SEEDS.as_bytes(), Bounds::default()) {
-            Ok(Value::Array(referrals)) => referrals,
+            Ok(Value::Array(referrals)) => referrals.into_iter().collect(),
             // INVARIANT: the seeds are an array, as a test shows.
             _ => Vec::new(),
         };

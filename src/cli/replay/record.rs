@@ -1,6 +1,6 @@
 //! A record of the audit log, read back into what was asked for and what became of it.
 
-use crate::json::{self, Bounds, Object, Value};
+use crate::json::{self, Bounds, List, Object, Value};
 use crate::patch::{Op, Patch, Pointer};
 use crate::policy::{Change, EntityTag, IfMatch};
 use crate::violation::Code;
@@ -140,7 +140,7 @@ fn decided(members: &Object<'_>) -> Option<Decided> {
     })
 }
 
-fn told<'l>(ops: Vec<Value<'l>>, form: &str) -> Option<Told<'l>> {
+fn told<'l>(ops: List<'l, Value<'l>>, form: &str) -> Option<Told<'l>> {
     let mut hidden = Vec::new();
     if form == "none" {
         return Some(Told::Whole { change: Change::Nothing, hidden });
