@@ -41,6 +41,8 @@ pub struct Schema {
 struct Shape {
     /// `properties`.
     properties: HashMap<String, usize>,
+    /// `required`.
+    required: Vec<Box<str>>,
     /// `patternProperties`.
     patterns: Vec<(regex::Regex, usize)>,
     /// `additionalProperties`.
@@ -154,7 +156,8 @@ impl Schema {
 
     /// Whether `document` fits the whole schema.
     pub fn fits(&self, document: &Value<'_>) -> bool {
-        self.validators.first().is_some_and(|validator| validator.is_valid(document))
+        self.root().takes(document)
+            || self.validators.first().is_some_and(|validator| validator.is_valid(document))
     }
 
     /// In which ways `document` does not fit.

@@ -151,6 +151,10 @@ impl<'s> Compiler<'s> {
                         shape.properties.insert(name.clone(), member);
                     }
                 }
+                ("required", Value::Array(names)) => {
+                    shape.required =
+                        names.iter().filter_map(Value::as_str).map(Box::from).collect();
+                }
                 ("patternProperties", Value::Object(members)) => {
                     for pattern in members.keys() {
                         let regex =

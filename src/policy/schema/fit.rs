@@ -54,6 +54,8 @@ impl Kinds {
                     let named = types.filter_map(|name| name.as_str().map(Self::named));
                     kinds.0 &= named.fold(0, |all, kind| all | kind.0);
                 }
+                // What is demanded is looked for among the members.
+                "required" if value.is_array() => {}
                 // What these say is found beneath, or in the shapes that hold here as well.
                 "properties"
                 | "patternProperties"
@@ -143,6 +145,7 @@ impl Schema {
         match value {
             Value::Object(members) => {
                 (members.iter()).all(|(name, value)| takes(spot.children.get(name).copied(), value))
+                    && spot.required.iter().all(|name| members.get(name).is_some())
             }
             Value::Array(elements) => elements.iter().all(|value| takes(spot.element, value)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
@@ -285,6 +288,24 @@ mod tests {
             "null",
         ] {
             assert!(!takes(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_referral_is_seen_at_once_and_what_it_lacks_as_well() {
+        let schema = include_str!("../../../schemas/referral.schema.json");
+        let schema = Schema::new(&serde_json::from_str(schema).expect("JSON")).expect("a schema");
+        let seeds = include_str!("../../sandbox/seeds.json");
+        let mut seeds: Vec<serde_json::Value> = serde_json::from_str(seeds).expect("JSON");
+        assert!(!seeds.is_empty());
+        for seed in &mut seeds {
+            let text = seed.to_string();
+            let whole = read(text.as_bytes(), Bounds::default()).expect("JSON");
+            assert!(schema.root().takes(&whole), "{text}");
+            seed.as_object_mut().expect("an object").remove("consent");
+            let text = seed.to_string();
+            let part = read(text.as_bytes(), Bounds::default()).expect("JSON");
+            assert!(!schema.root().takes(&part) && !schema.fits(&part), "{text}");
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Spot {
     pub(super) may_be_container: bool,
     /// The kinds of values of which nothing counts but what stands beneath; others may fit as well.
     pub(super) kinds: Kinds,
+    /// The names that have to be there where an object stands here.
+    pub(super) required: Vec<Box<str>>,
     /// The places of the names that are listed.
     pub(super) children: Names<usize>,
     /// The place of every element alike.
@@ -61,6 +63,7 @@ impl Spot {
             holds_read_only: core.holds_read_only(shapes),
             may_be_container: core.may_be_container(shapes),
             kinds: core.kinds(shapes),
+            required: core.required(shapes),
             core,
             children: Names::default(),
             element: None,
@@ -254,6 +257,15 @@ impl Core {
             && self.closure(shapes).all(|shape| {
                 !shape.object && shape.array && shape.prefix.is_empty() && shape.either.is_empty()
             })
+    }
+
+    /// What is required of an object here, each name once.
+    fn required(&self, shapes: &[Shape]) -> Vec<Box<str>> {
+        let mut names: Vec<Box<str>> =
+            self.closure(shapes).flat_map(|shape| shape.required.iter().cloned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn holds_read_only(&self, shapes: &[Shape]) -> bool {
