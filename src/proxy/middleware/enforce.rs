@@ -19,6 +19,7 @@ use crate::violation::Class;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
+use tokio::time::Instant;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -94,8 +95,8 @@ async fn enforce(
             upstream.call(Permitted { routed, permit }).await
         }
         // Most requests need no state, and theirs is the future that is made for each.
-        Ruling::NeedsCurrent(need) => {
-            Box::pin(by_state(&mut upstream, &routed, &if_match, need, &beside)).await
+        Ruling::NeedsCurrent((need, facts)) => {
+            Box::pin(by_state(&mut upstream, &routed, &facts, need, &beside)).await
         }
     }
 }
@@ -104,10 +105,11 @@ async fn enforce(
 async fn by_state(
     upstream: &mut Upstream,
     routed: &Routed<Bytes>,
-    if_match: &IfMatch,
+    facts: &Facts<'_>,
     need: Need,
     beside: &Beside<'_>,
 ) -> Result<Response<Content>, Rejection> {
+    let if_match = facts.if_match();
     if *if_match == IfMatch::Absent && routed.headers.contains_key(header::IF_UNMODIFIED_SINCE) {
         // Beside the `If-Match` of a pin, the upstream would have to ignore it (RFC 9110 §13.1.4).
         return Err(Rejection::HeadMalformed(
@@ -121,8 +123,7 @@ async fn by_state(
         // What was seen under a strong tag is what it names for ever. Whether it is still what is
         // stored is for the upstream to say: the caller's own condition goes there.
         let (current, seen) = (&remembered.current, &remembered.seen);
-        let ruling = judge_by(routed, if_match, (current, seen), beside)?;
-        let Ruling::Permit(permit) = ruling else { return Err(undecided()) };
+        let permit = judge_by(routed, facts, (current, seen), beside)?;
         let sent = send(upstream, routed, permit).await;
         if sent.is_err() {
             resolve::resolve(upstream, &ask, routed, seen).await;
@@ -145,20 +146,20 @@ async fn by_state(
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
-        let ruling = read(routed, &seen).and_then(|current| {
-            let ruling = judge_by(routed, if_match, (&current, &seen), beside);
+        let permit = read(routed, &seen).and_then(|current| {
+            let permit = judge_by(routed, facts, (&current, &seen), beside);
             if !is_shared {
                 upstream.remember(&ask, &seen, current);
             }
-            ruling
+            permit
         });
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
-        if is_shared && since == Since::EVER && !is_pinned(&ruling) {
+        if is_shared && since == Since::EVER && !is_pinned(&permit) {
             since = asked;
             continue;
         }
-        let Ruling::Permit(permit) = ruling? else { return Err(undecided()) };
+        let permit = permit?;
         let is_pinned = permit.pin().is_some();
         let sent = send(upstream, routed, permit).await;
         if sent.is_err() && is_pinned {
@@ -185,17 +186,13 @@ async fn send(
     upstream.call(Permitted { routed, permit }).await
 }
 
-fn is_pinned(ruling: &Result<Ruling, Rejection>) -> bool {
-    matches!(ruling, Ok(Ruling::Permit(permit)) if permit.pin().is_some())
+fn is_pinned(permit: &Result<Permit, Rejection>) -> bool {
+    permit.as_ref().is_ok_and(|permit| permit.pin().is_some())
 }
 
-fn undecided() -> Rejection {
-    let why = "the current state does not decide what the policy asks";
-    Rejection::CurrentUnavailable(Fault::Unusable(why))
-}
-
-enum Ruling {
-    NeedsCurrent(Need),
+/// What the policy says of what it does not refuse.
+enum Ruling<N> {
+    NeedsCurrent(N),
     Permit(Permit),
 }
 
@@ -207,12 +204,12 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
 
 /// Judges without the current state, and spends of the partner's limits what the request costs:
 /// here, where its ops are known and nothing was sent yet.
-async fn judge_and_count(
-    routed: &Routed<Bytes>,
-    if_match: &IfMatch,
+async fn judge_and_count<'r>(
+    routed: &'r Routed<Bytes>,
+    if_match: &'r IfMatch,
     recorder: Option<(&Recorder, Room)>,
     beside: &Beside<'_>,
-) -> Result<Ruling, Rejection> {
+) -> Result<First<'r>, Rejection> {
     let (ruling, cost) = judge_first(routed, if_match, recorder, beside);
     if let Some(cost) = cost {
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
@@ -225,17 +222,21 @@ async fn judge_and_count(
     ruling
 }
 
+/// What the policy says without the current state; where it needs that, with the facts as they were read.
+type First<'r> = Ruling<(Need, Box<Facts<'r>>)>;
+
 /// Judges without the current state, and tells what of the limits is to be spent for it.
 ///
 /// Nothing waits here, and so no future keeps room for what is read.
-fn judge_first(
-    routed: &Routed<Bytes>,
-    if_match: &IfMatch,
+fn judge_first<'r>(
+    routed: &'r Routed<Bytes>,
+    if_match: &'r IfMatch,
     recorder: Option<(&Recorder, Room)>,
     beside: &Beside<'_>,
-) -> (Result<Ruling, Rejection>, Option<NonZeroU32>) {
-    let span = routed.trail.begin_span(Stage::Judge);
-    let facts = facts(routed, if_match);
+) -> (Result<First<'r>, Rejection>, Option<NonZeroU32>) {
+    let span = routed.trail.begin_span(Stage::Judge, Instant::now);
+    let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
+    let facts = Facts::read(&routed.route, caller, if_match, &routed.body);
     if let Some((recorder, room)) = recorder {
         let change = recorder.begin(room, routed.target.path(), &facts, if_match);
         routed.trail.change.set(Some(Box::new(change)));
@@ -260,23 +261,28 @@ fn judge_first(
         true => NonZeroU32::new(all.ops_cost(ops)),
         false => Some(all.cost(ops)),
     };
+    let ruling = ruling.map(|ruling| match ruling {
+        Ruling::NeedsCurrent(need) => Ruling::NeedsCurrent((need, Box::new(facts))),
+        Ruling::Permit(permit) => Ruling::Permit(permit),
+    });
     (ruling, cost.filter(|_| counts))
-}
-
-fn facts<'r>(routed: &'r Routed<Bytes>, if_match: &'r IfMatch) -> Facts<'r> {
-    let caller = Caller { partner: &routed.partner.id, roles: &routed.partner.roles };
-    Facts::read(&routed.route, caller, if_match, &routed.body)
 }
 
 /// Judges by the current state, and what it was read from.
 fn judge_by(
     routed: &Routed<Bytes>,
-    if_match: &IfMatch,
+    facts: &Facts<'_>,
     current: (&Current<'_>, &Representation),
     beside: &Beside<'_>,
-) -> Result<Ruling, Rejection> {
-    let _span = routed.trail.begin_span(Stage::Judge);
-    judge(routed, &facts(routed, if_match), Some(current), beside)
+) -> Result<Permit, Rejection> {
+    let _span = routed.trail.begin_span(Stage::Judge, Instant::now);
+    match judge(routed, facts, Some(current), beside)? {
+        Ruling::Permit(permit) => Ok(permit),
+        Ruling::NeedsCurrent(_) => {
+            let why = "the current state does not decide what the policy asks";
+            Err(Rejection::CurrentUnavailable(Fault::Unusable(why)))
+        }
+    }
 }
 
 fn judge(
@@ -284,7 +290,7 @@ fn judge(
     facts: &Facts<'_>,
     current: Option<(&Current<'_>, &Representation)>,
     beside: &Beside<'_>,
-) -> Result<Ruling, Rejection> {
+) -> Result<Ruling<Need>, Rejection> {
     let (current, seen) = current.unzip();
     let judgement = routed.snapshot.policy.judge(facts, current);
     routed.trail.step.set(judgement.step);
