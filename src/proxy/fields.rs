@@ -16,7 +16,7 @@ pub struct Fields(Vec<(HeaderName, HeaderValue)>);
 
 impl Fields {
     /// Those of `headers` that go on: none that is about one connection, says something that only a
-    /// trusted hop may say, or tells who the caller is.
+    /// trusted hop may say, tells who the caller is, or that every request has from us.
     pub fn passed_on(
         headers: HeaderMap,
         identity: &[IdentitySource],
@@ -27,7 +27,8 @@ impl Fields {
             fields.any(|field| field == name)
         };
         let goes = |name: &str| {
-            if stays_here(name) || identifies(name) {
+            let is_ours = matches!(name, "content-length" | "host") || name == request_id.as_str();
+            if is_ours || stays_here(name) || identifies(name) {
                 return true;
             }
             // Some servers read `If_Match` as `If-Match`.
