@@ -31,8 +31,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most that hyper reads ahead, unless a head is larger.
-const BUFFER_MAX: usize = 64 << 10;
+/// The most that hyper reads ahead, unless a head is larger: a body of 64 KiB comes in one piece with its head.
+const BUFFER_MAX: usize = 80 << 10;
 /// So many fields hyper takes by itself. To be told a number has it fill that much room for each request.
 const FIELDS: usize = 100;
 /// What a caller that speaks HTTP/2 without being asked begins with.

@@ -63,8 +63,17 @@ impl Tally {
     /// When the caller will have been silent for too long, as far as can be told now: while a
     /// request is under way, its end is yet to come.
     pub(super) fn deadline(&self) -> Instant {
-        let time = if self.begun.get() == 0 { self.times.head } else { self.times.idle };
-        self.quiet_since().unwrap_or_else(Instant::now) + time
+        self.quiet_since().unwrap_or_else(Instant::now) + self.quiet_time()
+    }
+
+    /// The same, or an earlier moment: as if no request were under way.
+    pub(super) fn earliest_deadline(&self) -> Instant {
+        self.quiet_since.get() + self.quiet_time()
+    }
+
+    /// How long nothing may come where no request is under way.
+    fn quiet_time(&self) -> Duration {
+        if self.begun.get() == 0 { self.times.head } else { self.times.idle }
     }
 
     /// Notes that the request after the first `sound` only stands in for one that is not.

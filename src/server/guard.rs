@@ -153,25 +153,35 @@ impl<S: AsyncRead + Unpin> Guard<S> {
 
     /// When the caller will have been silent for too long, as far as can be told now.
     fn deadline(&self) -> Instant {
+        self.own_deadline().unwrap_or_else(|| self.tally.deadline())
+    }
+
+    /// The same, or an earlier moment, told without a look at the clock.
+    fn earliest_deadline(&self) -> Instant {
+        self.own_deadline().unwrap_or_else(|| self.tally.earliest_deadline())
+    }
+
+    /// The same, where it does not depend on the requests that are under way.
+    fn own_deadline(&self) -> Option<Instant> {
         if let Some(closed_at) = self.closed_at {
-            return closed_at + CLOSED_TIME;
+            return Some(closed_at + CLOSED_TIME);
         }
-        if !self.held.is_empty() {
-            return self.held_since + self.tally.times.head;
-        }
-        self.tally.deadline()
+        (!self.held.is_empty()).then(|| self.held_since + self.tally.times.head)
     }
 
     /// Waits until the caller has been silent for too long.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut deadline = self.deadline();
-        let mut timer = self.timer.take().unwrap_or_else(|| Box::pin(sleep_until(deadline)));
+        let timer = self.timer.take();
+        let mut timer = timer.unwrap_or_else(|| Box::pin(sleep_until(self.deadline())));
         // A timer that ends too early is cheaper than one that is set anew for every request.
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
+        if timer.deadline() > self.earliest_deadline() {
+            let deadline = self.deadline();
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
         }
         while timer.as_mut().poll(cx).is_ready() {
-            deadline = self.deadline();
+            let deadline = self.deadline();
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }
