@@ -58,7 +58,7 @@ impl Budget {
 
     /// Reads `body` whole, if it has at most `max` bytes. Room for what it announces is taken at
     /// once, before any of it is asked for; all room is given back when the last handle on the
-    /// bytes is dropped.
+    /// bytes is dropped. `pace` is how fast it has to come, and since when.
     ///
     /// # Errors
     ///
@@ -67,9 +67,8 @@ impl Budget {
         &self,
         mut body: B,
         max: usize,
-        pace: Option<Pace>,
+        pace: Option<(Instant, Pace)>,
     ) -> Result<Bytes, Cut> {
-        let began = Instant::now();
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > max {
             return Err(Cut::TooLarge);
@@ -81,7 +80,7 @@ impl Budget {
             let read = first.len().max(rest.len());
             let frame = match pace {
                 None => body.frame().await,
-                Some(pace) => {
+                Some((began, pace)) => {
                     let end = began + pace.time_for(read);
                     timeout_at(end, body.frame()).await.map_err(|_| Cut::TooSlow)?
                 }
@@ -249,7 +248,8 @@ mod tests {
             assert_eq!(pace.time_for(read), bound * second, "after {read} bytes");
         }
         let pace = Pace { grace: Duration::from_millis(10), ..pace };
-        let read = Budget::new(100).read(Pieces(&["abcd", "never"], 0), 100, Some(pace)).await;
+        let pace = Some((Instant::now(), pace));
+        let read = Budget::new(100).read(Pieces(&["abcd", "never"], 0), 100, pace).await;
         assert_eq!(read, Err(Cut::TooSlow));
     }
 }

@@ -4,9 +4,9 @@ use super::trace::SpanId;
 use super::trail::{Decision, Source, Trail};
 
 use http::StatusCode;
+use tokio::time::Instant;
 
 use std::cell::Cell;
-use std::time::Instant;
 
 /// A part of a request that is over, of a trace that is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +62,17 @@ pub struct OpenSpan<'t> {
     /// Where anybody is told how long it took.
     began: Option<Instant>,
     ended: Cell<Ended>,
+    /// When it was over, where somebody has said so.
+    over: Cell<Option<Instant>>,
 }
 
 impl<'t> OpenSpan<'t> {
-    pub(super) fn begin(trail: &'t Trail, stage: Stage) -> Self {
+    pub(super) fn begin(trail: &'t Trail, stage: Stage, now: impl FnOnce() -> Instant) -> Self {
         let id = trail.origin.get().and_then(|origin| origin.trace.begin_span());
         // How long the judge took is told by traces alone.
         let is_told = stage != Stage::Judge || id.is_some();
-        Self { trail, id, stage, began: is_told.then(Instant::now), ended: Cell::default() }
+        let (began, ended, over) = (is_told.then(now), Cell::default(), Cell::default());
+        Self { trail, id, stage, began, ended, over }
     }
 
     /// Its id, where the trace is recorded.
@@ -82,6 +85,11 @@ impl<'t> OpenSpan<'t> {
         self.ended.set(Ended { status: Some(status), ..self.ended.get() });
     }
 
+    /// Notes that it was over at `moment`, and not when this is dropped.
+    pub fn over(&self, moment: Instant) {
+        self.over.set(Some(moment));
+    }
+
     /// Notes what went wrong.
     pub fn failed(&self, fault: &'static str) {
         self.ended.set(Ended { fault: Some(fault), ..self.ended.get() });
@@ -92,7 +100,7 @@ impl Drop for OpenSpan<'_> {
     fn drop(&mut self) {
         let Self { trail, id, stage, began, .. } = *self;
         let Some(began) = began else { return };
-        let ended = Instant::now();
+        let ended = self.over.get().unwrap_or_else(Instant::now);
         let work = match stage {
             Stage::Judge => Work::Judge(trail.decision.get()),
             Stage::Prefetch => Work::Prefetch(trail.source.get(), self.ended.get()),

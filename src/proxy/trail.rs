@@ -140,9 +140,9 @@ impl Trail {
         }
     }
 
-    /// Notes the time that `stage` takes, until what it gives is dropped.
-    pub fn begin_span(&self, stage: Stage) -> OpenSpan<'_> {
-        OpenSpan::begin(self, stage)
+    /// Notes the time that `stage` takes from `now` on, until what it gives is dropped.
+    pub fn begin_span(&self, stage: Stage, now: impl FnOnce() -> Instant) -> OpenSpan<'_> {
+        OpenSpan::begin(self, stage, now)
     }
 
     /// What became of the change that was asked for; `None` where none was.

@@ -59,6 +59,7 @@ use message::Message;
 use pool::Pool;
 use rustls::ClientConfig;
 use shared::UnderWay;
+use tokio::time::Instant;
 use tower::Service;
 
 use std::fmt;
@@ -263,8 +264,8 @@ impl Upstream {
 
     /// Adds what every request upstream carries.
     fn sign(&self, fields: &mut Fields, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
-        fields.set(header::HOST, self.0.host.clone());
-        fields.set(self.0.request_id.clone(), id.value().clone());
+        fields.add(header::HOST, self.0.host.clone());
+        fields.add(self.0.request_id.clone(), id.value().clone());
         let origin = trail.origin.get();
         if let Some(via) = &self.0.via {
             let version = origin.map_or(Version::HTTP_11, |origin| origin.version);
@@ -320,7 +321,8 @@ impl Upstream {
             fields.set(header::AUTHORIZATION, shown.clone());
         }
         trail.attempts.set(trail.attempts.get() + 1);
-        let span = trail.begin_span(Stage::Upstream);
+        let began = Instant::now();
+        let span = trail.begin_span(Stage::Upstream, || began);
         self.sign(&mut fields, &id, &trail, &span);
         if addresses.is_some() {
             links::ask_for_all(&mut fields);
@@ -334,9 +336,8 @@ impl Upstream {
         }
         let body: Bytes = permit.body().clone();
         let has_body = matches!(method, Method::PATCH | Method::POST | Method::PUT);
-        match has_body || !body.is_empty() {
-            true => fields.set(header::CONTENT_LENGTH, body.len().into()),
-            false => fields.remove(&header::CONTENT_LENGTH),
+        if has_body || !body.is_empty() {
+            fields.add(header::CONTENT_LENGTH, body.len().into());
         }
         let _forgetting = (!method.is_safe()).then(|| Forgetting {
             memory: &self.0.memory,
@@ -346,9 +347,12 @@ impl Upstream {
         });
         let message = Message { method, target: self.target(target)?, fields, body };
         let until = trail.until.get().copied();
-        let result = self.exchange(&message, until, |sent| trail.sent.set(sent)).await;
+        let result = self.exchange(&message, began, until, |sent| trail.sent.set(sent)).await;
         match &result {
-            Ok(response) => span.answered(response.status()),
+            Ok(response) => {
+                span.answered(response.status());
+                span.over(response.body().answered());
+            }
             Err(fault) => span.failed(fault.slug()),
         }
         drop(span);

@@ -170,8 +170,8 @@ fn telling(criterion: &mut Criterion) {
             if let Some(origin) = &origin {
                 let found = Origin::find(&mut arrived, origin, None);
                 drop(arrived.trail.origin.set(found));
-                drop(arrived.trail.begin_span(Stage::Judge));
-                drop(arrived.trail.begin_span(Stage::Upstream));
+                drop(arrived.trail.begin_span(Stage::Judge, tokio::time::Instant::now));
+                drop(arrived.trail.begin_span(Stage::Upstream, tokio::time::Instant::now));
             }
             if let Some(recorder) = &recorder {
                 // As `Enforce` does it.

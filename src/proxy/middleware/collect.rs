@@ -62,7 +62,7 @@ where
         let (mut inner, budget, pace) = (self.inner.clone(), self.budget.clone(), self.pace);
         Step::inward(Box::pin(async move {
             let (mut routed, body) = routed.replace_body(Bytes::new());
-            let read = budget.read(body, max, Some(pace)).await;
+            let read = budget.read(body, max, Some((routed.trail.began, pace))).await;
             routed.body = read.map_err(|cut| match cut {
                 Cut::Broken => Rejection::BodyUnreadable,
                 Cut::NoRoom => Rejection::Overloaded,

@@ -179,7 +179,7 @@ impl Drop for Ended {
             self.record(recorder);
         }
         if let Some(tracer) = &self.told.tracer {
-            self.trace(tracer, now.into_std());
+            self.trace(tracer, now);
         }
     }
 }

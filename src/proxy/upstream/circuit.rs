@@ -161,11 +161,12 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        let Some(shared) = &self.shared else { return };
         let late = self.until.is_some_and(|until| Instant::now() >= until);
-        match self.shared.as_ref().filter(|_| late) {
-            Some(shared) if self.is_trial => shared.state.store(shared.open(), Ordering::Release),
-            Some(shared) => shared.failed(),
-            None => self.give_up(),
+        match late {
+            true if self.is_trial => shared.state.store(shared.open(), Ordering::Release),
+            true => shared.failed(),
+            false => self.give_up(),
         }
     }
 }

@@ -17,21 +17,23 @@ use tokio::time::Instant;
 type Answered = Result<Response<Lease>, Fault>;
 
 impl Upstream {
-    /// Sends `message`, for whose answer somebody waits `until`; see [`Pool::exchange`].
+    /// Sends `message`, which was taken up at the moment `began`, and for whose answer somebody waits
+    /// `until`; see [`Pool::exchange`].
     ///
     /// [`Pool::exchange`]: super::pool::Pool::exchange
     pub(super) async fn exchange(
         &self,
         message: &Message,
+        began: Instant,
         until: Option<Instant>,
         sent: impl Fn(Sent),
     ) -> Answered {
-        let pass = match self.0.settings.circuit.enter(until)? {
-            Entry::Pass(pass) => pass,
-            Entry::Try(pass) => Box::pin(self.try_out(pass, until)).await?,
+        let (pass, began) = match self.0.settings.circuit.enter(until)? {
+            Entry::Pass(pass) => (pass, began),
+            Entry::Try(pass) => (Box::pin(self.try_out(pass, until)).await?, Instant::now()),
         };
-        let timing = self.begin_timing(&message.method);
-        let answered = self.0.pool.exchange(message, sent).await;
+        let timing = self.begin_timing(&message.method, began);
+        let answered = self.0.pool.exchange(message, began, sent).await;
         timing.end(&answered);
         learn(pass, &answered);
         answered
@@ -40,8 +42,9 @@ impl Upstream {
     /// Finds out whether the upstream is back, and enters again if it is.
     async fn try_out(&self, pass: Pass, until: Option<Instant>) -> Result<Pass, Fault> {
         let question = self.question();
-        let timing = self.begin_timing(&question.method);
-        let tried = self.0.pool.exchange(&question, |_| {}).await;
+        let began = Instant::now();
+        let timing = self.begin_timing(&question.method, began);
+        let tried = self.0.pool.exchange(&question, began, |_| {}).await;
         timing.end(&tried);
         learn(pass, &tried);
         let fault = tried.err();
@@ -51,10 +54,9 @@ impl Upstream {
         }
     }
 
-    fn begin_timing(&self, method: &Method) -> Timing<'_> {
+    fn begin_timing(&self, method: &Method, began: Instant) -> Timing<'_> {
         let method = known_method(method).unwrap_or(OTHER);
-        let began = Instant::now();
-        Timing { upstream: &self.0, method, began, status: None, fault: "cancelled" }
+        Timing { upstream: &self.0, method, began, ended: None, status: None, fault: "cancelled" }
     }
 
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
@@ -78,6 +80,7 @@ struct Timing<'u> {
     upstream: &'u Inner,
     method: &'static str,
     began: Instant,
+    ended: Option<Instant>,
     status: Option<u16>,
     /// Stays so where nobody waits for the answer any longer.
     fault: &'static str,
@@ -85,7 +88,9 @@ struct Timing<'u> {
 
 impl Timing<'_> {
     fn end(mut self, answered: &Answered) {
-        self.status = answered.as_ref().ok().map(|answer| answer.status().as_u16());
+        let answer = answered.as_ref().ok();
+        self.ended = answer.map(|answer| answer.body().answered());
+        self.status = answer.map(|answer| answer.status().as_u16());
         self.fault = answered.as_ref().err().map_or("", |fault| fault.slug());
     }
 }
@@ -97,7 +102,8 @@ impl Drop for Timing<'_> {
             http_response_status_code: self.status,
             error_type: self.fault,
         };
-        let time = self.began.elapsed().as_secs_f64();
+        let ended = self.ended.unwrap_or_else(Instant::now);
+        let time = ended.duration_since(self.began).as_secs_f64();
         let Inner { metrics, recent, .. } = self.upstream;
         recent.with(&metrics.upstream, asked, |times| times.observe(time));
     }

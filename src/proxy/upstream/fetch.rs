@@ -66,7 +66,7 @@ impl Upstream {
         routed: &Routed<B>,
         since: Since,
     ) -> Result<Fetched, Rejection> {
-        let span = routed.trail.begin_span(Stage::Prefetch);
+        let span = routed.trail.begin_span(Stage::Prefetch, Instant::now);
         let time = self.0.settings.fetch_time;
         let joining = self.0.under_way.join_or_lead(ask, since);
         let lead = match timeout_at(Instant::now() + time, joining).await {
@@ -154,7 +154,8 @@ impl Upstream {
         let message = Message { method: Method::GET, target, fields, body: Bytes::new() };
 
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
-        let answer = self.exchange(&message, Some(until), |_| {}).await.map_err(unavailable)?;
+        let answer = self.exchange(&message, Instant::now(), Some(until), |_| {}).await;
+        let answer = answer.map_err(unavailable)?;
         let status = answer.status();
         span.answered(status);
         routed.partner.doubt(status, authorization.as_ref());

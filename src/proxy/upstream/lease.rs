@@ -20,6 +20,7 @@ pub(super) struct Lease {
     source: Option<Source>,
     pool: Weak<Shared>,
     began: Instant,
+    answered: Instant,
 }
 
 /// What an answer comes over.
@@ -30,10 +31,11 @@ pub(super) enum Source {
 }
 
 impl Lease {
-    /// An answer that has begun.
+    /// An answer that has begun just now, to a request that was taken up at the moment `began`.
     pub(super) fn begin(source: Source, pool: &Rc<Shared>, began: Instant) -> Self {
-        let mut lease = Self { source: Some(source), pool: Rc::downgrade(pool), began };
-        lease.end();
+        let (source, pool, answered) = (Some(source), Rc::downgrade(pool), Instant::now());
+        let mut lease = Self { source, pool, began, answered };
+        lease.end(|| answered);
         lease
     }
 
@@ -42,18 +44,23 @@ impl Lease {
         self.began
     }
 
+    /// When its head had come.
+    pub(super) fn answered(&self) -> Instant {
+        self.answered
+    }
+
     /// Ends it here: the connection is closed, or the stream on it.
     pub(super) fn cut(&mut self) {
         self.source = None;
     }
 
     /// Gives the connection back, if the body is over.
-    fn end(&mut self) {
+    fn end(&mut self, now: impl FnOnce() -> Instant) {
         if !self.source.as_ref().is_some_and(Source::has_ended) {
             return;
         }
         match (self.source.take(), self.pool.upgrade()) {
-            (Some(Source::One(one)), Some(pool)) => pool.put_back(one),
+            (Some(Source::One(one)), Some(pool)) => pool.put_back(one, now()),
             (Some(Source::One(_) | Source::Two { .. }) | None, _) => {}
         }
     }
@@ -89,7 +96,7 @@ impl Body for Lease {
                 })
             }
         };
-        self.end();
+        self.end(Instant::now);
         Poll::Ready(frame)
     }
 

@@ -16,7 +16,7 @@ use crate::telemetry::metrics::Gauge;
 use http::Response;
 use http::uri::{Authority, Scheme};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -136,18 +136,21 @@ impl Pool {
         }))
     }
 
-    /// Sends `message` and waits for the head of its answer. `sent` is told how far it came.
+    /// Sends `message`, which was taken up at the moment `began`, and waits for the head of its answer.
+    /// `sent` is told how far it came.
     pub(super) async fn exchange(
         &self,
         message: &Message,
+        began: Instant,
         sent: impl Fn(Sent),
     ) -> Result<Response<Lease>, Fault> {
-        let began = Instant::now();
         let mut was_refused = false;
         for attempt in 0..=RESENT_MAX {
-            let connection = self.0.connection(attempt == 0).await?;
+            let now = if attempt == 0 { began } else { Instant::now() };
+            let (connection, since) = self.0.connection(attempt == 0, now).await?;
             let begun = || sent(Sent::Begun);
-            let lost = match connection.send(message, self.0.head_time, begun).await {
+            let until = since + self.0.head_time;
+            let lost = match connection.send(message, until, begun).await {
                 Ok(answer) => return Ok(answer.map(|source| Lease::begin(source, &self.0, began))),
                 Err(lost) => lost,
             };
@@ -172,22 +175,22 @@ impl Pool {
 }
 
 impl Connection {
-    /// Waits for so long. Without an answer, one with HTTP/1.1 is closed, and of one with HTTP/2 the
+    /// Waits `until` then. Without an answer, one with HTTP/1.1 is closed, and of one with HTTP/2 the
     /// stream; where that was too slow, the connection is left to the streams that it has.
     async fn send(
         self,
         message: &Message,
-        time: Duration,
+        until: Instant,
         begun: impl Fn(),
     ) -> Result<Response<Source>, Lost> {
         match self {
             Self::One(mut one) => {
-                let answer = timeout(time, one.send(message, begun)).await;
+                let answer = timeout_at(until, one.send(message, begun)).await;
                 answer.unwrap_or(Err(Lost::Late)).map(|answer| answer.map(|()| Source::One(one)))
             }
             Self::Two(stream) => {
                 // Most connections are no such.
-                let answer = Box::pin(timeout(time, stream.send(message, begun))).await;
+                let answer = Box::pin(timeout_at(until, stream.send(message, begun))).await;
                 if answer.is_err() {
                     stream.leave();
                 }
@@ -199,24 +202,29 @@ impl Connection {
 }
 
 impl Shared {
-    /// One for the next request. It may be an idle one only if `is_first`: where one has died, the
-    /// others may have died with it.
-    async fn connection(self: &Rc<Self>, is_first: bool) -> Result<Connection, Fault> {
+    /// One for the next request, and since when it is there for it, which may be `now`. It may be an
+    /// idle one only if `is_first`: where one has died, the others may have died with it.
+    async fn connection(
+        self: &Rc<Self>,
+        is_first: bool,
+        mut now: Instant,
+    ) -> Result<(Connection, Instant), Fault> {
         loop {
-            let now = Instant::now();
             if let Some(stream) = self.take_stream(now) {
-                return Ok(Connection::Two(stream));
+                return Ok((Connection::Two(stream), now));
             }
             if is_first && let Some(one) = self.take_idle(now) {
-                return Ok(Connection::One(one));
+                return Ok((Connection::One(one), now));
             }
             // Most requests find one, and theirs is the future that is made for each.
             if self.declined.get() || !self.connector.offers_two() {
-                return Box::pin(self.open()).await;
+                let opened = Box::pin(self.open()).await?;
+                return Ok((opened, Instant::now()));
             }
             let opened = Box::pin(self.open_for_all()).await?;
+            now = Instant::now();
             if let Some(stream) = opened.as_ref().and_then(Two::stream) {
-                return Ok(Connection::Two(stream));
+                return Ok((Connection::Two(stream), now));
             }
         }
     }
@@ -233,7 +241,7 @@ impl Shared {
                 let UnderWay { shared, opening } = &under_way;
                 let end = shared.open().await.map(|connection| match connection {
                     Connection::One(one) => {
-                        shared.put_back(one);
+                        shared.put_back(one, Instant::now());
                         None
                     }
                     Connection::Two(stream) => Some(stream.connection()),
@@ -305,8 +313,7 @@ impl Shared {
     }
 
     /// Keeps it for the next request, if it can be used again.
-    pub(super) fn put_back(&self, mut one: Box<One>) {
-        let now = Instant::now();
+    pub(super) fn put_back(&self, mut one: Box<One>, now: Instant) {
         one.idle_since = now;
         let mut idle = self.idle.borrow_mut();
         if one.is_free() && self.is_young(&one, now) && idle.len() < self.most_idle {

@@ -10,8 +10,9 @@ use crate::proxy::trail::{Decision, Source, known_method};
 use crate::telemetry::metrics::OTHER;
 
 use http::{StatusCode, Version};
+use tokio::time::Instant;
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// The most of a method that nobody knows.
 const METHOD_MAX: usize = 32;
@@ -122,7 +123,7 @@ impl Ended {
 
     /// By the clock on the wall, when `instant` was.
     fn time(&self, instant: Instant) -> SystemTime {
-        self.trail.at + instant.duration_since(self.trail.began.into_std())
+        self.trail.at + instant.duration_since(self.trail.began)
     }
 }
 
