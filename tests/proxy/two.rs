@@ -286,3 +286,126 @@ fn a_caller_that_says_nothing_is_left() {
     assert!(frames.end(1).has_status(200));
     assert_eq!(frames.end(3), End::Closed, "nothing followed");
 }
+
+#[test]
+fn an_answer_that_breaks_off_is_reset_and_never_ended() {
+    // Row 145, for a caller that is told by frames what is whole.
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (bytes, body, is_whole) in [
+        (length.to_owned(), "", false),
+        (format!("{length}abc"), "abc", false),
+        (format!("{length}abcde"), "abcde", true),
+        (chunked.to_owned(), "", false),
+        (format!("{chunked}3\r\nabc\r\n"), "abc", false),
+        (format!("{chunked}3\r\nabc\r\n0\r\n\r\n"), "abc", true),
+    ] {
+        let upstream = Upstream::start([Act::AnswerAndClose(bytes.clone().into_bytes())]);
+        let gateway = gateway(&upstream);
+        let mut frames = Frames::to(gateway.address);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+        frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+        assert!(frames.end(1).has_status(200), "{bytes}");
+        assert_eq!(frames.body(1), (body.as_bytes().to_vec(), is_whole), "{bytes}");
+        assert_eq!(upstream.requests().len(), 1);
+        is_served(&gateway);
+    }
+}
+
+#[test]
+fn a_stream_that_is_reset_before_its_end_was_no_request() {
+    // Rows 18 and 25: whatever the reason is, and although what came would read as a whole patch.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    // With a connection at hand it would be sent on at once.
+    is_served(&gateway);
+    for (reason, together) in (0..=13).flat_map(|reason| [(reason, true), (reason, false)]) {
+        let mut frames = Frames::to(gateway.address);
+        let fields = block(&with(&[]));
+        frames.send(HEADERS, END_HEADERS, 1, &fields);
+        let length = u8::try_from(NOTES.len()).unwrap();
+        let data = [&[0, 0, length, DATA, 0, 0, 0, 0, 1], NOTES.as_bytes()].concat();
+        let reset = [0, 0, 4, RESET, 0, 0, 0, 0, 1, 0, 0, 0, reason];
+        if together {
+            frames.write(&[&data[..], &reset].concat());
+        } else {
+            frames.write(&data);
+            eventually("it is under way", || gateway.running().in_flight() == 1);
+            frames.write(&reset);
+        }
+        eventually("it has ended", || gateway.running().in_flight() == 0);
+        // What comes behind it on the same connection is served, so that it has been looked at.
+        frames.send(HEADERS, END_HEADERS, 3, &fields);
+        frames.send(DATA, END_STREAM, 3, REMOVE.as_bytes());
+        assert!(matches!(frames.end(3), End::Answered(_)), "{reason}");
+        assert_eq!(upstream.requests().len(), 1, "{reason} {together}");
+    }
+}
+
+#[test]
+fn a_caller_that_resets_its_stream_frees_its_room_and_its_patch_is_sent_once() {
+    // Row 156.
+    let (release, held) = Act::held();
+    let upstream = Upstream::start([held]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.in_flight = 1;
+        setup.upstream().connections = 1;
+    });
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+    upstream.wait_for(1);
+    frames.send(RESET, 0, 1, &[0, 0, 0, 8]);
+    eventually("the room is free", || gateway.running().in_flight() == 0);
+    assert_eq!(gateway.running().memory(), 0);
+    frames.send(HEADERS, END_HEADERS, 3, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 3, NOTES.as_bytes());
+    assert!(frames.end(3).has_status(200), "its connection goes on");
+    drop(release);
+    assert_eq!(upstream.requests().len(), 2);
+}
+
+#[test]
+fn no_tunnel_is_opened_and_no_method_of_a_proxy_is_served() {
+    // Rows 31 and 42.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let connect = [(":method", "CONNECT"), (":authority", "g:443")];
+    let extended = [&[(":method", "CONNECT"), (":protocol", "websocket")], &PSEUDO[1..]].concat();
+    let trace = [&[(":method", "TRACE")], &PSEUDO[1..]].concat();
+    let asterisk =
+        [(":method", "OPTIONS"), (":scheme", "http"), (":path", "*"), (":authority", "g")];
+    for fields in [&connect[..], &extended, &trace, &asterisk] {
+        let end = send(&gateway, fields, "GET / HTTP/1.1\r\n\r\n");
+        assert!(!end.has_status(200), "{fields:?}: {end:?}");
+        assert_eq!(upstream.connections(), 0, "{fields:?}");
+    }
+    is_served(&gateway);
+}
+
+#[test]
+fn twins_with_an_underscore_and_fields_of_the_proxys_own_are_dropped() {
+    // Rows 9, 65, 161, 165 and 167.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let lines = [
+        ("transfer_encoding", "evil"),
+        ("content_length", "evil"),
+        ("if_match", "evil"),
+        ("proxy-authorization", "evil"),
+        ("x-http-method-override", "evil"),
+        ("x-forwarded-for", "evil"),
+        ("forwarded", "for=evil"),
+        ("trailer", "evil"),
+        ("http2-settings", "evil"),
+    ];
+    let end = send(&gateway, &with(&lines), NOTES);
+    if end.has_status(200) {
+        let sent = upstream.only_request();
+        assert!(!sent.head.contains("evil"), "{}", sent.head);
+    } else {
+        assert!(end.has_status(400), "{end:?}");
+        assert_eq!(upstream.connections(), 0);
+    }
+}

@@ -12,6 +12,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
 use bytes::Bytes;
+use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::Body;
 use tower::layer::layer_fn;
@@ -61,14 +62,18 @@ where
         }
         let (mut inner, budget, pace) = (self.inner.clone(), self.budget.clone(), self.pace);
         Step::inward(Box::pin(async move {
-            let (mut routed, body) = routed.replace_body(Bytes::new());
-            let read = budget.read(body, max, Some(pace)).await;
+            let (mut routed, mut body) = routed.replace_body(Bytes::new());
+            let read = budget.read(&mut body, max, Some(pace)).await;
             routed.body = read.map_err(|cut| match cut {
                 Cut::Broken => Rejection::BodyUnreadable,
                 Cut::NoRoom => Rejection::Overloaded,
                 Cut::TooLarge => Rejection::BodyTooLarge { max },
                 Cut::TooSlow => Rejection::BodyTooSlow,
             })?;
+            // A stream that was reset without an error looks like one that has ended.
+            if routed.version == Version::HTTP_2 && !body.is_end_stream() {
+                return Err(Rejection::BodyUnreadable);
+            }
             routed.trail.bytes_in.set(routed.body.len() as u64);
             if coding == Coding::Gzip {
                 routed.body = gzip::decode(&routed.body, max, &budget)?;
