@@ -80,9 +80,12 @@ impl Http {
         if head.fields > FIELDS {
             one.max_headers(head.fields);
         }
+        // Within these every answer has begun, and has ended.
+        let proxy = &settings.proxy;
+        let life = proxy.deadline.saturating_add(proxy.upstream.total_time);
         Self {
             one,
-            two: two::builder(),
+            two: two::builder(life),
             head,
             times: Times { head: settings.head_time, idle: settings.idle_time },
             stall_time: settings.stall_time,

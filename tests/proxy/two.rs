@@ -367,6 +367,31 @@ fn a_caller_that_resets_its_stream_frees_its_room_and_its_patch_is_sent_once() {
 }
 
 #[test]
+fn a_caller_that_opens_no_window_does_not_keep_its_room() {
+    let large = || Act::Answer(answer("200 OK", "", &"x".repeat(1 << 20)));
+    for window in [&[0, 4, 0, 0, 0, 0][..], &[]] {
+        let upstream = Upstream::start([large()]);
+        let gateway = Gateway::with(&upstream, |setup| {
+            let short = std::time::Duration::from_millis(300);
+            setup.settings.h2c = true;
+            setup.settings.proxy.in_flight = 1;
+            setup.settings.proxy.deadline = short;
+            setup.upstream().total_time = short;
+        });
+        let mut frames = Frames::to(gateway.address);
+        frames.send(SETTINGS, 0, 0, window);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+        frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+        assert!(frames.end(1).has_status(200));
+        // It answers every ping, and takes nothing.
+        eventually("the room is free", || gateway.running().in_flight() == 0);
+        let (body, is_whole) = frames.body(1);
+        assert!(body.len() < 1 << 20 && !is_whole, "{}", body.len());
+        is_served(&gateway);
+    }
+}
+
+#[test]
 fn no_tunnel_is_opened_and_no_method_of_a_proxy_is_served() {
     // Rows 31 and 42.
     let upstream = Upstream::start([]);
