@@ -108,6 +108,23 @@ fn what_is_odd_is_told_with_its_place_and_is_no_fault_unless_asked() {
 }
 
 #[test]
+fn a_coding_of_a_body_that_is_not_taken_is_odd() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = "    paths: [{ path: /n }]";
+    let read = |gzip: &str| {
+        format!(
+            "    gzip: permit\n  - id: read\n    methods: [GET]\n    path: /r\n    gzip: {gzip}\n"
+        )
+    };
+    let path = policy(&folder, resource, &read("permit"));
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 0, "{err}");
+    assert_told(&err, &[("policy.yaml:19:5: ", "this route takes no body")]);
+    let path = policy(&folder, resource, &read("refuse"));
+    assert_eq!(patchgate(&["check", "--deny-warnings", &path]).code, 0);
+}
+
+#[test]
 fn a_graph_at_odds_with_itself_or_the_schema_is_a_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     let resource = "    paths:

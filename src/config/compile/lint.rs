@@ -78,9 +78,9 @@ impl Reading {
         }
     }
 
-    /// Modes of rules that the route does not have, and what is to be found out about changes that
-    /// it never pins. `rules` are all that it has, whatever their
-    /// mode.
+    /// Modes of rules that the route does not have, what is to be found out about changes that it
+    /// never pins, and codings of a body that it does not take. `rules` are all that it has, whatever
+    /// their mode.
     pub(super) fn lint_modes(
         &mut self,
         file: &Policies,
@@ -102,6 +102,10 @@ impl Reading {
         if route.lost_answer == file::LostAnswer::Resolve && !pins {
             let message = "nothing is pinned here, so that no lost answer can be resolved";
             self.warn(file, &format!("{at}/lost_answer"), message);
+        }
+        if route.gzip == file::Choice::Permit && route.body == file::Body::None {
+            let message = "this route takes no body that could be in a coding";
+            self.warn(file, &format!("{at}/gzip"), message);
         }
     }
 }
