@@ -276,6 +276,28 @@ fn what_is_no_head_is_broken() {
 }
 
 #[test]
+fn a_connection_that_a_broken_answer_came_over_is_not_used_again() {
+    // Row 147: it is the gateway that closes it.
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+    for bytes in [
+        "garbage\r\n\r\n".to_owned(),
+        format!("{chunked}Content-Length: 5\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"),
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        "HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n".to_owned(),
+        format!("{chunked}\r\n5\r\nabcdef\r\n0\r\n\r\n"),
+    ] {
+        let upstream = Upstream::start([Act::Answer(bytes.clone().into_bytes())]);
+        let gateway = Gateway::before(&upstream);
+        let reply = gateway.caller().send(patch(NOTES)).try_reply();
+        let is_cut = reply.is_none_or(|reply| reply.status == 502 || !reply.whole);
+        assert!(is_cut, "{bytes}");
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200, "{bytes}");
+        assert_eq!((upstream.requests().len(), upstream.connections()), (2, 2), "{bytes}");
+    }
+}
+
+#[test]
 fn informational_answers_are_skipped_and_an_unasked_switch_opens_no_tunnel() {
     // Row 150.
     for code in ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"] {
