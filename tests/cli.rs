@@ -13,6 +13,7 @@ mod killed;
 mod lifecycle;
 mod lint;
 mod load;
+mod logging;
 mod names;
 mod oauth;
 mod operating;
