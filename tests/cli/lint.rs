@@ -125,6 +125,23 @@ fn a_coding_of_a_body_that_is_not_taken_is_odd() {
 }
 
 #[test]
+fn a_format_that_nobody_knows_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = policy(&folder, "    paths: [{ path: /n }]", "");
+    let named = |format: &str| {
+        let schema =
+            SCHEMA.replace("\"type\": \"string\" },\n", &format!("\"format\": \"{format}\" }},\n"));
+        assert!(schema.contains(format), "{schema}");
+        file(&folder, "schema.json", &schema);
+        patchgate(&["check", "--deny-warnings", &path])
+    };
+    assert_eq!(named("date-time").code, 0);
+    let Finished { code, err, .. } = named("date-tme");
+    assert_eq!(code, 1, "{err}");
+    assert_told(&err, &[("policy.yaml:6:5: ", "the format `date-tme` at `#/properties/n/format`")]);
+}
+
+#[test]
 fn a_graph_at_odds_with_itself_or_the_schema_is_a_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     let resource = "    paths:

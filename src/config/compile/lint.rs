@@ -11,6 +11,7 @@ use crate::config::gateway::GatewayFile;
 use crate::config::policy::{self as file, PolicyFile};
 use crate::policy::Rule;
 use crate::policy::rule::Name;
+use crate::policy::schema::Schema;
 
 use std::collections::BTreeSet;
 
@@ -75,6 +76,15 @@ impl Reading {
                 let message = format!("no route changes the resource `{name}`");
                 self.warn(file, &format!("/resources/{name}"), message);
             }
+        }
+    }
+
+    /// Formats that the schema names, and that demand nothing.
+    pub(super) fn lint_formats(&mut self, file: &Policies, at: &str, schema: &Schema) {
+        for (place, format) in schema.unknown_formats() {
+            let message =
+                format!("the format `{format}` at `{place}` is not known, and demands nothing");
+            self.warn(file, &format!("{at}/schema"), message);
         }
     }
 
