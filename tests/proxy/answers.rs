@@ -60,6 +60,33 @@ fn an_upstream_that_is_not_there_is_told_at_once_and_gets_nothing() {
 }
 
 #[test]
+fn an_upstream_that_resets_every_connection_at_once_is_told_soon() {
+    // Row 139.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let over = std::sync::Arc::new((AtomicBool::new(false), AtomicUsize::new(0)));
+    let shared = std::sync::Arc::clone(&over);
+    let thread = std::thread::spawn(move || {
+        for tcp in listener.incoming() {
+            if shared.0.load(Ordering::SeqCst) {
+                return;
+            }
+            shared.1.fetch_add(1, Ordering::SeqCst);
+            let _ = socket2::SockRef::from(&tcp.unwrap()).set_linger(Some(Duration::ZERO));
+        }
+    });
+    let (_unused, gateway) = before(address);
+    let began = Instant::now();
+    let reply = gateway.ask(patch(NOTES));
+    assert_eq!(reply.status, 502, "{reply:?}");
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!((1..=3).contains(&over.1.load(Ordering::SeqCst)));
+    over.0.store(true, Ordering::SeqCst);
+    let _ = TcpStream::connect(address);
+    thread.join().unwrap();
+}
+
+#[test]
 fn a_patch_that_was_read_and_reset_was_sent_once() {
     // Row 141, on a new connection and on one that was used before (row 143).
     let upstream = Upstream::start([Act::Reset, Act::Answer(answer("200 OK", "", "")), Act::Reset]);

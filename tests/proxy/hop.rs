@@ -63,6 +63,19 @@ fn lines_of_one_name_stay_apart_and_in_their_order() {
 }
 
 #[test]
+fn a_caller_that_closes_its_connection_leaves_that_of_the_upstream() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for _ in 0..3 {
+        let mut caller = gateway.caller();
+        let reply = caller.ask(patch_with("Connection: close\r\n", NOTES));
+        assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
+        assert!(caller.is_closed());
+    }
+    assert_eq!((upstream.requests().len(), upstream.connections()), (3, 1));
+}
+
+#[test]
 fn a_request_that_was_here_before_is_not_sent_again() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::before(&upstream);

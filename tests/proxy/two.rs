@@ -3,6 +3,10 @@
 use crate::harness::frames::*;
 use crate::harness::*;
 
+use patchgate::limits::Quotas;
+
+use std::time::Duration;
+
 const PSEUDO: [(&str, &str); 4] =
     [(":method", "PATCH"), (":scheme", "http"), (":path", PATH), (":authority", "g")];
 const TYPED: (&str, &str) = ("content-type", "application/json");
@@ -274,8 +278,8 @@ fn a_caller_that_says_nothing_is_left() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
         setup.settings.h2c = true;
-        setup.settings.head_time = std::time::Duration::from_millis(100);
-        setup.settings.idle_time = std::time::Duration::from_millis(200);
+        setup.settings.head_time = Duration::from_millis(100);
+        setup.settings.idle_time = Duration::from_millis(200);
     });
     assert_eq!(Frames::to(gateway.address).end(1), End::Closed, "nothing came");
     let mut half = gateway.caller();
@@ -372,7 +376,7 @@ fn a_caller_that_opens_no_window_does_not_keep_its_room() {
     for window in [&[0, 4, 0, 0, 0, 0][..], &[]] {
         let upstream = Upstream::start([large()]);
         let gateway = Gateway::with(&upstream, |setup| {
-            let short = std::time::Duration::from_millis(300);
+            let short = Duration::from_millis(300);
             setup.settings.h2c = true;
             setup.settings.proxy.in_flight = 1;
             setup.settings.proxy.deadline = short;
@@ -433,4 +437,67 @@ fn twins_with_an_underscore_and_fields_of_the_proxys_own_are_dropped() {
         assert!(end.has_status(400), "{end:?}");
         assert_eq!(upstream.connections(), 0);
     }
+}
+
+#[test]
+fn a_partners_limits_hold_over_all_streams_of_one_connection() {
+    let (release, held) = Act::held();
+    for (quotas, script, admitted) in [
+        (Quotas { requests: vec![quota(5, 600)], ..Quotas::default() }, None, 5),
+        (Quotas { concurrent: Some(1), ..Quotas::default() }, Some(held), 1),
+    ] {
+        let waits = script.is_some();
+        let upstream = Upstream::start(script);
+        let gateway = Gateway::with(&upstream, |setup| {
+            setup.settings.h2c = true;
+            setup.partners.unknown = Some(partner_with("unknown", quotas));
+        });
+        let mut frames = Frames::to(gateway.address);
+        let fields = block(&with(&[]));
+        for stream in (1..40).step_by(2) {
+            frames.send(HEADERS, END_HEADERS, stream, &fields);
+            frames.send(DATA, END_STREAM, stream, NOTES.as_bytes());
+        }
+        upstream.wait_for(admitted);
+        // By the time that the last one is answered, all have been looked at.
+        frames.send(HEADERS, END_HEADERS, 41, &block(&with(&[("x-last", "1")])));
+        frames.send(DATA, END_STREAM, 41, NOTES.as_bytes());
+        assert!(matches!(frames.end(41), End::Answered(_)));
+        if waits {
+            release.send(answer("200 OK", "", "")).unwrap();
+        }
+        eventually("all have ended", || gateway.running().in_flight() == 0);
+        assert_eq!(upstream.requests().len(), admitted);
+        drop(frames);
+        let log = gateway.log();
+        let refused = log.iter().filter(|line| line["status"] == 429).count();
+        assert_eq!((log.len(), refused), (21, 21 - admitted));
+    }
+}
+
+#[test]
+fn a_body_that_is_too_slow_or_too_large_is_not_waited_for() {
+    // Rows 46 and 73.
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.pace.time = Duration::from_millis(100);
+    });
+    let large = [b' '; 4097];
+    for (field, data) in [
+        (("x", "y"), &NOTES.as_bytes()[..9]),
+        (("content-length", "4097"), b""),
+        (("x", "y"), &large),
+    ] {
+        let mut frames = Frames::to(gateway.address);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[field])));
+        if !data.is_empty() {
+            frames.send(DATA, 0, 1, data);
+        }
+        assert!(matches!(frames.end(1), End::Answered(_)));
+        eventually("the room is free", || gateway.running().in_flight() == 0);
+    }
+    assert_eq!((upstream.connections(), gateway.running().memory()), (0, 0));
+    let statuses: Vec<_> = gateway.log().iter().map(|line| line["status"].clone()).collect();
+    assert_eq!(statuses, [408, 413, 413]);
 }
