@@ -100,6 +100,12 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
             if !given.is_some_and(|given| is_accepted(given, &route.media_types)) {
                 return Err(Rejection::MediaTypeUnsupported(std::sync::Arc::clone(route)));
             }
+            // It is judged as a whole.
+            if routed.present.has(Sought::ContentRange) {
+                return Err(Rejection::HeadMalformed(
+                    "`Content-Range` makes the body a part of something; send the whole without it",
+                ));
+            }
             route.max_body
         }
         BodyForm::Nothing => route.max_body.max(UNWANTED_MAX),
