@@ -125,6 +125,30 @@ fn an_answer_that_ends_after_any_byte_never_looks_complete() {
 }
 
 #[test]
+fn a_caller_that_is_told_the_end_by_the_connection_is_told_by_a_reset_that_it_is_none() {
+    // Row 145: HTTP/1.0 has nothing else to tell by.
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (body, is_whole) in [
+        ("5\r\nabcde\r\n0\r\n\r\n", true),
+        ("5\r\nabcde\r\n", false),
+        ("5\r\nab", false),
+        ("", false),
+    ] {
+        let act = Act::AnswerAndClose(format!("{chunked}{body}").into_bytes());
+        let upstream = Upstream::start([act]);
+        let gateway = Gateway::before(&upstream);
+        let mut tcp = TcpStream::connect(gateway.address).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.write_all(patch(NOTES).replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
+        let mut read = Vec::new();
+        let ended = tcp.read_to_end(&mut read).map_err(|error| error.kind());
+        let expected = if is_whole { None } else { Some(io::ErrorKind::ConnectionReset) };
+        assert_eq!(ended.err(), expected, "{body:?}: {}", String::from_utf8_lossy(&read));
+        assert_eq!(read.ends_with(b"\r\n\r\nabcde"), body.starts_with("5\r\nabcde"));
+    }
+}
+
+#[test]
 fn a_chunk_that_is_none_cuts_the_answer() {
     for body in [
         "5\r\nabcdef\r\n0\r\n\r\n",
