@@ -5,6 +5,7 @@ use super::process::{Gateway, PROGRAM, ask, gateway_file};
 use crate::harness::{Act, Upstream};
 
 use std::fs;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -48,7 +49,9 @@ impl Names {
         let possible = own("grep -q api.test /etc/hosts").output().expect("bash");
         if !possible.status.success() {
             let why = String::from_utf8_lossy(&possible.stderr).into_owned();
-            println!("names are not tried, as none can be made here: {why}");
+            let told =
+                writeln!(io::stderr(), "names are not tried, as none can be made here: {why}");
+            told.expect("standard error");
             return None;
         }
         let run = "exec \"$PROGRAM\" run --config \"$CONFIG\"";
