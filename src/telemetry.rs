@@ -4,16 +4,17 @@ mod human;
 mod latency;
 pub mod line;
 pub mod metrics;
+mod pipe;
 mod refusals;
 
 pub use latency::Latency;
 pub use metrics::Metrics;
 pub use refusals::{Refusal, Refusals};
 
+use pipe::Pipe;
 use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::{EnvFilter, reload};
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -41,22 +42,27 @@ const FLUSH_OVER: usize = 32 << 10;
 pub fn init(filter: &str) -> Result<Events, InitError> {
     use tracing_subscriber::util::SubscriberInitExt;
     let filter = parse(filter)?;
-    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let pipe = Pipe::open("events", io::stderr()).map_err(|error| InitError(error.to_string()))?;
+    let pipe = Arc::new(pipe);
+    let own = Arc::clone(&pipe);
+    let writer = move || Said(Arc::clone(&own));
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let taken = |error: TryInitError| InitError(error.to_string());
     let events = if io::stderr().is_terminal() {
         let events = events.with_filter_reloading();
-        let handle = Events::by(events.reload_handle());
+        let handle = Events::by(events.reload_handle(), &pipe);
         events.finish().try_init().map_err(taken)?;
         handle
     } else {
         let events = events.json().flatten_event(true).with_ansi(false).with_filter_reloading();
-        let handle = Events::by(events.reload_handle());
+        let handle = Events::by(events.reload_handle(), &pipe);
         events.finish().try_init().map_err(taken)?;
         handle
     };
-    std::panic::set_hook(Box::new(|panic| {
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%place, "panicked");
+        pipe.settle();
     }));
     Ok(events)
 }
@@ -65,9 +71,24 @@ fn parse(filter: &str) -> Result<EnvFilter, InitError> {
     EnvFilter::try_new(filter).map_err(|error| InitError(error.to_string()))
 }
 
+/// One event on its way to standard error. One that finds no room is lost.
+struct Said(Arc<Pipe>);
+
+impl Write for Said {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let _ = self.0.leave(event);
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Which events are told, while the process runs.
 #[derive(Clone)]
 pub struct Events {
+    pipe: Arc<Pipe>,
     get: Arc<dyn Fn() -> String + Send + Sync>,
     set: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
 }
@@ -79,12 +100,18 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    fn by<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Self {
+    fn by<S: 'static>(handle: reload::Handle<EnvFilter, S>, pipe: &Arc<Pipe>) -> Self {
         let reading = handle.clone();
         Self {
+            pipe: Arc::clone(pipe),
             get: Arc::new(move || reading.with_current(ToString::to_string).unwrap_or_default()),
             set: Arc::new(move |filter| handle.reload(filter)),
         }
+    }
+
+    /// Waits until what was said is written, but not for long.
+    pub fn settle(&self) {
+        self.pipe.settle();
     }
 
     /// The filter in force.
@@ -160,16 +187,20 @@ pub enum Destination {
 
 /// The access log: one JSON object a line, one line a request; on a terminal, a line for people.
 #[derive(Clone, Debug)]
-pub struct AccessLog {
-    sink: Arc<Sink>,
+pub struct AccessLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    sink: Sink,
+    /// How many writes have failed.
+    lost: AtomicU64,
 }
 
 #[derive(Debug)]
 enum Sink {
-    File { file: File, lost: AtomicU64 },
+    File(File),
     Off,
-    Stderr { is_terminal: bool },
-    Stdout { is_terminal: bool },
+    Pipe { pipe: Pipe, is_terminal: bool },
 }
 
 impl AccessLog {
@@ -177,60 +208,53 @@ impl AccessLog {
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened.
+    /// When it cannot be opened.
     pub fn open(destination: &Destination) -> io::Result<Self> {
         let sink = match destination {
             Destination::File(path) => {
-                let file = OpenOptions::new().create(true).append(true).open(path)?;
-                Sink::File { file, lost: AtomicU64::new(0) }
+                Sink::File(OpenOptions::new().create(true).append(true).open(path)?)
             }
             Destination::Off => Sink::Off,
-            Destination::Stderr => Sink::Stderr { is_terminal: io::stderr().is_terminal() },
-            Destination::Stdout => Sink::Stdout { is_terminal: io::stdout().is_terminal() },
+            Destination::Stderr => Sink::pipe(io::stderr())?,
+            Destination::Stdout => Sink::pipe(io::stdout())?,
         };
-        Ok(Self { sink: Arc::new(sink) })
+        Ok(Self(Arc::new(Shared { sink, lost: AtomicU64::new(0) })))
     }
 
     /// How many writes have failed.
     pub fn lost(&self) -> u64 {
-        match &*self.sink {
-            Sink::File { lost, .. } => lost.load(Ordering::Relaxed),
-            Sink::Off | Sink::Stderr { .. } | Sink::Stdout { .. } => 0,
-        }
+        self.0.lost.load(Ordering::Relaxed)
     }
 
     /// A writer for one worker.
     pub fn writer(&self) -> LogWriter {
         LogWriter(Rc::new(Pending {
-            sink: Arc::clone(&self.sink),
+            log: self.clone(),
             lines: RefCell::default(),
             some: tokio::sync::Notify::new(),
         }))
     }
-}
 
-impl Sink {
     /// Writes whole lines in one go, so that those of several workers do not mix.
     fn write(&self, lines: &[u8]) {
-        let shown = |is_terminal: bool| match is_terminal {
-            true => Cow::Owned(human::lines(lines).into_bytes()),
-            false => Cow::Borrowed(lines),
+        let written = match &self.0.sink {
+            Sink::File(file) => (&mut &*file).write_all(lines),
+            Sink::Off => Ok(()),
+            Sink::Pipe { pipe, is_terminal: true } => pipe.leave(human::lines(lines).as_bytes()),
+            Sink::Pipe { pipe, is_terminal: false } => pipe.leave(lines),
         };
-        let (written, lost) = match self {
-            Self::File { file, lost } => ((&*file).write_all(lines), Some(lost)),
-            Self::Off => return,
-            Self::Stderr { is_terminal } => {
-                (io::stderr().lock().write_all(&shown(*is_terminal)), None)
-            }
-            Self::Stdout { is_terminal } => {
-                (io::stdout().lock().write_all(&shown(*is_terminal)), None)
-            }
-        };
-        if let (Err(error), Some(lost)) = (written, lost)
-            && lost.fetch_add(1, Ordering::Relaxed).is_power_of_two()
+        if let Err(error) = written
+            && (self.0.lost.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two()
         {
             tracing::error!(%error, "the access log cannot be written");
         }
+    }
+}
+
+impl Sink {
+    fn pipe(target: impl Write + IsTerminal + Send + 'static) -> io::Result<Self> {
+        let is_terminal = target.is_terminal();
+        Ok(Self::Pipe { pipe: Pipe::open("access-log", target)?, is_terminal })
     }
 }
 
@@ -240,7 +264,7 @@ pub struct LogWriter(Rc<Pending>);
 
 #[derive(Debug)]
 struct Pending {
-    sink: Arc<Sink>,
+    log: AccessLog,
     lines: RefCell<Vec<u8>>,
     some: tokio::sync::Notify,
 }
@@ -248,7 +272,7 @@ struct Pending {
 impl LogWriter {
     /// Whether lines go anywhere.
     pub fn is_on(&self) -> bool {
-        !matches!(*self.0.sink, Sink::Off)
+        !matches!(self.0.log.0.sink, Sink::Off)
     }
 
     /// Adds what `line` writes.
@@ -259,7 +283,7 @@ impl LogWriter {
         }
         line(&mut lines);
         if lines.len() > FLUSH_OVER {
-            self.0.sink.write(&lines);
+            self.0.log.write(&lines);
             lines.clear();
         }
     }
@@ -278,7 +302,7 @@ impl Pending {
     fn flush(&self) {
         let mut lines = self.lines.borrow_mut();
         if !lines.is_empty() {
-            self.sink.write(&lines);
+            self.log.write(&lines);
             lines.clear();
         }
     }
@@ -287,5 +311,8 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.flush();
+        if let Sink::Pipe { pipe, .. } = &self.log.0.sink {
+            pipe.settle();
+        }
     }
 }

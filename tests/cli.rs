@@ -13,6 +13,8 @@ mod killed;
 mod lifecycle;
 mod lint;
 mod load;
+mod logging;
+mod names;
 mod oauth;
 mod operating;
 mod policy;

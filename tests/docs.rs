@@ -1,6 +1,7 @@
 //! What the documents say is so: keys, slugs, switches, files, links.
 
 mod configuration;
+mod standards;
 
 use patchgate::cli::Cli;
 use patchgate::config::{Source, check, load_policy, source};
@@ -119,15 +120,20 @@ fn the_code_map_has_every_file_and_no_other() {
     assert!(missing.is_empty() && gone.is_empty(), "missing {missing:?}, not there {gone:?}");
 }
 
+/// What may be the name of a test, between backticks.
+fn test_name() -> Regex {
+    Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").expect("a pattern")
+}
+
+/// All that is written in Rust.
+fn code() -> String {
+    let files = files("src", ".rs").into_iter().chain(files("tests", ".rs"));
+    files.map(|path| fs::read_to_string(path).expect("UTF-8")).collect()
+}
+
 #[test]
 fn every_test_that_the_architecture_names_is_there() {
-    let name = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").expect("a pattern");
-    let code: String = files("src", ".rs")
-        .iter()
-        .chain(&files("tests", ".rs"))
-        .map(|path| fs::read_to_string(path).expect("UTF-8"))
-        .collect();
-    let text = text("ARCHITECTURE.md");
+    let (name, code, text) = (test_name(), code(), text("ARCHITECTURE.md"));
     let named: Vec<_> = name.captures_iter(&text).map(|found| found[1].to_owned()).collect();
     assert!(named.len() > 10, "{named:?}");
     for name in named {

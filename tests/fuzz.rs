@@ -2,6 +2,7 @@
 //! broken. Here each is put to its seeds and to mutations of them; `tests/fuzz/run` puts it to what
 //! libFuzzer thinks of.
 
+mod authority;
 mod guard;
 mod judge;
 mod mutations;
@@ -21,7 +22,8 @@ use std::path::Path;
 pub type Target = fn(&[u8]);
 
 /// The targets by their names.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
+    ("authority", authority::run),
     ("guard", guard::run),
     ("judge", judge::run),
     ("patch", patch::run),
@@ -30,6 +32,11 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("policy_file", policy_file::run),
     ("reader", reader::run),
 ];
+
+#[test]
+fn authorities_keep_their_promises() {
+    smoke("authority", 20_000);
+}
 
 #[test]
 fn the_guard_keeps_its_promises() {

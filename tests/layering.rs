@@ -171,6 +171,23 @@ fn the_core_does_no_io() {
     }
 }
 
+/// Rows 134 and 185 of the catalogue of threats: a clock that is set lets nobody through, and cuts nobody off.
+#[test]
+fn limits_and_timeouts_know_no_clock_that_can_be_set() {
+    // What a token says of its time, what an answer says of when to come back, and what is only told.
+    let known = ["identity.rs", "retry_after.rs", "spans.rs", "throttle.rs", "trail.rs"];
+    for (path, text) in sources() {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let decides = ["limits", "outbound", "proxy", "server"].contains(&module(&path).as_str());
+        if decides && !known.contains(&&*name) {
+            let code = code(&text);
+            for clock in ["SystemTime", "UNIX_EPOCH"] {
+                assert!(!code.contains(clock), "{} names `{clock}`", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn there_is_one_judge_with_two_callers() {
     let callers: Vec<PathBuf> = sources()

@@ -5,7 +5,7 @@ use super::bounds;
 use super::launch::{Asked, Launched, Signals, launch};
 use super::supervisor::{self, Sockets};
 use crate::config::{Files, Source, load, source};
-use crate::telemetry;
+use crate::telemetry::{self, Events};
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,6 +59,7 @@ impl Command {
                 return ExitCode::from(EX_CONFIG);
             }
         };
+        let _settling = Settling(events.clone());
         for warning in &loaded.warnings {
             tracing::warn!(%warning, "odd in the configuration");
         }
@@ -101,6 +102,15 @@ impl Command {
         }
         tracing::info!("stopped");
         ExitCode::SUCCESS
+    }
+}
+
+/// Dropped at the end, it waits until what was said is written.
+struct Settling(Events);
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        self.0.settle();
     }
 }
 

@@ -5,6 +5,7 @@ mod class;
 mod compile;
 mod demand;
 mod fit;
+mod format;
 mod misfit;
 mod place;
 mod spot;

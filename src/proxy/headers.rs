@@ -93,15 +93,24 @@ pub(super) fn stays_here(name: &str) -> bool {
         || name.starts_with("x-forwarded-")
         || matches!(
             name,
-            "expect"
+            "cf-connecting-ip"
+                | "client-ip"
+                | "expect"
+                | "fastly-client-ip"
                 | "forwarded"
+                | "true-client-ip"
                 | "x-client-ip"
+                | "x-cluster-client-ip"
                 | "x-http-method"
                 | "x-http-method-override"
                 | "x-method-override"
+                | "x-original-forwarded-for"
+                | "x-original-host"
                 | "x-original-uri"
                 | "x-original-url"
                 | "x-real-ip"
+                | "x-remote-addr"
+                | "x-remote-ip"
                 | "x-rewrite-url"
         )
 }

@@ -16,6 +16,8 @@ pub enum Sought {
     Connection = 8,
     /// `Content-Encoding`
     ContentEncoding = 16,
+    /// `Content-Range`
+    ContentRange = 512,
     /// `Expect`
     Expect = 32,
     /// `traceparent`
@@ -39,6 +41,7 @@ impl Present {
             "baggage" => Some(Sought::Baggage),
             "connection" => Some(Sought::Connection),
             "content-encoding" => Some(Sought::ContentEncoding),
+            "content-range" => Some(Sought::ContentRange),
             "expect" => Some(Sought::Expect),
             "traceparent" => Some(Sought::Traceparent),
             "tracestate" => Some(Sought::Tracestate),
@@ -68,6 +71,7 @@ mod tests {
             ("Baggage", Sought::Baggage),
             ("Connection", Sought::Connection),
             ("Content-Encoding", Sought::ContentEncoding),
+            ("Content-Range", Sought::ContentRange),
             ("Expect", Sought::Expect),
             ("Traceparent", Sought::Traceparent),
             ("Tracestate", Sought::Tracestate),

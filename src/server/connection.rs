@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::IpAddr;
@@ -80,9 +80,12 @@ impl Http {
         if head.fields > FIELDS {
             one.max_headers(head.fields);
         }
+        // Within these every answer has begun, and has ended.
+        let proxy = &settings.proxy;
+        let life = proxy.deadline.saturating_add(proxy.upstream.total_time);
         Self {
             one,
-            two: two::builder(),
+            two: two::builder(life),
             head,
             times: Times { head: settings.head_time, idle: settings.idle_time },
             stall_time: settings.stall_time,
@@ -104,6 +107,7 @@ impl Http {
         phases: watch::Receiver<Phase>,
     ) {
         let peer = Peer { address, is_tls: false, certificate: None };
+        let resets = Rc::<Cell<bool>>::default();
         let _ = tcp.set_nodelay(true);
         // Each is boxed: a future is moved from layer to layer, and every one of them would keep room
         // for it for as long as the connection lasts.
@@ -112,12 +116,12 @@ impl Http {
                 Box::pin(self.serve_tls(credentials, tcp, peer, stack, phases)).await
             }
             None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
-                let socket = Patient::new(tcp, self.stall_time);
+                let socket = Patient::new(tcp, self.stall_time, resets);
                 Box::pin(self.serve_two(socket, stack, peer, phases)).await
             }
             None => {
-                let socket = Patient::new(tcp, self.stall_time);
-                Box::pin(self.serve_one(socket, stack, peer, phases)).await
+                let socket = Patient::new(tcp, self.stall_time, Rc::clone(&resets));
+                Box::pin(self.serve_one(socket, stack, peer, phases, resets)).await
             }
         };
         if let Err(error) = ended {
@@ -133,7 +137,9 @@ impl Http {
         stack: Rc<RefCell<S>>,
         phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let socket = Patient::new(tcp, self.stall_time);
+        // TLS tells by itself that an end is none.
+        let resets = Rc::<Cell<bool>>::default();
+        let socket = Patient::new(tcp, self.stall_time, Rc::clone(&resets));
         let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
         let tls = timeout(self.handshake_time, handshake).await;
         let shaken = match &tls {
@@ -148,7 +154,7 @@ impl Http {
         let peer = peer.over_tls(shown.map(|certificate| certificate.as_ref()));
         match session.alpn_protocol() == Some(crate::tls::TWO) {
             true => Box::pin(self.serve_two(tls, stack, peer, phases)).await,
-            false => Box::pin(self.serve_one(tls, stack, peer, phases)).await,
+            false => Box::pin(self.serve_one(tls, stack, peer, phases, resets)).await,
         }
     }
 
@@ -158,8 +164,9 @@ impl Http {
         stack: Rc<RefCell<S>>,
         peer: Peer,
         mut phases: watch::Receiver<Phase>,
+        resets: Rc<Cell<bool>>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin(self.times, Some(self.draining.clone()));
+        let tally = Tally::begin(self.times, Some(self.draining.clone()), resets);
         let guard = Guard::new(socket, self.head, Rc::clone(&tally));
         let entrance = Entrance::new(stack, tally, peer);
         let connection = Box::pin(self.one.serve_connection(TokioIo::new(guard), entrance));
@@ -180,7 +187,7 @@ impl Http {
         peer: Peer,
         mut phases: watch::Receiver<Phase>,
     ) -> Result<(), Ended> {
-        let tally = Tally::begin(self.times, None);
+        let tally = Tally::begin(self.times, None, Rc::default());
         let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
         let connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
         // Both sides agree on what was the last request. Whoever comes later stays until the end.

@@ -7,7 +7,7 @@ use crate::proxy::rejection::Unsound;
 use crate::proxy::request::{Peer, Received};
 
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -39,12 +39,18 @@ pub(super) struct Tally {
     quiet_since: Cell<Instant>,
     unsound: Cell<Option<(u64, Unsound)>>,
     draining: Option<Draining>,
+    /// Whether the connection has to end with a reset.
+    resets: Rc<Cell<bool>>,
 }
 
 impl Tally {
     /// Of a connection that was just made. Where answers say whether they are the last, `draining`
-    /// tells it.
-    pub(super) fn begin(times: Times, draining: Option<Draining>) -> Rc<Self> {
+    /// tells it; `resets` is told whether the connection has to end with a reset.
+    pub(super) fn begin(
+        times: Times,
+        draining: Option<Draining>,
+        resets: Rc<Cell<bool>>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             times,
             begun: Cell::new(0),
@@ -52,6 +58,7 @@ impl Tally {
             quiet_since: Cell::new(Instant::now()),
             unsound: Cell::new(None),
             draining,
+            resets,
         })
     }
 
@@ -86,23 +93,36 @@ impl Tally {
         self.draining.as_ref().is_some_and(Draining::has_begun)
     }
 
-    /// Counts a request that comes in. What is given is dropped when its answer has ended.
-    fn enter(self: &Rc<Self>) -> (Option<Unsound>, Turn) {
+    /// Counts a request that comes in by `version`. What is given is dropped when its answer has ended.
+    fn enter(self: &Rc<Self>, version: Version) -> (Option<Unsound>, Turn) {
         self.begun.set(self.begun.get() + 1);
         self.open.set(self.open.get() + 1);
         let unsound = self.unsound.get().filter(|(index, _)| *index == self.begun.get());
-        (unsound.map(|(_, unsound)| unsound), Turn(Rc::clone(self)))
+        (unsound.map(|(_, unsound)| unsound), Turn { tally: Rc::clone(self), version })
     }
 }
 
 /// A request that is under way.
 #[derive(Debug)]
-struct Turn(Rc<Tally>);
+struct Turn {
+    tally: Rc<Tally>,
+    version: Version,
+}
+
+impl Turn {
+    /// Notes that the answer breaks off. With HTTP/1.0 the end of the connection may be that of a whole
+    /// one, and only a reset cannot.
+    fn break_off(&self) {
+        if self.version == Version::HTTP_10 {
+            self.tally.resets.set(true);
+        }
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.quiet_since.set(Instant::now());
+        self.tally.open.set(self.tally.open.get() - 1);
+        self.tally.quiet_since.set(Instant::now());
     }
 }
 
@@ -130,7 +150,7 @@ where
     type Future = Counted<S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let (unsound, turn) = self.tally.enter();
+        let (unsound, turn) = self.tally.enter(request.version());
         normalise(&mut request);
         // Whoever prints a request by accident prints none of its values.
         request.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
@@ -164,7 +184,7 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
         let turn = this.turn.take();
-        if turn.as_ref().is_some_and(|turn| turn.0.is_leaving()) {
+        if turn.as_ref().is_some_and(|turn| turn.tally.is_leaving()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(response.map(|inner| Counted { inner, turn })))
@@ -179,7 +199,12 @@ impl<C: Body> Body for Counted<C> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<C::Data>, C::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let (Some(Err(_)), Some(turn)) = (&frame, this.turn) {
+            turn.break_off();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,13 +2,16 @@
 //! and the upstream's connection behind it, for ever. In turn the socket does not close in its
 //! peer's face: it first reads, for a moment, what is still on its way.
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ pub(super) struct Patient {
     time: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     linger: Option<Linger>,
+    resets: Rc<Cell<bool>>,
 }
 
 /// What is left of the time and the bytes for which a closing socket reads on.
@@ -33,8 +37,9 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_MAX: usize = 1 << 20;
 
 impl Patient {
-    pub(super) fn new(tcp: TcpStream, time: Duration) -> Self {
-        Self { tcp, time, timer: None, linger: None }
+    /// `resets` tells, at the end, whether a reset has to say that what came before is no whole.
+    pub(super) fn new(tcp: TcpStream, time: Duration, resets: Rc<Cell<bool>>) -> Self {
+        Self { tcp, time, timer: None, linger: None, resets }
     }
 
     fn bound<T>(
@@ -49,6 +54,14 @@ impl Patient {
         let time = self.time;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(time)));
         timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        if self.resets.get() {
+            let _ = SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use http::{Request, Version};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioTimer;
+use tokio::time::timeout;
 
 use std::time::Duration;
 
@@ -22,9 +23,9 @@ const RESETS_MAX: usize = 50;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIME: Duration = Duration::from_secs(10);
 
-/// How HTTP/2 is spoken.
-pub(super) fn builder() -> http2::Builder<Here> {
-    let mut two = http2::Builder::new(Here);
+/// How HTTP/2 is spoken, where a request and its answer take `life` at most.
+pub(super) fn builder(life: Duration) -> http2::Builder<Here> {
+    let mut two = http2::Builder::new(Here { life });
     two.timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -38,13 +39,16 @@ pub(super) fn builder() -> http2::Builder<Here> {
     two
 }
 
-/// Runs the streams of a connection on the thread that accepted it.
+/// Runs the streams of a connection on the thread that accepted it. A caller that takes nothing of its
+/// answer is asked for nothing either, and so each ends after a time, whatever it waits for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Here;
+pub(super) struct Here {
+    life: Duration,
+}
 
 impl<F: Future + 'static> Executor<F> for Here {
     fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+        drop(tokio::task::spawn_local(timeout(self.life, async move { drop(future.await) })));
     }
 }
 

@@ -108,6 +108,40 @@ fn what_is_odd_is_told_with_its_place_and_is_no_fault_unless_asked() {
 }
 
 #[test]
+fn a_coding_of_a_body_that_is_not_taken_is_odd() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = "    paths: [{ path: /n }]";
+    let read = |gzip: &str| {
+        format!(
+            "    gzip: permit\n  - id: read\n    methods: [GET]\n    path: /r\n    gzip: {gzip}\n"
+        )
+    };
+    let path = policy(&folder, resource, &read("permit"));
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 0, "{err}");
+    assert_told(&err, &[("policy.yaml:19:5: ", "this route takes no body")]);
+    let path = policy(&folder, resource, &read("refuse"));
+    assert_eq!(patchgate(&["check", "--deny-warnings", &path]).code, 0);
+}
+
+#[test]
+fn a_format_that_nobody_knows_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = policy(&folder, "    paths: [{ path: /n }]", "");
+    let named = |format: &str| {
+        let schema =
+            SCHEMA.replace("\"type\": \"string\" },\n", &format!("\"format\": \"{format}\" }},\n"));
+        assert!(schema.contains(format), "{schema}");
+        file(&folder, "schema.json", &schema);
+        patchgate(&["check", "--deny-warnings", &path])
+    };
+    assert_eq!(named("date-time").code, 0);
+    let Finished { code, err, .. } = named("date-tme");
+    assert_eq!(code, 1, "{err}");
+    assert_told(&err, &[("policy.yaml:6:5: ", "the format `date-tme` at `#/properties/n/format`")]);
+}
+
+#[test]
 fn a_graph_at_odds_with_itself_or_the_schema_is_a_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     let resource = "    paths:

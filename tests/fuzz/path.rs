@@ -27,17 +27,21 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn hosts(host: &[u8]) {
+/// Whether `host` is a name or an address with or without a port, told by a pattern.
+pub fn is_one_host(host: &[u8]) -> bool {
     static HOST: LazyLock<Regex> = LazyLock::new(|| {
         let one = r"(?-u)\A(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9._~-]+)(?::[0-9]*)?\z";
         Regex::new(one).expect("a pattern")
     });
-    let taken = is_host(host);
-    let is_one = HOST.captures(host).is_some_and(|parts| {
+    HOST.captures(host).is_some_and(|parts| {
         let address = parts.get(1).and_then(|inner| std::str::from_utf8(inner.as_bytes()).ok());
         address.is_none_or(|address| address.parse::<Ipv6Addr>().is_ok())
-    });
-    assert_eq!(taken, is_one, "{}", host.escape_ascii());
+    })
+}
+
+fn hosts(host: &[u8]) {
+    let taken = is_host(host);
+    assert_eq!(taken, is_one_host(host), "{}", host.escape_ascii());
     if taken {
         let authority = Authority::try_from(host).expect("the parser behind takes it");
         assert_eq!(authority.as_str().as_bytes(), host);

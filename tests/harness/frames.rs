@@ -67,6 +67,11 @@ impl Frames {
         self.0.write_all(&frame).is_ok()
     }
 
+    /// Sends frames that are written already.
+    pub fn write(&mut self, frames: &[u8]) {
+        self.0.write_all(frames).unwrap();
+    }
+
     /// What becomes of `stream`.
     pub fn end(&mut self, stream: u32) -> End {
         loop {
@@ -85,6 +90,31 @@ impl Frames {
                 RESET if of == stream => return End::Reset,
                 GO_AWAY => return End::Closed,
                 _ => {}
+            }
+        }
+    }
+
+    /// What comes of an answer's body behind its head, and whether it ends as a whole.
+    pub fn body(&mut self, stream: u32) -> (Vec<u8>, bool) {
+        let mut body = Vec::new();
+        loop {
+            let mut head = [0; 9];
+            if !self.read(&mut head) {
+                return (body, false);
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            if !self.read(&mut payload) {
+                return (body, false);
+            }
+            let of = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            match head[3] {
+                DATA if of == stream => body.extend(payload),
+                RESET if of == stream => return (body, false),
+                _ => {}
+            }
+            if of == stream && head[4] & END_STREAM != 0 {
+                return (body, true);
             }
         }
     }

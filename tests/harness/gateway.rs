@@ -57,6 +57,8 @@ pub struct Setup {
     /// Where documents carry their tag, if they do.
     pub tag: Option<&'static str>,
     pub observe: bool,
+    /// Whether a patch needs `If-Match`.
+    pub conditional: bool,
     pub params: Vec<(String, Param)>,
     /// Whom every route is open to.
     pub audience: Audience,
@@ -98,6 +100,7 @@ impl Gateway {
             links: Vec::new(),
             tag: None,
             observe: false,
+            conditional: false,
             params: Vec::new(),
             audience: Audience::default(),
         };
@@ -301,7 +304,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
     let operations = Rule::Operations(Operations { allowed: ops, empty: false });
     let mut patch = route(setup, "referral-patch", "PATCH", BodyForm::JsonPatch);
     // As in every policy that is read from a file.
-    let precondition = Rule::Precondition(Precondition { required: false });
+    let precondition = Rule::Precondition(Precondition { required: setup.conditional });
     patch.rules = vec![precondition, operations, judged_from_current()];
     let mut get = route(setup, "referral-get", "GET", BodyForm::Nothing);
     get.query = true;

@@ -62,6 +62,25 @@ impl Streams {
         settings: &'static [u8],
         script: impl IntoIterator<Item = Deed>,
     ) -> Self {
+        Self::start_as(config, settings, script, END_STREAM)
+    }
+
+    /// One that acts as soon as there is a head.
+    pub fn start_early(
+        config: &Arc<ServerConfig>,
+        settings: &'static [u8],
+        script: impl IntoIterator<Item = Deed>,
+    ) -> Self {
+        Self::start_as(config, settings, script, END_HEADERS)
+    }
+
+    /// One that acts once a frame with the flag `due` has come.
+    fn start_as(
+        config: &Arc<ServerConfig>,
+        settings: &'static [u8],
+        script: impl IntoIterator<Item = Deed>,
+        due: u8,
+    ) -> Self {
         let mut config = ServerConfig::clone(config);
         config.alpn_protocols = vec![b"h2".to_vec()];
         let config = Arc::new(config);
@@ -85,7 +104,7 @@ impl Streams {
                     std::thread::spawn(move || {
                         let session = ServerConnection::new(config).unwrap();
                         let mut peer = Peer(StreamOwned::new(session, tcp));
-                        serve(&mut peer, &shared, settings);
+                        serve(&mut peer, &shared, settings, due);
                         peer.close();
                     });
                 }
@@ -120,7 +139,7 @@ impl Drop for Streams {
     }
 }
 
-fn serve(peer: &mut Peer, shared: &Shared, settings: &[u8]) -> Option<()> {
+fn serve(peer: &mut Peer, shared: &Shared, settings: &[u8], due: u8) -> Option<()> {
     peer.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len())?;
     peer.send(SETTINGS, 0, 0, settings);
     let mut bodies = HashMap::<u32, Vec<u8>>::new();
@@ -142,7 +161,7 @@ fn serve(peer: &mut Peer, shared: &Shared, settings: &[u8]) -> Option<()> {
             DATA => bodies.entry(stream).or_default().extend(payload),
             _ => continue,
         }
-        if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 {
+        if matches!(kind, HEADERS | DATA) && flags & due != 0 {
             shared.bodies.lock().unwrap().push(bodies.remove(&stream).unwrap());
             let deed = shared.script.lock().unwrap().pop_front();
             match deed {

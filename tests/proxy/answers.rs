@@ -60,6 +60,33 @@ fn an_upstream_that_is_not_there_is_told_at_once_and_gets_nothing() {
 }
 
 #[test]
+fn an_upstream_that_resets_every_connection_at_once_is_told_soon() {
+    // Row 139.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let over = std::sync::Arc::new((AtomicBool::new(false), AtomicUsize::new(0)));
+    let shared = std::sync::Arc::clone(&over);
+    let thread = std::thread::spawn(move || {
+        for tcp in listener.incoming() {
+            if shared.0.load(Ordering::SeqCst) {
+                return;
+            }
+            shared.1.fetch_add(1, Ordering::SeqCst);
+            let _ = socket2::SockRef::from(&tcp.unwrap()).set_linger(Some(Duration::ZERO));
+        }
+    });
+    let (_unused, gateway) = before(address);
+    let began = Instant::now();
+    let reply = gateway.ask(patch(NOTES));
+    assert_eq!(reply.status, 502, "{reply:?}");
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!((1..=3).contains(&over.1.load(Ordering::SeqCst)));
+    over.0.store(true, Ordering::SeqCst);
+    let _ = TcpStream::connect(address);
+    thread.join().unwrap();
+}
+
+#[test]
 fn a_patch_that_was_read_and_reset_was_sent_once() {
     // Row 141, on a new connection and on one that was used before (row 143).
     let upstream = Upstream::start([Act::Reset, Act::Answer(answer("200 OK", "", "")), Act::Reset]);
@@ -94,6 +121,30 @@ fn an_answer_that_ends_after_any_byte_never_looks_complete() {
             assert_eq!(is_own, end < head, "cut after {end}: {whole}");
             assert_eq!(upstream.requests().len(), end + 1);
         }
+    }
+}
+
+#[test]
+fn a_caller_that_is_told_the_end_by_the_connection_is_told_by_a_reset_that_it_is_none() {
+    // Row 145: HTTP/1.0 has nothing else to tell by.
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (body, is_whole) in [
+        ("5\r\nabcde\r\n0\r\n\r\n", true),
+        ("5\r\nabcde\r\n", false),
+        ("5\r\nab", false),
+        ("", false),
+    ] {
+        let act = Act::AnswerAndClose(format!("{chunked}{body}").into_bytes());
+        let upstream = Upstream::start([act]);
+        let gateway = Gateway::before(&upstream);
+        let mut tcp = TcpStream::connect(gateway.address).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.write_all(patch(NOTES).replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
+        let mut read = Vec::new();
+        let ended = tcp.read_to_end(&mut read).map_err(|error| error.kind());
+        let expected = if is_whole { None } else { Some(io::ErrorKind::ConnectionReset) };
+        assert_eq!(ended.err(), expected, "{body:?}: {}", String::from_utf8_lossy(&read));
+        assert_eq!(read.ends_with(b"\r\n\r\nabcde"), body.starts_with("5\r\nabcde"));
     }
 }
 
@@ -272,6 +323,28 @@ fn what_is_no_head_is_broken() {
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\nX: 1\r\n\r\n",
     ] {
         assert_broken(148, lone.as_bytes());
+    }
+}
+
+#[test]
+fn a_connection_that_a_broken_answer_came_over_is_not_used_again() {
+    // Row 147: it is the gateway that closes it.
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+    for bytes in [
+        "garbage\r\n\r\n".to_owned(),
+        format!("{chunked}Content-Length: 5\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"),
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        "HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n".to_owned(),
+        format!("{chunked}\r\n5\r\nabcdef\r\n0\r\n\r\n"),
+    ] {
+        let upstream = Upstream::start([Act::Answer(bytes.clone().into_bytes())]);
+        let gateway = Gateway::before(&upstream);
+        let reply = gateway.caller().send(patch(NOTES)).try_reply();
+        let is_cut = reply.is_none_or(|reply| reply.status == 502 || !reply.whole);
+        assert!(is_cut, "{bytes}");
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200, "{bytes}");
+        assert_eq!((upstream.requests().len(), upstream.connections()), (2, 2), "{bytes}");
     }
 }
 

@@ -166,3 +166,18 @@ fn a_body_that_breaks_off_or_is_badly_chunked_is_never_sent_in_part() {
     assert!(reply.is_none_or(|reply| reply.status == 400));
     assert_eq!(upstream.connections(), 0);
 }
+
+#[test]
+fn a_body_that_is_to_be_a_part_of_something_is_refused() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for range in ["bytes 0-9/100", "bytes */*", "items 1-2", ""] {
+        let lines = format!("Content-Range: {range}\r\n");
+        let reply = gateway.ask(patch_with(&lines, NOTES));
+        assert_eq!((reply.status, reply.code()), (400, "head-malformed".to_owned()), "{range}");
+        let lines = format!("{lines}Content-Type: application/json\r\n");
+        let whole = patch_with(&lines, "{}").replacen("PATCH", "POST", 1);
+        assert_eq!(gateway.ask(whole).status, 400, "{range}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}

@@ -184,6 +184,37 @@ fn row_71_what_is_decoded_is_judged_and_sent_on_as_it_was_judged() {
 }
 
 #[test]
+fn what_tells_of_a_body_that_stays_as_it_is_goes_on_with_it() {
+    let upstream = Upstream::start([]);
+    let fields = [
+        ("content-digest", "sha-256=:AA==:"),
+        ("repr-digest", "sha-512=:AAAA:"),
+        ("digest", "sha-256=AA=="),
+        ("content-md5", "AAAA"),
+        ("want-content-digest", "sha-256=1"),
+        ("idempotency-key", "\"8e03978e\""),
+    ];
+    let lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let chunks = format!("{:x}\r\n{STATUS}\r\n0\r\n\r\n", STATUS.len());
+    let head = format!(
+        "PATCH {PATH} HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n{lines}\
+         Transfer-Encoding: chunked\r\n\r\n"
+    );
+    for gateway in both(&upstream) {
+        for request in [raw(&lines, STATUS.as_bytes()), (head.clone() + &chunks).into_bytes()] {
+            let before = upstream.requests().len();
+            assert_eq!(gateway.ask(request).status, 200);
+            let [read, sent] = &upstream.requests()[before..] else { panic!("a read and a patch") };
+            assert_eq!(sent.body, STATUS.as_bytes());
+            for (name, value) in fields {
+                assert_eq!(sent.header(name), Some(value));
+                assert_eq!(read.header(name), None, "what is read has no such body");
+            }
+        }
+    }
+}
+
+#[test]
 fn row_71_one_member_is_taken_and_nothing_behind_it() {
     let upstream = Upstream::start([]);
     let gateway = decoding(&upstream);

@@ -41,6 +41,41 @@ fn what_is_about_one_connection_stays_on_it_in_both_directions() {
 }
 
 #[test]
+fn lines_of_one_name_stay_apart_and_in_their_order() {
+    let lines = "Set-Cookie: a=1; Path=/\r\nX-More: 1\r\nSet-Cookie: b=2, c\r\n\
+                 WWW-Authenticate: Bearer\r\nWWW-Authenticate: Basic realm=\"a, b\"\r\n\
+                 X-More: 2\r\nX-Empty: \r\n";
+    let upstream = Upstream::start([Act::Answer(answer("401 No", lines, ""))]);
+    let gateway = Gateway::before(&upstream);
+    let mine = "Accept-Language: de\r\nX-Mine: b, c\r\nAccept-Language: en;q=0.5\r\n\
+                X-Mine: a\r\nX-Unknown-To-All: ~\r\nCookie: a=1; b=2\r\n";
+    let reply = gateway.ask(patch_with(mine, NOTES));
+    let sent = upstream.only_request();
+    assert_eq!(sent.all("accept-language"), ["de", "en;q=0.5"]);
+    assert_eq!(sent.all("x-mine"), ["b, c", "a"]);
+    assert_eq!(sent.all("x-unknown-to-all"), ["~"]);
+    assert_eq!(sent.all("cookie"), ["a=1; b=2"]);
+    let told = |name: &str| reply.all(name).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(told("set-cookie"), ["a=1; Path=/", "b=2, c"]);
+    assert_eq!(told("www-authenticate"), ["Bearer", "Basic realm=\"a, b\""]);
+    assert_eq!(told("x-more"), ["1", "2"]);
+    assert_eq!(told("x-empty"), [""]);
+}
+
+#[test]
+fn a_caller_that_closes_its_connection_leaves_that_of_the_upstream() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    for _ in 0..3 {
+        let mut caller = gateway.caller();
+        let reply = caller.ask(patch_with("Connection: close\r\n", NOTES));
+        assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
+        assert!(caller.is_closed());
+    }
+    assert_eq!((upstream.requests().len(), upstream.connections()), (3, 1));
+}
+
+#[test]
 fn a_request_that_was_here_before_is_not_sent_again() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::before(&upstream);

@@ -60,6 +60,8 @@ fn without_room_a_request_is_shed_and_not_queued() {
     let reply = gateway.ask(patch(NOTES));
     assert_eq!((reply.status, reply.code()), (503, "overloaded".to_owned()));
     assert_eq!(reply.header("retry-after"), Some("1"));
+    let kind = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+    assert_eq!(reply.json()["type"], kind);
     release.send(answer("200 OK", "", "")).unwrap();
     assert_eq!(first.reply().status, 200);
     eventually("the room is free", || gateway.running().in_flight() == 0);

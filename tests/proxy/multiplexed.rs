@@ -265,39 +265,180 @@ fn an_upstream_that_does_not_come_to_an_answer_is_not_waited_for() {
 
 #[test]
 fn an_answer_that_breaks_off_never_looks_whole() {
-    let begin = |peer: &mut Peer, stream| {
-        head(peer, 0, stream, &[("content-length", "10")]);
-        peer.send(DATA, 0, stream, b"abc");
-    };
-    let cases: Vec<Deed> = vec![
-        deed(move |peer, stream| {
-            begin(peer, stream);
-            peer.send(DATA, END_STREAM, stream, b"d");
-        }),
-        deed(move |peer, stream| {
-            begin(peer, stream);
-            peer.send(DATA, END_STREAM, stream, b"defghijkl");
-        }),
-        deed(move |peer, stream| {
-            begin(peer, stream);
+    // Row 145: behind its head, within its body, and a byte beside its length.
+    let length = &[("content-length", "10")][..];
+    let ends: [fn(&mut Peer, u32); 10] = [
+        |peer, _| peer.close(),
+        |peer, stream| {
+            peer.send(RESET, 0, stream, &[0, 0, 0, 0]);
+        },
+        |peer, stream| {
+            peer.send(RESET, 0, stream, &[0, 0, 0, 2]);
+        },
+        |peer, stream| {
             peer.send(RESET, 0, stream, &[0, 0, 0, 7]);
-        }),
-        deed(move |peer, stream| {
-            begin(peer, stream);
-            go_away(peer, 0, 0);
-        }),
-        deed(move |peer, stream| {
-            head(peer, 0, stream, &[]);
-            peer.send(DATA, 0, stream, b"abc");
-            peer.close();
-        }),
-        deed(move |peer, stream| begin(peer, stream)),
+        },
+        |peer, stream| {
+            peer.send(RESET, 0, stream, &[0, 0, 0, 8]);
+        },
+        |peer, _| go_away(peer, 0, 0),
+        |peer, _| go_away(peer, 0, 2),
+        |peer, stream| go_away(peer, stream, 0),
+        // A head within the body.
+        |peer, stream| head(peer, 0, stream, &[]),
+        // Nothing more.
+        |_, _| {},
     ];
+    let mut cases: Vec<Deed> = Vec::new();
+    for end in ends {
+        for fields in [length, &[]] {
+            for data in ["", "abc"] {
+                cases.push(deed(move |peer, stream| {
+                    head(peer, 0, stream, fields);
+                    peer.send(DATA, 0, stream, data.as_bytes());
+                    end(peer, stream);
+                }));
+                cases.push(deed(move |peer, stream| {
+                    head(peer, 0, stream, fields);
+                    if !data.is_empty() {
+                        peer.send(DATA, 0, stream, data.as_bytes());
+                    }
+                    // What came is passed on before it ends.
+                    std::thread::sleep(Duration::from_millis(20));
+                    end(peer, stream);
+                }));
+            }
+        }
+    }
+    for data in ["abcd", "abcdefghijk", ""] {
+        cases.push(deed(move |peer, stream| {
+            head(peer, 0, stream, length);
+            peer.send(DATA, END_STREAM, stream, data.as_bytes());
+        }));
+    }
     for (index, case) in cases.into_iter().enumerate() {
         let (reply, count, ..) = try_told(&[], vec![case]);
         assert_eq!(count, 1, "case {index}");
         let is_cut = reply.as_ref().is_none_or(|reply| !reply.whole || reply.status == 502);
         assert!(is_cut, "case {index}: {reply:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_over_before_its_request_is_passed_on() {
+    // RFC 9113, 8.1: what is reset without an error after its end is whole.
+    const LITTLE_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 1];
+    let authority = Authority::new();
+    for (fields, body) in [(&[("content-length", "5")][..], "early"), (&[], "early"), (&[], "")] {
+        let early = deed(move |peer, stream| {
+            let flags = if body.is_empty() { END_STREAM } else { 0 };
+            head(peer, flags, stream, fields);
+            if !body.is_empty() {
+                peer.send(DATA, END_STREAM, stream, body.as_bytes());
+            }
+            peer.send(RESET, 0, stream, &[0; 4]);
+        });
+        let server = authority.server("localhost");
+        let upstream = Streams::start_early(&server, LITTLE_WINDOW, [early]);
+        let gateway = gateway(&authority, upstream.address, |_| {});
+        let reply = gateway.ask(patch(NOTES));
+        assert_eq!((reply.status, reply.whole), (200, true), "{reply:?}");
+        assert_eq!(reply.body, body.as_bytes());
+        assert_eq!(upstream.heads(), 1);
+    }
+}
+
+#[test]
+fn informational_answers_come_before_the_one_that_counts_and_are_bounded() {
+    // Row 150, and row 146.
+    let early = |status: &'static str| {
+        move |peer: &mut Peer, stream| {
+            let fields = [(":status", status), ("x-early", "1")];
+            peer.send(HEADERS, END_HEADERS, stream, &block(&fields))
+        }
+    };
+    for status in ["100", "102", "103", "199"] {
+        let (reply, count, ..) = told(
+            &[],
+            vec![deed(move |peer, stream| {
+                for _ in 0..3 {
+                    early(status)(peer, stream);
+                }
+                head(peer, 0, stream, &[("x-late", "1")]);
+                peer.send(DATA, END_STREAM, stream, b"ok");
+            })],
+        );
+        assert_eq!((reply.status, &*reply.body, count), (200, &b"ok"[..], 1), "{status}");
+        assert_eq!((reply.header("x-early"), reply.header("x-late")), (None, Some("1")));
+    }
+    let flood = deed(move |peer, stream| while early("103")(peer, stream) {});
+    let ended = deed(move |peer, stream| {
+        peer.send(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[(":status", "103")]));
+    });
+    for case in [flood, ended] {
+        let (reply, count, _upstream, gateway) = told(&[], vec![case]);
+        assert!(matches!(reply.status, 502 | 504), "{reply:?}");
+        assert_eq!((&reply.json()["outcome"], count), (&"unknown".into(), 1));
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200, "the next one");
+    }
+}
+
+#[test]
+fn what_no_answer_may_have_reaches_nobody() {
+    // Row 153: a body where there is none. Row 146: a head without end. Row 147: lengths that are none.
+    for status in ["204", "304"] {
+        for fields in [&[][..], &[("content-length", "6")]] {
+            let authority = Authority::new();
+            let script = (0..3).map(|_| {
+                deed(move |peer, stream| {
+                    let fields = [&[(":status", status)], fields].concat();
+                    peer.send(HEADERS, END_HEADERS, stream, &block(&fields));
+                    peer.send(DATA, END_STREAM, stream, b"poison");
+                })
+            });
+            let upstream = Streams::start(&authority.server("localhost"), &[], script);
+            let gateway = gateway(&authority, upstream.address, |_| {});
+            let mut caller = gateway.caller();
+            for _ in 0..4 {
+                let Some(reply) = caller.send(patch(NOTES)).try_reply() else { break };
+                assert!(!reply.body.ends_with(b"poison"), "{status}: {reply:?}");
+            }
+            assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+        }
+    }
+    let long = "x".repeat(8 << 10);
+    let large = deed(move |peer, stream| {
+        peer.send(HEADERS, 0, stream, &[0x88]);
+        while peer.send(CONTINUATION, 0, stream, &block(&[("x", &long)])) {}
+    });
+    let many = deed(|peer, stream| {
+        peer.send(HEADERS, 0, stream, &[0x88]);
+        while peer.send(CONTINUATION, 0, stream, &block(&[("x", "y"); 100])) {}
+    });
+    // A field that is added to the table once, and then named over and over.
+    let bomb = deed(|peer, stream| {
+        let mut bomb = vec![0x88, 0x40, 1, b'x', 127, 0x81, 0x1e];
+        bomb.extend(vec![b'y'; 4000]);
+        bomb.extend(vec![0xbe; 12_000]);
+        peer.send(HEADERS, END_HEADERS | END_STREAM, stream, &bomb);
+    });
+    let mut cases = vec![large, many, bomb];
+    for length in ["x", "+5", "5, 6", "-1", "18446744073709551616", ""] {
+        cases.push(deed(move |peer, stream| {
+            head(peer, 0, stream, &[("content-length", length)]);
+            peer.send(DATA, END_STREAM, stream, b"abcde");
+        }));
+    }
+    cases.push(deed(|peer, stream| {
+        head(peer, 0, stream, &[("content-length", "5"), ("content-length", "6")]);
+        peer.send(DATA, END_STREAM, stream, b"abcde");
+    }));
+    for (index, case) in cases.into_iter().enumerate() {
+        let (reply, count, _upstream, gateway) = try_told(&[], vec![case]);
+        assert_eq!(count, 1, "case {index}");
+        let is_cut = reply.as_ref().is_none_or(|reply| !reply.whole || reply.status == 502);
+        assert!(is_cut, "case {index}: {reply:?}");
+        assert_eq!(gateway.ask(patch(NOTES)).status, 200, "case {index}: the next one");
     }
 }
 

@@ -30,7 +30,11 @@ fn trusting(upstream: &Upstream, read: Dialect, send: Option<Dialect>) -> Gatewa
 fn row_165_what_nobody_trusted_says_of_hops_is_dropped_and_nothing_is_told() {
     let lines = "Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n\
                  X-Forwarded-Host: a\r\nX-Real-IP: 6.6.6.6\r\nX-Client-IP: 6.6.6.6\r\n\
-                 X-Forwarded-Anything: a\r\nX_Forwarded_For: 6.6.6.6\r\n";
+                 X-Forwarded-Anything: a\r\nX_Forwarded_For: 6.6.6.6\r\nClient-IP: 6.6.6.6\r\n\
+                 True-Client-IP: 6.6.6.6\r\nCF-Connecting-IP: 6.6.6.6\r\n\
+                 Fastly-Client-IP: 6.6.6.6\r\nX-Cluster-Client-IP: 6.6.6.6\r\n\
+                 X-Original-Forwarded-For: 6.6.6.6\r\nX-Original-Host: 6.6.6.6\r\n\
+                 X-Remote-IP: 6.6.6.6\r\nX-Remote-Addr: 6.6.6.6\r\nTrue_Client_IP: 6.6.6.6\r\n";
     let upstream = Upstream::start([]);
     let gateway = Gateway::before(&upstream);
     assert_eq!(gateway.ask(patch_with(lines, NOTES)).status, 200);

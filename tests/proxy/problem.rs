@@ -105,6 +105,37 @@ fn why_no_connection_was_made_is_told_as_every_proxy_does() {
 }
 
 #[test]
+fn a_condition_that_the_policy_demands_is_428_and_kept_by_nobody() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| setup.conditional = true);
+    for lines in ["", "If-None-Match: \"a\"\r\n", "If_Match: \"a\"\r\n"] {
+        let reply = gateway.ask(patch_with(lines, NOTES));
+        assert_eq!((reply.status, reply.code()), (428, "refused".to_owned()), "{lines}");
+        assert_eq!(reply.json()["errors"][0]["code"], "if-match-required");
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+    }
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(gateway.ask(patch_with("If-Match: \"a\"\r\n", NOTES)).status, 200);
+    assert_eq!(upstream.only_request().header("if-match"), Some("\"a\""));
+}
+
+#[test]
+fn of_too_many_faults_the_first_are_told_and_the_rest_counted() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::before(&upstream);
+    let op = r#"{"op":"remove","path":"/notes"}"#;
+    let reply = gateway.ask(patch(&format!("[{}]", [op; 50].join(","))));
+    let problem = reply.json();
+    let told = problem["errors"].as_array().unwrap();
+    let ops: Vec<_> = told.iter().map(|error| error["op"].as_u64().unwrap()).collect();
+    assert_eq!(reply.status, 422);
+    assert_eq!(ops, (0..told.len() as u64).collect::<Vec<_>>());
+    assert!((1..50).contains(&told.len()), "{}", told.len());
+    assert_eq!(problem["more"], 50 - told.len());
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
 fn a_problem_has_the_form_that_the_caller_would_rather_have() {
     let upstream = Upstream::start([]);
     let (problem, json) = ("application/problem+json", "application/json");

@@ -3,6 +3,7 @@
 use crate::harness::*;
 
 use patchgate::limits::{Clock, Scope, Throttle};
+use patchgate::proxy::upstream::Circuit;
 
 use governor::clock::FakeRelativeClock;
 
@@ -14,10 +15,20 @@ fn says(status: &str, retry_after: &str) -> Act {
 
 /// A gateway for the partners `a` and `b`; its clock stands still until it is told to go.
 fn gateway(upstream: &Upstream, throttle: Throttle) -> (Gateway, FakeRelativeClock) {
+    gateway_with(upstream, throttle, Circuit::default())
+}
+
+/// The same with a circuit, whose clock goes by itself.
+fn gateway_with(
+    upstream: &Upstream,
+    throttle: Throttle,
+    circuit: Circuit,
+) -> (Gateway, FakeRelativeClock) {
     let hand = FakeRelativeClock::default();
     let gateway = Gateway::with(upstream, |setup| {
         setup.clock = Clock::set_by(hand.clone());
         setup.limits.terms.throttle = throttle;
+        setup.upstream().circuit = circuit;
         let known = [partner("a", 1_000), partner("b", 1_000)];
         setup.only(by_header("x-partner-id"), &known);
     });
@@ -176,4 +187,73 @@ fn nobody_waits_longer_than_the_bound_and_a_caller_that_leaves_frees_its_place()
     assert_eq!(upstream.requests().len(), 1);
     hand.advance(Duration::from_millis(200));
     assert_eq!(gateway.ask(of("a", NOTES)).status, 200);
+}
+
+fn methods(upstream: &Upstream) -> Vec<String> {
+    upstream.requests().iter().map(|sent| sent.line().split(' ').next().unwrap().into()).collect()
+}
+
+#[test]
+fn the_apis_throttle_and_a_pause_of_ours_hold_together() {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let unavailable = || says("503 Service Unavailable", "7");
+    for (pause, is_over) in [(Duration::from_secs(60), false), (PAUSE, true)] {
+        let upstream = Upstream::start([unavailable(), unavailable()]);
+        let circuit = Circuit::new(2, pause);
+        let (gateway, hand) = gateway_with(&upstream, Throttle::default(), circuit);
+        // What is answered here is no failure of the upstream: it takes the second partner's.
+        assert_eq!(gateway.ask(of("a", NOTES)).body, b"slow down");
+        for _ in 0..3 {
+            assert_eq!(gateway.ask(of("a", NOTES)).code(), "upstream-throttled");
+        }
+        assert_eq!(gateway.ask(of("b", NOTES)).body, b"slow down");
+        std::thread::sleep(PAUSE * 2);
+        // Nobody is told to come sooner than the API has said, and nobody finds out for it.
+        for name in ["a", "b"] {
+            for body in [NOTES, STATUS] {
+                let reply = gateway.ask(of(name, body));
+                assert_eq!((reply.status, reply.code()), (503, "upstream-throttled".to_owned()));
+                assert_eq!(reply.header("retry-after"), Some("7"));
+                assert_eq!(reply.json()["outcome"], "not-applied");
+            }
+        }
+        assert_eq!(methods(&upstream), ["PATCH", "PATCH"]);
+        hand.advance(Duration::from_secs(7));
+        let reply = gateway.ask(of("a", NOTES));
+        if is_over {
+            assert_eq!(reply.status, 200);
+            assert_eq!(methods(&upstream), ["PATCH", "PATCH", "HEAD", "PATCH"]);
+        } else {
+            assert_eq!((reply.status, reply.code()), (503, "upstream-paused".to_owned()));
+            assert_eq!(reply.json()["outcome"], "not-applied");
+            assert_eq!(methods(&upstream), ["PATCH", "PATCH"]);
+        }
+    }
+}
+
+#[test]
+fn those_who_wait_for_the_api_are_told_of_a_pause_and_nothing_of_theirs_is_sent() {
+    let upstream = Upstream::start([says("503 Service Unavailable", "1")]);
+    let patience = Duration::from_secs(5);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.limits.terms.throttle =
+            Throttle { scope: Scope::All, queue: 3, patience, ..Throttle::default() };
+        setup.upstream().circuit = Circuit::new(1, Duration::from_secs(60));
+        setup.only(by_header("x-partner-id"), &[partner("a", 1_000), partner("b", 1_000)]);
+    });
+    assert_eq!(gateway.ask(of("a", NOTES)).status, 503);
+    let mut callers = Vec::new();
+    for (number, name) in ["a", "b", "a"].into_iter().enumerate() {
+        let mut caller = gateway.caller();
+        caller.send(of(name, NOTES));
+        eventually("it waits", || gateway.running().in_flight() == number + 1);
+        callers.push(caller);
+    }
+    for caller in &mut callers {
+        let reply = caller.reply();
+        assert_eq!((reply.status, reply.code()), (503, "upstream-paused".to_owned()));
+        assert_eq!(reply.json()["outcome"], "not-applied");
+    }
+    assert_eq!(upstream.requests().len(), 1);
+    assert_eq!(gateway.running().in_flight(), 0);
 }

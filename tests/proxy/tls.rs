@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 
-use patchgate::tls::{Credentials, Pin};
+use patchgate::tls::{self, Credentials, Pin};
 
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -195,4 +195,19 @@ fn what_is_replaced_holds_for_new_connections_and_old_ones_go_on() {
     eventually("the end is seen", || gateway.ask(patch(NOTES)).status == 502);
     client.replace(ours.client());
     assert_eq!(gateway.ask(patch(NOTES)).status, 200);
+}
+
+#[test]
+fn what_could_be_replayed_is_neither_taken_nor_sent() {
+    // A request in the first flight of TLS 1.3 may come twice, and nobody would know.
+    let authority = Authority::new();
+    assert!(!authority.client().enable_early_data && !authority.client_of_two().enable_early_data);
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = authority.pair("localhost");
+    let paths = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&paths[0], certificate).unwrap();
+    std::fs::write(&paths[1], key).unwrap();
+    let [certificate, key] = &paths;
+    let files = tls::Files { certificate, key, client_ca: None, is_client_required: false };
+    assert_eq!(tls::server(files).unwrap().config.max_early_data_size, 0);
 }

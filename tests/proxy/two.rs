@@ -3,6 +3,10 @@
 use crate::harness::frames::*;
 use crate::harness::*;
 
+use patchgate::limits::Quotas;
+
+use std::time::Duration;
+
 const PSEUDO: [(&str, &str); 4] =
     [(":method", "PATCH"), (":scheme", "http"), (":path", PATH), (":authority", "g")];
 const TYPED: (&str, &str) = ("content-type", "application/json");
@@ -274,8 +278,8 @@ fn a_caller_that_says_nothing_is_left() {
     let upstream = Upstream::start([]);
     let gateway = Gateway::with(&upstream, |setup| {
         setup.settings.h2c = true;
-        setup.settings.head_time = std::time::Duration::from_millis(100);
-        setup.settings.idle_time = std::time::Duration::from_millis(200);
+        setup.settings.head_time = Duration::from_millis(100);
+        setup.settings.idle_time = Duration::from_millis(200);
     });
     assert_eq!(Frames::to(gateway.address).end(1), End::Closed, "nothing came");
     let mut half = gateway.caller();
@@ -285,4 +289,215 @@ fn a_caller_that_says_nothing_is_left() {
     frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
     assert!(frames.end(1).has_status(200));
     assert_eq!(frames.end(3), End::Closed, "nothing followed");
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_reset_and_never_ended() {
+    // Row 145, for a caller that is told by frames what is whole.
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (bytes, body, is_whole) in [
+        (length.to_owned(), "", false),
+        (format!("{length}abc"), "abc", false),
+        (format!("{length}abcde"), "abcde", true),
+        (chunked.to_owned(), "", false),
+        (format!("{chunked}3\r\nabc\r\n"), "abc", false),
+        (format!("{chunked}3\r\nabc\r\n0\r\n\r\n"), "abc", true),
+    ] {
+        let upstream = Upstream::start([Act::AnswerAndClose(bytes.clone().into_bytes())]);
+        let gateway = gateway(&upstream);
+        let mut frames = Frames::to(gateway.address);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+        frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+        assert!(frames.end(1).has_status(200), "{bytes}");
+        assert_eq!(frames.body(1), (body.as_bytes().to_vec(), is_whole), "{bytes}");
+        assert_eq!(upstream.requests().len(), 1);
+        is_served(&gateway);
+    }
+}
+
+#[test]
+fn a_stream_that_is_reset_before_its_end_was_no_request() {
+    // Rows 18 and 25: whatever the reason is, and although what came would read as a whole patch.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    // With a connection at hand it would be sent on at once.
+    is_served(&gateway);
+    for (reason, together) in (0..=13).flat_map(|reason| [(reason, true), (reason, false)]) {
+        let mut frames = Frames::to(gateway.address);
+        let fields = block(&with(&[]));
+        frames.send(HEADERS, END_HEADERS, 1, &fields);
+        let length = u8::try_from(NOTES.len()).unwrap();
+        let data = [&[0, 0, length, DATA, 0, 0, 0, 0, 1], NOTES.as_bytes()].concat();
+        let reset = [0, 0, 4, RESET, 0, 0, 0, 0, 1, 0, 0, 0, reason];
+        if together {
+            frames.write(&[&data[..], &reset].concat());
+        } else {
+            frames.write(&data);
+            eventually("it is under way", || gateway.running().in_flight() == 1);
+            frames.write(&reset);
+        }
+        eventually("it has ended", || gateway.running().in_flight() == 0);
+        // What comes behind it on the same connection is served, so that it has been looked at.
+        frames.send(HEADERS, END_HEADERS, 3, &fields);
+        frames.send(DATA, END_STREAM, 3, REMOVE.as_bytes());
+        assert!(matches!(frames.end(3), End::Answered(_)), "{reason}");
+        assert_eq!(upstream.requests().len(), 1, "{reason} {together}");
+    }
+}
+
+#[test]
+fn a_caller_that_resets_its_stream_frees_its_room_and_its_patch_is_sent_once() {
+    // Row 156.
+    let (release, held) = Act::held();
+    let upstream = Upstream::start([held]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.in_flight = 1;
+        setup.upstream().connections = 1;
+    });
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+    upstream.wait_for(1);
+    frames.send(RESET, 0, 1, &[0, 0, 0, 8]);
+    eventually("the room is free", || gateway.running().in_flight() == 0);
+    assert_eq!(gateway.running().memory(), 0);
+    frames.send(HEADERS, END_HEADERS, 3, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 3, NOTES.as_bytes());
+    assert!(frames.end(3).has_status(200), "its connection goes on");
+    drop(release);
+    assert_eq!(upstream.requests().len(), 2);
+}
+
+#[test]
+fn a_caller_that_opens_no_window_does_not_keep_its_room() {
+    let large = || Act::Answer(answer("200 OK", "", &"x".repeat(1 << 20)));
+    for window in [&[0, 4, 0, 0, 0, 0][..], &[]] {
+        let upstream = Upstream::start([large()]);
+        let gateway = Gateway::with(&upstream, |setup| {
+            let short = Duration::from_millis(300);
+            setup.settings.h2c = true;
+            setup.settings.proxy.in_flight = 1;
+            setup.settings.proxy.deadline = short;
+            setup.upstream().total_time = short;
+        });
+        let mut frames = Frames::to(gateway.address);
+        frames.send(SETTINGS, 0, 0, window);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+        frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+        assert!(frames.end(1).has_status(200));
+        // It answers every ping, and takes nothing.
+        eventually("the room is free", || gateway.running().in_flight() == 0);
+        let (body, is_whole) = frames.body(1);
+        assert!(body.len() < 1 << 20 && !is_whole, "{}", body.len());
+        is_served(&gateway);
+    }
+}
+
+#[test]
+fn no_tunnel_is_opened_and_no_method_of_a_proxy_is_served() {
+    // Rows 31 and 42.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let connect = [(":method", "CONNECT"), (":authority", "g:443")];
+    let extended = [&[(":method", "CONNECT"), (":protocol", "websocket")], &PSEUDO[1..]].concat();
+    let trace = [&[(":method", "TRACE")], &PSEUDO[1..]].concat();
+    let asterisk =
+        [(":method", "OPTIONS"), (":scheme", "http"), (":path", "*"), (":authority", "g")];
+    for fields in [&connect[..], &extended, &trace, &asterisk] {
+        let end = send(&gateway, fields, "GET / HTTP/1.1\r\n\r\n");
+        assert!(!end.has_status(200), "{fields:?}: {end:?}");
+        assert_eq!(upstream.connections(), 0, "{fields:?}");
+    }
+    is_served(&gateway);
+}
+
+#[test]
+fn twins_with_an_underscore_and_fields_of_the_proxys_own_are_dropped() {
+    // Rows 9, 65, 161, 165 and 167.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let lines = [
+        ("transfer_encoding", "evil"),
+        ("content_length", "evil"),
+        ("if_match", "evil"),
+        ("proxy-authorization", "evil"),
+        ("x-http-method-override", "evil"),
+        ("x-forwarded-for", "evil"),
+        ("forwarded", "for=evil"),
+        ("trailer", "evil"),
+        ("http2-settings", "evil"),
+    ];
+    let end = send(&gateway, &with(&lines), NOTES);
+    if end.has_status(200) {
+        let sent = upstream.only_request();
+        assert!(!sent.head.contains("evil"), "{}", sent.head);
+    } else {
+        assert!(end.has_status(400), "{end:?}");
+        assert_eq!(upstream.connections(), 0);
+    }
+}
+
+#[test]
+fn a_partners_limits_hold_over_all_streams_of_one_connection() {
+    let (release, held) = Act::held();
+    for (quotas, script, admitted) in [
+        (Quotas { requests: vec![quota(5, 600)], ..Quotas::default() }, None, 5),
+        (Quotas { concurrent: Some(1), ..Quotas::default() }, Some(held), 1),
+    ] {
+        let waits = script.is_some();
+        let upstream = Upstream::start(script);
+        let gateway = Gateway::with(&upstream, |setup| {
+            setup.settings.h2c = true;
+            setup.partners.unknown = Some(partner_with("unknown", quotas));
+        });
+        let mut frames = Frames::to(gateway.address);
+        let fields = block(&with(&[]));
+        for stream in (1..40).step_by(2) {
+            frames.send(HEADERS, END_HEADERS, stream, &fields);
+            frames.send(DATA, END_STREAM, stream, NOTES.as_bytes());
+        }
+        upstream.wait_for(admitted);
+        // By the time that the last one is answered, all have been looked at.
+        frames.send(HEADERS, END_HEADERS, 41, &block(&with(&[("x-last", "1")])));
+        frames.send(DATA, END_STREAM, 41, NOTES.as_bytes());
+        assert!(matches!(frames.end(41), End::Answered(_)));
+        if waits {
+            release.send(answer("200 OK", "", "")).unwrap();
+        }
+        eventually("all have ended", || gateway.running().in_flight() == 0);
+        assert_eq!(upstream.requests().len(), admitted);
+        drop(frames);
+        let log = gateway.log();
+        let refused = log.iter().filter(|line| line["status"] == 429).count();
+        assert_eq!((log.len(), refused), (21, 21 - admitted));
+    }
+}
+
+#[test]
+fn a_body_that_is_too_slow_or_too_large_is_not_waited_for() {
+    // Rows 46 and 73.
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.pace.time = Duration::from_millis(100);
+    });
+    let large = [b' '; 4097];
+    for (field, data) in [
+        (("x", "y"), &NOTES.as_bytes()[..9]),
+        (("content-length", "4097"), b""),
+        (("x", "y"), &large),
+    ] {
+        let mut frames = Frames::to(gateway.address);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[field])));
+        if !data.is_empty() {
+            frames.send(DATA, 0, 1, data);
+        }
+        assert!(matches!(frames.end(1), End::Answered(_)));
+        eventually("the room is free", || gateway.running().in_flight() == 0);
+    }
+    assert_eq!((upstream.connections(), gateway.running().memory()), (0, 0));
+    let statuses: Vec<_> = gateway.log().iter().map(|line| line["status"].clone()).collect();
+    assert_eq!(statuses, [408, 413, 413]);
 }

@@ -11,6 +11,7 @@ use crate::config::gateway::GatewayFile;
 use crate::config::policy::{self as file, PolicyFile};
 use crate::policy::Rule;
 use crate::policy::rule::Name;
+use crate::policy::schema::Schema;
 
 use std::collections::BTreeSet;
 
@@ -78,9 +79,18 @@ impl Reading {
         }
     }
 
-    /// Modes of rules that the route does not have, and what is to be found out about changes that
-    /// it never pins. `rules` are all that it has, whatever their
-    /// mode.
+    /// Formats that the schema names, and that demand nothing.
+    pub(super) fn lint_formats(&mut self, file: &Policies, at: &str, schema: &Schema) {
+        for (place, format) in schema.unknown_formats() {
+            let message =
+                format!("the format `{format}` at `{place}` is not known, and demands nothing");
+            self.warn(file, &format!("{at}/schema"), message);
+        }
+    }
+
+    /// Modes of rules that the route does not have, what is to be found out about changes that it
+    /// never pins, and codings of a body that it does not take. `rules` are all that it has, whatever
+    /// their mode.
     pub(super) fn lint_modes(
         &mut self,
         file: &Policies,
@@ -102,6 +112,10 @@ impl Reading {
         if route.lost_answer == file::LostAnswer::Resolve && !pins {
             let message = "nothing is pinned here, so that no lost answer can be resolved";
             self.warn(file, &format!("{at}/lost_answer"), message);
+        }
+        if route.gzip == file::Choice::Permit && route.body == file::Body::None {
+            let message = "this route takes no body that could be in a coding";
+            self.warn(file, &format!("{at}/gzip"), message);
         }
     }
 }

@@ -96,6 +96,7 @@ impl Reading {
         }
         self.lint_paths(file, at, &ops, &allowed);
         self.lint_fields(file, at, wanted, &schema);
+        self.lint_formats(file, at, &schema);
         let allowed = allowed.into_iter().map(|(_, path)| path).collect();
         let mut fields = Vec::new();
         for (index, pattern) in wanted.immutable.iter().enumerate() {

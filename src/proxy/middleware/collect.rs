@@ -12,6 +12,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
 use bytes::Bytes;
+use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::Body;
 use tower::layer::layer_fn;
@@ -61,14 +62,19 @@ where
         }
         let (mut inner, budget, pace) = (self.inner.clone(), self.budget.clone(), self.pace);
         Step::inward(Box::pin(async move {
-            let (mut routed, body) = routed.replace_body(Bytes::new());
-            let read = budget.read(body, max, Some((routed.trail.began, pace))).await;
+            let (mut routed, mut body) = routed.replace_body(Bytes::new());
+            let pace = Some((routed.trail.began, pace));
+            let read = budget.read(&mut body, max, pace).await;
             routed.body = read.map_err(|cut| match cut {
                 Cut::Broken => Rejection::BodyUnreadable,
                 Cut::NoRoom => Rejection::Overloaded,
                 Cut::TooLarge => Rejection::BodyTooLarge { max },
                 Cut::TooSlow => Rejection::BodyTooSlow,
             })?;
+            // A stream that was reset without an error looks like one that has ended.
+            if routed.version == Version::HTTP_2 && !body.is_end_stream() {
+                return Err(Rejection::BodyUnreadable);
+            }
             routed.trail.bytes_in.set(routed.body.len() as u64);
             if coding == Coding::Gzip {
                 routed.body = gzip::decode(&routed.body, max, &budget)?;
@@ -94,6 +100,12 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
             let given = routed.headers.get(header::CONTENT_TYPE);
             if !given.is_some_and(|given| is_accepted(given, &route.media_types)) {
                 return Err(Rejection::MediaTypeUnsupported(std::sync::Arc::clone(route)));
+            }
+            // It is judged as a whole.
+            if routed.present.has(Sought::ContentRange) {
+                return Err(Rejection::HeadMalformed(
+                    "`Content-Range` makes the body a part of something; send the whole without it",
+                ));
             }
             route.max_body
         }

@@ -88,12 +88,16 @@ impl Body for Lease {
             None => None,
             Some(Source::One(one)) => ready!(one.poll_data(cx)).map(|data| data.map(Frame::data)),
             Some(Source::Two { incoming, .. }) => {
-                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| {
-                    frame.map_err(|error| {
+                match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+                    Some(Ok(frame)) => Some(Ok(frame)),
+                    Some(Err(error)) => {
                         tracing::debug!(%error, "an answer of the upstream broke off");
-                        Broken
-                    })
-                })
+                        Some(Err(Broken))
+                    }
+                    // Without an error, the end of a stream that was reset looks like any other.
+                    None if !incoming.is_end_stream() => Some(Err(Broken)),
+                    None => None,
+                }
             }
         };
         self.end(Instant::now);
