@@ -33,14 +33,10 @@ impl Immutable {
         match &proposal.outcome {
             Outcome::Partial { .. } => self.check_effects(proposal, report),
             Outcome::Whole { current, after } => {
-                let before = &current.document;
-                self.compare(
-                    Some(before),
-                    Some(after),
-                    &self.schema.root(),
-                    &Pointer::ROOT,
-                    report,
-                );
+                let (before, root) = (&current.document, self.schema.root());
+                if before != after {
+                    self.compare(Some(before), Some(after), &root, &Pointer::ROOT, report);
+                }
             }
         }
     }
@@ -126,7 +122,7 @@ impl Immutable {
         }
     }
 
-    /// Walks both documents where they differ.
+    /// Walks both documents where they differ, as they do here.
     fn compare(
         &self,
         before: Option<&Value<'_>>,
@@ -135,19 +131,13 @@ impl Immutable {
         at: &Pointer<'_>,
         report: &mut Report,
     ) {
-        if before == after {
-            return;
-        }
         if place.is_read_only() || self.fields.iter().any(|field| field.matches(at)) {
             return report.push(violation(at));
         }
-        for (near, token) in tokens(before, after) {
+        for (near, token) in differing(before, after) {
             let before = before.and_then(|value| member(value, near, &token));
             let after = after.and_then(|value| member(value, near, &token));
-            // Most are as they were, and their places need not be looked up.
-            if before != after {
-                self.compare(before, after, &place.child(&token), &at.join(&token), report);
-            }
+            self.compare(before, after, &place.child(&token), &at.join(&token), report);
         }
     }
 }
@@ -198,26 +188,42 @@ fn member<'v, 'a>(value: &'v Value<'a>, near: usize, token: &str) -> Option<&'v 
     }
 }
 
-/// The names and indexes that either value has, with where in it they stand.
-fn tokens<'v>(
+/// The names and indexes of what stands in one value and not in the other, or differs, in their order,
+/// with where in it they stand.
+fn differing<'v>(
     before: Option<&'v Value<'_>>,
     after: Option<&'v Value<'_>>,
 ) -> Vec<(usize, Cow<'v, str>)> {
-    let mut tokens = Vec::new();
-    for value in [before, after].into_iter().flatten() {
-        match value {
-            Value::Object(members) => {
-                tokens.extend(
-                    (0..).zip(members.iter()).map(|(at, (name, _))| (at, Cow::Borrowed(&**name))),
-                );
-            }
-            Value::Array(elements) => {
-                tokens.extend((0..elements.len()).map(|at| (at, Cow::Owned(at.to_string()))));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    let mut found = Vec::new();
+    parts(before, |near, token, value| {
+        // Most are as they were.
+        if after.and_then(|after| member(after, near, &token)) != Some(value) {
+            found.push((near, token));
         }
+    });
+    parts(after, |near, token, _| {
+        if before.and_then(|before| member(before, near, &token)).is_none() {
+            found.push((near, token));
+        }
+    });
+    found.sort_by(|(_, one), (_, other)| one.cmp(other));
+    found
+}
+
+/// Tells `each` of what stands in `value`: where in it, by which name or index, and what it is.
+fn parts<'v, 'a>(
+    value: Option<&'v Value<'a>>,
+    mut each: impl FnMut(usize, Cow<'v, str>, &'v Value<'a>),
+) {
+    match value {
+        Some(Value::Object(members)) => {
+            let members = members.iter().enumerate();
+            members.for_each(|(at, (name, value))| each(at, Cow::Borrowed(name), value));
+        }
+        Some(Value::Array(elements)) => {
+            let elements = elements.iter().enumerate();
+            elements.for_each(|(at, value)| each(at, Cow::Owned(at.to_string()), value));
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {}
     }
-    tokens.sort_by(|(_, one), (_, other)| one.cmp(other));
-    tokens.dedup_by(|(_, one), (_, other)| one == other);
-    tokens
 }
