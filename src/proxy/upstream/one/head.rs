@@ -110,7 +110,9 @@ impl Head {
             .and(parsed.code)
             .and_then(|code| StatusCode::from_u16(code).ok())
             .ok_or(Unsound("its head is malformed"))?;
-        let mut headers = HeaderMap::with_capacity(parsed.headers.len() + OURS);
+        let is_kept = |line: &&httparse::Header<'_>| !line.name.eq_ignore_ascii_case("connection");
+        let count = parsed.headers.iter().filter(is_kept).count();
+        let mut headers = HeaderMap::with_capacity(count + OURS);
         let mut told = Told::default();
         for line in &*parsed.headers {
             let malformed = Unsound("a field of it is malformed");
@@ -147,11 +149,17 @@ struct Told {
 }
 
 impl Told {
-    /// Takes note of one field. A length that is there several times, but the same, is to be there once.
+    /// Takes note of one field, and tells whether it is to be kept. A length that is there several times,
+    /// but the same, is to be there once; what `Connection` says of this one alone has been heard.
     fn hear(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Unsound> {
         if *name == header::CONNECTION {
-            let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            self.closes |= words.any(|word| word.eq_ignore_ascii_case(b"close"));
+            let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            let is = |word: &[u8], known: &[u8]| word.eq_ignore_ascii_case(known);
+            self.closes |= words.clone().any(|word| is(word, b"close"));
+            // Whatever else it names is a field, which is about this connection as well.
+            return Ok(!words
+                .into_iter()
+                .all(|word| is(word, b"close") || is(word, b"keep-alive")));
         } else if *name == header::TRANSFER_ENCODING {
             if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(ENDLESS);
@@ -327,6 +335,23 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
         let head = Head::read(&Bytes::from_static(head.as_bytes()), &Method::PATCH).unwrap();
         assert_eq!(head.answer.headers().get_all(header::CONTENT_LENGTH).iter().count(), 1);
+    }
+
+    #[test]
+    fn what_was_heard_of_the_connection_is_not_kept_but_what_it_names_is() {
+        for (value, persists, is_kept) in [
+            ("keep-alive", true, false),
+            ("Close", false, false),
+            ("keep-alive , close", false, false),
+            ("x-a", true, true),
+            ("close, x-a", false, true),
+            ("", true, true),
+        ] {
+            let head = format!("HTTP/1.1 204 No Content\r\nConnection: {value}\r\nX-A: 1\r\n\r\n");
+            let head = Head::read(&Bytes::from(head), &Method::PATCH).unwrap();
+            let found = head.answer.headers().contains_key(header::CONNECTION);
+            assert_eq!((head.persists, found), (persists, is_kept), "{value:?}");
+        }
     }
 
     #[test]
