@@ -1,5 +1,9 @@
 //! Policy, partners, credentials and limits of one load: immutable, and known by a digest.
 
+mod hosts;
+
+pub use hosts::{Host, Hosts, Misfit};
+
 use crate::credential::{self, Credentials};
 use crate::limits::Limits;
 use crate::partner::{Partners, token};
@@ -18,6 +22,8 @@ pub struct Snapshot {
     pub partners: Partners,
     /// What callers are lent.
     pub credentials: Credentials,
+    /// The hosts that they may ask for; without them, any.
+    pub hosts: Option<Hosts>,
     /// What they may spend; kept to be carried over at the next load.
     pub limits: Limits,
     /// The first 16 hexadecimal digits of a digest of every file that was read.

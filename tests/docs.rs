@@ -227,6 +227,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::HeadMalformed("it is malformed"),
         Rejection::HeadTooLarge,
         Rejection::HeadTooSlow,
+        Rejection::HostUnknown,
         Rejection::CredentialUnavailable { wait: Duration::from_secs(1) },
         Rejection::AuditUnavailable,
         Rejection::KeysUnavailable,
@@ -258,6 +259,7 @@ fn every_rejection() -> Vec<Rejection> {
             | Rejection::HeadMalformed(_)
             | Rejection::HeadTooLarge
             | Rejection::HeadTooSlow
+            | Rejection::HostUnknown
             | Rejection::CredentialUnavailable { .. }
             | Rejection::AuditUnavailable
             | Rejection::KeysUnavailable

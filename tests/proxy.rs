@@ -13,6 +13,7 @@ mod faults;
 mod fields;
 mod framing;
 mod hop;
+mod hosts;
 mod identity;
 mod keys;
 mod life;

@@ -7,6 +7,7 @@ mod egress;
 mod export;
 mod fixed;
 mod gateway;
+mod hosts;
 mod issuers;
 mod limits;
 mod links;
@@ -115,6 +116,7 @@ fn load_once(
     let credentials = reading.credentials(&file, egress.as_ref(), old.map(|old| &old.credentials));
     let with = With { limits: &limits, credentials: &credentials, egress: egress.as_ref(), old };
     let partners = reading.partners(&file, &with);
+    let hosts = reading.hosts(&file);
     let digest = reading.digest();
     match (policy, gateway, partners) {
         (Some((policy, written)), Some(gateway), Some(partners)) if reading.is_sound() => {
@@ -125,6 +127,7 @@ fn load_once(
                     shadow,
                     partners,
                     credentials,
+                    hosts,
                     limits,
                     digest,
                     effective: format!("{:#}", file.effective()).into(),

@@ -45,6 +45,10 @@ pub struct GatewayFile {
     /// The address that callers connect to, as `127.0.0.1:8080`.
     #[serde(default = "listen")]
     pub listen: String,
+    /// The hosts that callers may ask for in `Host`, as `api.example`; without a port, on any port. If
+    /// they are left out, callers may ask for any.
+    #[serde(default)]
+    pub hosts: Option<Vec<String>>,
     /// What is shown to callers that speak TLS; without it they are served in the clear.
     #[serde(default)]
     pub tls: Tls,

@@ -2,12 +2,12 @@
 
 use super::trail::Trail;
 use crate::limits::structured_string;
+use crate::snapshot::Host;
 use crate::violation::Violations;
 
 use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 /// The id that the upstream gave a request, where it is not the one it was sent.
@@ -189,20 +189,7 @@ impl Via {
 
 /// Whether `host` is a name or an address, with or without a port, and nothing else.
 pub fn is_host(host: &[u8]) -> bool {
-    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
-        Some(at) if !host.ends_with(b"]") => {
-            let (name, port) = host.split_at(at);
-            (name, port.get(1..).unwrap_or_default())
-        }
-        _ => (host, &[][..]),
-    };
-    let plain = match name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")) {
-        Some(address) => {
-            std::str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok())
-        }
-        None => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)),
-    };
-    plain && !name.is_empty() && port.iter().all(u8::is_ascii_digit)
+    Host::read(host).is_some()
 }
 
 /// Adds how the partner's limits stand, beside what the upstream says of its own: that stays as it

@@ -81,6 +81,7 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::HeadMalformed(_)
         | Rejection::HeadTooLarge
         | Rejection::HeadTooSlow
+        | Rejection::HostUnknown
         | Rejection::LoopDetected
         | Rejection::MethodUnsupported
         | Rejection::NotAdmitted

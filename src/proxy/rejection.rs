@@ -51,6 +51,8 @@ pub enum Rejection {
     HeadTooLarge,
     /// The head of the request did not come in time.
     HeadTooSlow,
+    /// The request is for a host that the gateway does not answer for.
+    HostUnknown,
     /// The keys that would verify what the caller shows have not been fetched.
     KeysUnavailable,
     /// The limits are counted in a store that is away, and nothing passes uncounted.

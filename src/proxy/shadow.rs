@@ -229,6 +229,7 @@ mod tests {
                 shadow: None,
                 partners: Partners::default(),
                 credentials: Credentials::new(),
+                hosts: None,
                 limits: Limits::default(),
                 digest: String::new(),
                 effective: "".into(),

@@ -125,6 +125,7 @@ fn snapshot() -> Snapshot {
         shadow: None,
         partners: Partners::default(),
         credentials: Default::default(),
+        hosts: None,
         limits: Limits::default(),
         digest: "0123456789abcdef".to_owned(),
         effective: "{}".into(),

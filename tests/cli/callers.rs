@@ -1,6 +1,6 @@
-//! TLS for callers, as the program serves it: certificates, reloads, and who may come in.
+//! Callers, as the program serves them: TLS, certificates, reloads, hosts, and who may come in.
 
-use super::process::{Gateway, ask, gateway_file};
+use super::process::{Finished, Gateway, ask, gateway_file, patchgate};
 use crate::harness::{Authority, eventually};
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -202,5 +202,48 @@ fn a_reload_tells_anew_whose_a_certificate_is_on_connections_that_go_on() {
         served.write("gateway.yaml", &text.replace("caller.test", name));
         assert_eq!(ask(served.gateway.admin, "POST /reload", &[], "").status, 200);
         assert_eq!(told(), status, "{name}");
+    }
+}
+
+#[test]
+fn faults_of_the_hosts_are_told_in_their_places() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |hosts: &str| {
+        let text = format!("upstream: {{ url: sandbox }}\nhosts:{hosts}");
+        patchgate(&["check", &gateway_file(&folder, &text)])
+    };
+    let entries = [
+        ("api.example", ""),
+        ("\"https://api.example\"", "this is no host"),
+        ("\"*.example\"", "this is no host"),
+        ("\"api.example:8443\"", ""),
+        ("\"api.example:0\"", "this is no host"),
+        ("\"::1\"", "this is no host"),
+        ("API.example.", "this host is there twice"),
+        ("\"\"", "this is no host"),
+        ("\"[::1]\"", ""),
+        ("\"[0::1]\"", "this host is there twice"),
+    ];
+    let list: String = entries.iter().map(|(entry, _)| format!("\n  - {entry}")).collect();
+    let Finished { code, err, .. } = check(&list);
+    assert_eq!(code, 1, "{err}");
+    let mut said = err.lines();
+    for (index, (entry, fault)) in entries.iter().enumerate() {
+        if !fault.is_empty() {
+            let line = said.next().unwrap_or_else(|| panic!("{entry}: {err}"));
+            let place = format!("gateway.yaml:{}:5: ", index + 5);
+            assert!(line.contains(&place) && line.contains(fault), "{entry}: {line}");
+        }
+    }
+    assert_eq!(said.next(), None, "{err}");
+    let Finished { code, err, .. } = check(" []");
+    assert!(code == 1 && err.contains("gateway.yaml:4:1: `hosts` is empty"), "{err}");
+    for other in [" api.example", " [1]", " [[a]]"] {
+        let Finished { code, err, .. } = check(other);
+        assert!(code == 1 && err.contains("gateway.yaml:4:"), "{other}: {err}");
+    }
+    for good in [" [localhost, 127.0.0.1, \"[::1]:8443\"]", " null", ""] {
+        let Finished { code, err, .. } = check(good);
+        assert_eq!(code, 0, "{good}: {err}");
     }
 }

@@ -210,6 +210,24 @@ fn a_file_with_a_fault_changes_nothing_is_shown_and_can_be_mended() {
 }
 
 #[test]
+fn a_reload_takes_other_hosts_and_a_list_with_a_fault_changes_nothing() {
+    let set = Set::new("hosts: [127.0.0.1]");
+    let gateway = set.run();
+    assert_eq!(status(&gateway), 404, "permitted, and not known to the sandbox");
+    set.write("gateway.yaml", &self::gateway("hosts: [api.example]"));
+    gateway.process.err.event("reloaded");
+    assert_eq!(status(&gateway), 421);
+    assert_eq!(ask(gateway.admin, "GET /livez", &[], "").status, 200, "it has hosts of its own");
+    set.write("gateway.yaml", &self::gateway("hosts: []"));
+    let fault = gateway.process.err.event("not reloaded");
+    assert!(fault["error"].as_str().expect("text").contains("`hosts` is empty"), "{fault}");
+    assert_eq!(status(&gateway), 421);
+    set.write("gateway.yaml", &self::gateway(""));
+    gateway.process.err.event("reloaded");
+    assert_eq!(status(&gateway), 404);
+}
+
+#[test]
 fn half_a_write_is_not_taken() {
     let set = Set::new("");
     let path = set.path("gateway.yaml");

@@ -118,6 +118,7 @@ fn live() -> Live {
         shadow: None,
         partners: Partners { unknown: Some(Arc::new(unknown)), ..Partners::default() },
         credentials: Default::default(),
+        hosts: None,
         limits: Limits::default(),
         digest: String::new(),
         effective: "{}".into(),

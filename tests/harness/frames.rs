@@ -33,13 +33,14 @@ pub enum End {
 }
 
 impl End {
-    /// `:status` as one byte of the static table, or as the text of 431 in the code of HPACK.
+    /// `:status` as one byte of the static table, or as text in the code of HPACK.
     pub fn has_status(&self, status: u16) -> bool {
         let Self::Answered(fields) = self else { return false };
         let coded: &[u8] = match status {
             200 => &[0x88],
             400 => &[0x8c],
             404 => &[0x8d],
+            421 => &[0x48, 0x82, 0x68, 0x41],
             431 => &[0x48, 0x83, 0x69, 0x90, 0xff],
             _ => panic!("no code for {status}"),
         };

@@ -23,7 +23,7 @@ use patchgate::proxy::request::IdForm;
 use patchgate::proxy::{self, origin, upstream};
 use patchgate::server::guard::Bounds;
 use patchgate::server::{self, Running, Settings};
-use patchgate::snapshot::Snapshot;
+use patchgate::snapshot::{Hosts, Snapshot};
 use patchgate::telemetry::metrics::Form;
 use patchgate::telemetry::{AccessLog, Destination, Metrics, Telemetry};
 
@@ -44,6 +44,8 @@ const TEMPLATE: &str = "/v1.0/engagements/referrals/{id}";
 pub struct Setup {
     pub settings: Settings,
     pub partners: Partners,
+    /// The hosts that callers may ask for, if not any.
+    pub hosts: Option<Hosts>,
     /// What holds for all partners.
     pub limits: Wanted,
     pub clock: Clock,
@@ -90,6 +92,7 @@ impl Gateway {
                 unknown: Some(partner("everybody", 10_000)),
                 ..Partners::default()
             },
+            hosts: None,
             limits: Wanted { prefix: "gate".to_owned(), ..Wanted::default() },
             clock: Clock::default(),
             errors: ErrorForm::Problem,
@@ -322,6 +325,7 @@ fn snapshot(setup: &Setup) -> Snapshot {
             unknown: setup.partners.unknown.clone(),
         },
         credentials: Default::default(),
+        hosts: setup.hosts.clone(),
         limits: Limits::carry_over(&Limits::by(setup.clock.clone()), setup.limits.clone()),
         digest: "0123456789abcdef".to_owned(),
         effective: "{}".into(),

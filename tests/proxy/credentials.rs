@@ -110,6 +110,7 @@ fn what_was_read_with_one_credential_is_not_used_for_another_and_callers_of_one_
                 ..Partners::default()
             },
             credentials: Default::default(),
+            hosts: None,
             limits: Limits::default(),
             digest: old.digest.clone(),
             effective: "{}".into(),

@@ -93,6 +93,7 @@ fn a_new_snapshot_is_in_force_for_the_next_request() {
         shadow: None,
         partners: Default::default(),
         credentials: Default::default(),
+        hosts: None,
         limits: Default::default(),
         digest: "2".to_owned(),
         effective: "{}".into(),

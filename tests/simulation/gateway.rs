@@ -62,6 +62,7 @@ pub fn live() -> Live {
             ..Partners::default()
         },
         credentials: Default::default(),
+        hosts: None,
         limits: Limits::default(),
         digest: "0123456789abcdef".to_owned(),
         effective: "{}".into(),

@@ -135,6 +135,7 @@ mod tests {
             shadow: None,
             partners,
             credentials,
+            hosts: None,
             limits,
             digest,
             effective,

@@ -6,12 +6,13 @@ use super::Step;
 use crate::live::Live;
 use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
-use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, is_host, nominated, sole};
+use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, nominated, sole};
 use crate::proxy::identity;
 use crate::proxy::present::{Present, Sought};
 use crate::proxy::problem::add_internal;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, Routed};
+use crate::snapshot::{Host, Hosts};
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -59,7 +60,8 @@ impl<S> Resolve<S> {
         if let Some(unsound) = unsound {
             return Err(unsound.into());
         }
-        let path = self.check_head(&head, present)?;
+        let is_tls = peer.as_ref().is_some_and(|peer| peer.is_tls);
+        let path = self.check_head(&head, present, snapshot.hosts.as_ref(), is_tls)?;
         let route = match snapshot.policy.routes.resolve(head.method.as_str(), &path) {
             Resolution::Found(route) => Arc::clone(route),
             Resolution::MethodNotAllowed(mut allowed) => {
@@ -85,27 +87,36 @@ impl<S> Resolve<S> {
         Ok(Resolved::Routed(routed))
     }
 
-    /// Checks what hyper lets pass and we must not; gives the normal form of the path.
+    /// Checks what hyper lets pass and we must not; gives the normal form of the path. It is for one of
+    /// `hosts`, if those are told.
     fn check_head<'h>(
         &self,
         head: &'h Parts,
         present: Present,
+        hosts: Option<&Hosts>,
+        is_tls: bool,
     ) -> Result<NormalPath<'h>, Rejection> {
         let malformed = |why| Err(Rejection::HeadMalformed(why));
         let headers = &head.headers;
-        let Ok(Some(host)) = sole(headers, &header::HOST) else {
+        let Ok(Some(line)) = sole(headers, &header::HOST) else {
             return malformed("exactly one `Host` is needed");
         };
-        if !is_host(host.as_bytes()) {
+        let Some(host) = Host::read(line.as_bytes()) else {
             return malformed("`Host` is malformed");
-        }
+        };
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Rejection::MethodUnsupported);
         }
         if let Some(authority) = head.uri.authority() {
             let web = matches!(head.uri.scheme_str(), Some("http" | "https"));
-            if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) {
+            if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(line.as_bytes()) {
                 return malformed("the request target names another host than `Host`");
+            }
+        }
+        if let Some(hosts) = hosts {
+            let is_https = head.uri.scheme_str().map_or(is_tls, |scheme| scheme == "https");
+            if !hosts.include(&host, if is_https { 443 } else { 80 }) {
+                return Err(Rejection::HostUnknown);
             }
         }
         if present.has(Sought::Authorization) && sole(headers, &header::AUTHORIZATION).is_err() {

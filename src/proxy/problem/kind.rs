@@ -49,6 +49,7 @@ pub fn kind(rejection: &Rejection) -> Kind {
         Rejection::HeadMalformed(_) => (400, "head-malformed", "The request is malformed"),
         Rejection::HeadTooLarge => (431, "head-too-large", "The head is too large"),
         Rejection::HeadTooSlow => (408, "head-too-slow", "The head did not come in time"),
+        Rejection::HostUnknown => (421, "host-unknown", "The host is not served here"),
         Rejection::KeysUnavailable => {
             (503, "keys-unavailable", "The token cannot be verified at the moment")
         }
@@ -143,6 +144,10 @@ fn detail(rejection: &Rejection) -> Cow<'static, str> {
             "nothing but `100-continue` can be expected; leave `Expect` out".into()
         }
         Rejection::HeadTooSlow => "send the head of the request faster".into(),
+        Rejection::HostUnknown => {
+            "this gateway does not answer for what `Host` names; mend the URL, or have whoever runs the gateway add the host to `hosts`"
+                .into()
+        }
         Rejection::CredentialUnavailable { .. }
         | Rejection::AuditUnavailable
         | Rejection::KeysUnavailable

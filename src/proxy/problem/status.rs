@@ -27,7 +27,8 @@ pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
         | Rejection::MediaTypeUnsupported(_)
         | Rejection::MethodUnsupported
         | Rejection::TargetTooLong => "http_request_error",
-        Rejection::MethodNotAllowed { .. }
+        Rejection::HostUnknown
+        | Rejection::MethodNotAllowed { .. }
         | Rejection::NotAdmitted
         | Rejection::Overloaded
         | Rejection::RateLimited { .. }
