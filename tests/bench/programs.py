@@ -13,7 +13,7 @@ REFERRAL = json.dumps({
     "consent": {"consentToShareReferralWithMicrosoftSellers": True},
     "team": [{"email": f"user{index}@contoso.com", "firstName": "Jane", "lastName": "Doe", "phoneNumber": "0000000001"}
              for index in range(8)]})
-port = iter(range(9810, 12000))
+port = iter(range(9850, 12000))
 
 
 def filled(name, folder, **words):

@@ -42,6 +42,26 @@ fn what_was_read_is_remembered_even_where_it_came_to_a_refusal() {
 }
 
 #[test]
+fn what_is_read_for_a_change_is_remembered_where_that_was_not_made() {
+    for (answer, remembers) in [
+        ("409 Conflict", true),
+        ("403 Forbidden", true),
+        ("204 No Content", false),
+        ("500 Internal Server Error", false),
+        ("412 Precondition Failed", false),
+    ] {
+        let upstream = Upstream::start([version("\"a\""), status(answer), version("\"a\"")]);
+        let gateway = Gateway::before(&upstream);
+        let told = ask(&gateway, "one", STATUS).to_string();
+        assert!(answer.starts_with(&told), "{answer}: {told}");
+        assert_eq!(methods(&upstream), ["GET", "PATCH"], "{answer}");
+        assert_eq!(ask(&gateway, "one", MISFIT), 409);
+        let reads = if remembers { 2 } else { 3 };
+        assert_eq!(methods(&upstream).len(), reads, "{answer}");
+    }
+}
+
+#[test]
 fn what_a_change_may_have_changed_is_forgotten_for_every_caller() {
     let post = format!(
         "POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"

@@ -13,7 +13,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Permitted, Routed};
 use crate::proxy::shadow::{Beside, Shadow};
 use crate::proxy::span::Stage;
-use crate::proxy::trail::{Decision, Source};
+use crate::proxy::trail::{Decision, Outcome, Source};
 use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
 use crate::violation::Class;
 
@@ -146,20 +146,25 @@ async fn by_state(
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
-        let permit = read(routed, &seen).and_then(|current| {
-            let permit = judge_by(routed, facts, (&current, &seen), beside);
-            if !is_shared {
-                upstream.remember(&ask, &seen, current);
-            }
-            permit
-        });
+        let (permit, current) = match read(routed, &seen) {
+            Ok(current) => (judge_by(routed, facts, (&current, &seen), beside), Some(current)),
+            Err(rejection) => (Err(rejection), None),
+        };
         // A refusal needs one that began later: the caller may have changed the document since an
         // older one began, and be right.
         if is_shared && since == Since::EVER && !is_pinned(&permit) {
             since = asked;
             continue;
         }
-        let permit = permit?;
+        // It is remembered by whoever has read it, and only where it stays as it is.
+        let current = current.filter(|_| !is_shared);
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(rejection) => {
+                current.into_iter().for_each(|current| upstream.remember(&ask, &seen, current));
+                return Err(rejection);
+            }
+        };
         let is_pinned = permit.pin().is_some();
         let sent = send(upstream, routed, permit).await;
         if sent.is_err() && is_pinned {
@@ -168,6 +173,9 @@ async fn by_state(
         let response = sent?;
         // Where the condition was ours, so is its failure: the document moved in between.
         let moved = is_pinned && response.status() == StatusCode::PRECONDITION_FAILED;
+        if !moved && routed.trail.outcome() == Some(Outcome::NotApplied) {
+            current.into_iter().for_each(|current| upstream.remember(&ask, &seen, current));
+        }
         if !moved || is_callers || rejudged == REJUDGED_MAX {
             return Ok(response);
         }
