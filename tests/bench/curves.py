@@ -57,20 +57,25 @@ def curves():
 
 def idle(count=10000):
     """The median of some, for what a process takes up depends on what it found."""
-    alone, each = zip(*(waiting(count) for _ in range(7)))
-    print(f"\n### Memory\n\n| what | figure |\n|---|--:|\n| idle, RSS | {quartiles(alone)[0] / 1024:.1f} MiB |\n"
-          f"| {count} connections that have asked once and wait, each | {quartiles(each)[0]:.1f} ± {quartiles(each)[1]:.1f} KiB |", flush=True)
+    print("\n### Memory\n\n| what | figure |\n|---|--:|")
+    head = " /v1.0/engagements/referrals/c1d7c9d3-6a5c-4b55-a0ea-1f4a7fdc7cda HTTP/1.1\r\nHost: a\r\n"
+    patch = f"PATCH{head}Content-Type: application/json\r\nContent-Length: {len(SAMPLE)}\r\n\r\n{SAMPLE}"
+    for what, request in [("have asked nothing", ""), ("have sent a patch", patch), ("have asked for a document", f"GET{head}\r\n")]:
+        alone, each = zip(*(waiting(count, request.encode()) for _ in range(5)))
+        print(f"| idle, RSS | {quartiles(alone)[0] / 1024:.1f} MiB |\n"
+              f"| {count} connections that {what} and wait, each | {quartiles(each)[0]:.1f} ± {quartiles(each)[1]:.1f} KiB |", flush=True)
 
 
-def waiting(count):
-    """What it takes up alone, and for each of so many connections, in KiB."""
+def waiting(count, request):
+    """What it takes up alone, and for each of so many connections that send `request`, in KiB."""
     program = start("patchgate", patchgate())
     time.sleep(0.5)
     before = program.memory("Rss")
     sockets = [socket.create_connection(("127.0.0.1", program.port)) for _ in range(count)]
     for each in sockets:
-        each.sendall(b"GET /v1.0/engagements/referrals/1 HTTP/1.1\r\nHost: a\r\n\r\n")
-        each.recv(65536)
+        each.sendall(request)
+        _ = request and each.recv(65536)
+    time.sleep(0.5)
     after = program.memory("Rss")
     for each in sockets:
         each.close()
