@@ -19,7 +19,7 @@ pub use proxies::{Daemon, USER, free_port, scripted};
 pub use store::Redis;
 pub use tls::Authority;
 pub use tokens::{Signer, issuer, now, token};
-pub use upstream::{Act, Upstream, answer};
+pub use upstream::{Act, Upstream, answer, nobody};
 
 use std::time::{Duration, Instant};
 

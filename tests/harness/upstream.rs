@@ -279,3 +279,11 @@ fn read_request(stream: &mut impl Read) -> std::io::Result<Option<Request>> {
     stream.read_exact(&mut request.body)?;
     Ok(Some(request))
 }
+
+/// An address that nobody listens at, and nobody else gets while the socket is held.
+pub fn nobody() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}

@@ -44,7 +44,7 @@ fn assert_broken(row: u32, bytes: &[u8]) {
 fn an_upstream_that_is_not_there_is_told_at_once_and_gets_nothing() {
     let upstream = Upstream::start([]);
     // Row 139: no such name; nobody listens.
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = nobody();
     for base in ["http://nowhere.invalid:80".to_owned(), format!("http://{closed}")] {
         let gateway = Gateway::with(&upstream, |setup| {
             short(setup);

@@ -182,12 +182,8 @@ fn a_proxy_that_answers_badly_is_not_gone_around() {
 #[test]
 fn a_proxy_that_is_not_there_or_silent_is_not_gone_around() {
     let way = Way::new();
-    // Bound, so that nobody else gets the port, and listened at by nobody.
-    let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    closed.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    let port = closed.local_addr().unwrap().as_socket().unwrap().port();
-    way.assert_failed(way.through(port, None), "could not be reached");
-    drop(closed);
+    let (_held, closed) = nobody();
+    way.assert_failed(way.through(closed.port(), None), "could not be reached");
     let (port, thread) = scripted("");
     let gateway = way.through(port, None);
     let reply = gateway.ask(patch(NOTES));
