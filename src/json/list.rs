@@ -48,6 +48,7 @@ impl<'a, T: Part<'a>> List<'a, T> {
         }
         match self {
             Self::Own(parts) => parts,
+            // INVARIANT: what was another's has been made its own just now.
             Self::Of(_) => unreachable!("they are its own now"),
         }
     }
