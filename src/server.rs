@@ -237,8 +237,7 @@ impl Worker {
         let metrics = Arc::clone(&self.shared.telemetry.metrics);
         let http = Rc::new(Http::new(&self.settings, self.draining, metrics));
         let phases = self.phases.clone();
-        let serve =
-            |tcp, from| Rc::clone(&http).serve(tcp, from, Rc::clone(&stack), phases.clone());
+        let serve = |tcp, from| http.serve(tcp, from, Rc::clone(&stack), phases.clone());
         tokio::task::spawn_local(beat(self.pulses, self.beat));
 
         let mut reception = Reception::new(self.connections, self.crowd, serve);

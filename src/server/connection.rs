@@ -6,6 +6,7 @@ use super::guard::{Bounds, Guard};
 use super::patient::Patient;
 use super::phase::{Draining, Phase};
 use super::two::{self, Here};
+use crate::proxy::middleware::Local;
 use crate::proxy::request::{Peer, Received};
 use crate::proxy::stack::Answer;
 use crate::telemetry::metrics::{Metrics, Shaken};
@@ -13,7 +14,6 @@ use crate::tls::Credentials;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulConnection;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -24,9 +24,8 @@ use tower::Service;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::pending;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,40 +97,58 @@ impl Http {
     }
 
     /// Serves the connection until it ends; once the gateway stops, until the requests under way
-    /// have ended.
-    pub(super) async fn serve<S: Stack>(
-        self: Rc<Self>,
+    /// have ended. What comes back is as small as can be: there is one for each caller that waits.
+    pub(super) fn serve<S: Stack>(
+        self: &Rc<Self>,
         tcp: TcpStream,
         address: IpAddr,
         stack: Rc<RefCell<S>>,
         phases: watch::Receiver<Phase>,
-    ) {
+    ) -> Local<Result<(), Ended>> {
         let peer = Peer { address, is_tls: false, certificate: None };
-        let resets = Rc::<Cell<bool>>::default();
         let _ = tcp.set_nodelay(true);
-        // Each is boxed: a future is moved from layer to layer, and every one of them would keep room
-        // for it for as long as the connection lasts.
-        let ended = match &self.credentials {
-            Some(credentials) => {
-                Box::pin(self.serve_tls(credentials, tcp, peer, stack, phases)).await
-            }
-            None if self.h2c && Box::pin(self.is_two(&tcp)).await => {
-                let socket = Patient::new(tcp, self.stall_time, resets);
-                Box::pin(self.serve_two(socket, stack, peer, phases)).await
-            }
-            None => {
-                let socket = Patient::new(tcp, self.stall_time, Rc::clone(&resets));
-                Box::pin(self.serve_one(socket, stack, peer, phases, resets)).await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a caller's connection ended");
+        if let Some(credentials) = &self.credentials {
+            let this = Rc::clone(self);
+            let tls = TlsAcceptor::from(credentials.load());
+            Box::pin(async move { this.serve_tls(tls, tcp, peer, stack, phases).await })
+        } else if self.h2c {
+            let this = Rc::clone(self);
+            Box::pin(async move { this.serve_either(tcp, peer, stack, phases).await })
+        } else {
+            Box::pin(self.serve_plain(tcp, peer, stack, phases))
         }
+    }
+
+    /// Serves a caller that may speak either HTTP, and shows which by its first bytes.
+    async fn serve_either<S: Stack>(
+        &self,
+        tcp: TcpStream,
+        peer: Peer,
+        stack: Rc<RefCell<S>>,
+        phases: watch::Receiver<Phase>,
+    ) -> Result<(), Ended> {
+        if !Box::pin(self.is_two(&tcp)).await {
+            return Box::pin(self.serve_plain(tcp, peer, stack, phases)).await;
+        }
+        let socket = Patient::new(tcp, self.stall_time, Rc::default());
+        Box::pin(self.serve_two(socket, stack, peer, phases)).await
+    }
+
+    fn serve_plain<S: Stack>(
+        &self,
+        tcp: TcpStream,
+        peer: Peer,
+        stack: Rc<RefCell<S>>,
+        phases: watch::Receiver<Phase>,
+    ) -> impl Future<Output = Result<(), Ended>> + use<S> {
+        let resets = Rc::<Cell<bool>>::default();
+        let socket = Patient::new(tcp, self.stall_time, Rc::clone(&resets));
+        self.serve_one(socket, stack, peer, phases, resets)
     }
 
     async fn serve_tls<S: Stack>(
         &self,
-        credentials: &Credentials<ServerConfig>,
+        acceptor: TlsAcceptor,
         tcp: TcpStream,
         peer: Peer,
         stack: Rc<RefCell<S>>,
@@ -140,8 +157,7 @@ impl Http {
         // TLS tells by itself that an end is none.
         let resets = Rc::<Cell<bool>>::default();
         let socket = Patient::new(tcp, self.stall_time, Rc::clone(&resets));
-        let handshake = TlsAcceptor::from(credentials.load()).accept(socket);
-        let tls = timeout(self.handshake_time, handshake).await;
+        let tls = timeout(self.handshake_time, acceptor.accept(socket)).await;
         let shaken = match &tls {
             Ok(Ok(_)) => Shaken::DONE,
             Ok(Err(_)) => Shaken::FAILED,
@@ -158,26 +174,35 @@ impl Http {
         }
     }
 
-    async fn serve_one<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
+    /// No `async fn`: its future would keep room for what it is given beside what it is made into.
+    fn serve_one<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
         &self,
         socket: I,
         stack: Rc<RefCell<S>>,
         peer: Peer,
         mut phases: watch::Receiver<Phase>,
         resets: Rc<Cell<bool>>,
-    ) -> Result<(), Ended> {
+    ) -> impl Future<Output = Result<(), Ended>> + use<I, S> {
         let tally = Tally::begin(self.times, Some(self.draining.clone()), resets);
         let guard = Guard::new(socket, self.head, Rc::clone(&tally));
         let entrance = Entrance::new(stack, tally, peer);
-        let connection = Box::pin(self.one.serve_connection(TokioIo::new(guard), entrance));
-        // Answers tell that the gateway leaves. What was sent by then is answered as well.
-        let ending = pin!(async move {
-            let stopped = phases.wait_for(|phase| *phase == Phase::Stop).await.is_ok();
-            // Boxed, as all that is needed at the end alone.
-            Box::pin(sleep(if stopped { LINGER } else { Duration::ZERO })).await;
-        });
-        // The guard ends the silence of a caller.
-        self.run(connection, ending, pending()).await
+        let mut connection = Box::pin(self.one.serve_connection(TokioIo::new(guard), entrance));
+        async move {
+            let stop = pin!(phases.wait_for(|phase| *phase == Phase::Stop));
+            // The guard ends the silence of a caller.
+            let stopped = tokio::select! {
+                biased;
+                served = connection.as_mut() => return Ok(served?),
+                stopped = stop => stopped.is_ok(),
+            };
+            // Answers tell that the gateway leaves. What was sent by then is answered as well.
+            let linger = if stopped { LINGER } else { Duration::ZERO };
+            if let Ok(served) = Box::pin(timeout(linger, connection.as_mut())).await {
+                return Ok(served?);
+            }
+            connection.as_mut().graceful_shutdown();
+            Ok(connection.await?)
+        }
     }
 
     async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
@@ -189,29 +214,19 @@ impl Http {
     ) -> Result<(), Ended> {
         let tally = Tally::begin(self.times, None, Rc::default());
         let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
-        let connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
+        let mut connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
         // Both sides agree on what was the last request. Whoever comes later stays until the end.
         let begun = *phases.borrow();
-        let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
-        self.run(connection, ending, self.silence(&tally)).await
-    }
-
-    /// Runs `connection` to its end. After `ending`, or too long a `silence`, no further request is
-    /// taken.
-    async fn run<C: GracefulConnection<Error = hyper::Error>>(
-        &self,
-        mut connection: Pin<Box<C>>,
-        ending: Pin<&mut impl Future<Output = ()>>,
-        silence: impl Future<Output = ()>,
-    ) -> Result<(), Ended> {
+        let ending = pin!(phases.wait_for(|phase| *phase > begun));
+        // No further request is taken once the gateway stops, or the caller is silent for too long.
         tokio::select! {
             biased;
             served = connection.as_mut() => return Ok(served?),
-            () = ending => {
+            _ = ending => {
                 connection.as_mut().graceful_shutdown();
                 return Ok(connection.await?);
             }
-            () = silence => {}
+            () = self.silence(&tally) => {}
         }
         // A caller that does not even take its leave is left.
         connection.as_mut().graceful_shutdown();
@@ -250,4 +265,4 @@ impl Http {
 }
 
 /// Why a connection ended.
-type Ended = Box<dyn std::error::Error>;
+pub(super) type Ended = Box<dyn std::error::Error>;

@@ -1,11 +1,13 @@
 //! Lets callers in: as many as there is room for, and none twice.
 
+use super::connection::Ended;
 use super::crowd::{Crowd, Member};
 use crate::limits::{Capacity, Slot};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,7 +21,9 @@ pub(super) struct Reception<S> {
     room: Capacity,
     crowd: Crowd,
     serve: S,
-    serving: JoinSet<()>,
+    /// Everybody inside has a clone of this, and `left` ends when nobody has.
+    inside: Sender<Infallible>,
+    left: Receiver<Infallible>,
     /// Whether the last attempt to let anybody in failed.
     fails: bool,
 }
@@ -27,11 +31,12 @@ pub(super) struct Reception<S> {
 impl<S, F> Reception<S>
 where
     S: Fn(TcpStream, IpAddr) -> F,
-    F: Future<Output = ()> + 'static,
+    F: Future<Output = Result<(), Ended>> + 'static,
 {
     /// Callers are served by `serve`.
     pub(super) fn new(room: Capacity, crowd: Crowd, serve: S) -> Self {
-        Self { room, crowd, serve, serving: JoinSet::new(), fails: false }
+        let (inside, left) = mpsc::channel(1);
+        Self { room, crowd, serve, inside, left, fails: false }
     }
 
     /// Lets in whoever comes, for ever.
@@ -62,8 +67,10 @@ where
     }
 
     /// Waits until nobody is inside.
-    pub(super) async fn finish(&mut self) {
-        while self.serving.join_next().await.is_some() {}
+    pub(super) async fn finish(self) {
+        let Self { inside, mut left, .. } = self;
+        drop(inside);
+        left.recv().await;
     }
 
     /// Nothing is said to those who are too many: to say it would take the room they may not have.
@@ -76,13 +83,13 @@ where
     }
 
     fn begin(&mut self, tcp: TcpStream, address: IpAddr, member: Member, slot: Slot) {
-        // Those that have ended since.
-        while self.serving.try_join_next().is_some() {}
-        // Boxed, for the task would keep room for what it awaits twice.
-        let connection = Box::pin((self.serve)(tcp, address));
-        self.serving.spawn_local(async move {
-            connection.await;
-            drop((slot, member));
+        let connection = (self.serve)(tcp, address);
+        let inside = self.inside.clone();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a caller's connection ended");
+            }
+            drop((slot, member, inside));
         });
     }
 
