@@ -102,6 +102,24 @@ fn what_is_the_same_differs_in_nothing() {
 }
 
 #[test]
+fn formats_that_demand_nothing_any_more_widen() {
+    let dated = r#""a": {"type": "string", "format": "date", "maxLength": 9}"#;
+    let plain = r#""a": {"type": "string", "maxLength": 9}"#;
+    let found = |schema: &str| {
+        let noted = POLICY.replace("s.json", "s.json\n    formats: annotate");
+        between(&policy(POLICY, schema), &policy(&noted, schema))
+    };
+    let turns = |schema: &str| found(schema).iter().map(|one| one.turn).collect::<Vec<_>>();
+    assert_eq!(turns(SCHEMA), [], "there are none");
+    let schema = SCHEMA.replace(plain, dated);
+    assert_eq!(turns(&schema), [Turn::Widens]);
+    assert_eq!(found(&schema)[0].message, "formats no longer demand anything");
+    // Where not to fit may be what is asked.
+    let schema = schema.replace(r#""type": "object""#, r#""type": "object", "not": {"const": 1}"#);
+    assert_eq!(turns(&schema), [Turn::Unclear]);
+}
+
+#[test]
 fn each_change_is_called_what_it_is() {
     for (from, to, wanted) in [
         ("ops: [add, replace]", "ops: [add]", "narrows operations ops: `replace` is gone"),

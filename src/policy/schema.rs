@@ -11,6 +11,7 @@ mod place;
 mod spot;
 
 pub use class::DataClass;
+pub use format::Formats;
 pub use place::Place;
 
 use crate::json::{Borrowed, Value};
@@ -27,6 +28,7 @@ use std::fmt;
 pub struct Schema {
     /// As it is written.
     source: serde_json::Value,
+    formats: Formats,
     shapes: Vec<Shape>,
     validators: Vec<Validator<Borrowed>>,
     /// Where each shape stands in the schema, as a pointer.
@@ -100,14 +102,23 @@ pub struct Misfit {
 }
 
 impl Schema {
-    /// Compiles `schema`.
+    /// Compiles `schema`, whose formats are demands.
     ///
     /// # Errors
     ///
     /// When it is not a JSON Schema, refers to something outside itself, or holds a regular
     /// expression that needs backtracking.
     pub fn new(schema: &serde_json::Value) -> Result<Self, String> {
-        compile::compile(schema)
+        Self::with_formats(schema, Formats::Assert)
+    }
+
+    /// The same, where `formats` says what formats are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`].
+    pub fn with_formats(schema: &serde_json::Value, formats: Formats) -> Result<Self, String> {
+        compile::compile(schema, formats)
     }
 
     /// The schema as it is written.

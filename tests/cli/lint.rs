@@ -142,6 +142,34 @@ fn a_format_that_nobody_knows_is_told() {
 }
 
 #[test]
+fn formats_are_remarks_where_the_policy_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let patch = r#"[{"op":"replace","path":"/n","value":"tomorrow"}]"#;
+    let patch = file(&folder, "patch.json", patch);
+    let said = |format: &str, resource: &str| {
+        let path = policy(&folder, &format!("{resource}    paths: [{{ path: /n }}]"), "");
+        let named = format!("\"type\": \"string\", \"format\": \"{format}\" }},\n");
+        file(&folder, "schema.json", &SCHEMA.replace("\"type\": \"string\" },\n", &named));
+        let checked = patchgate(&["check", "--deny-warnings", &path]).code;
+        let judged = patchgate(&["explain", "--policy", &path, "--path", "/r", &patch]);
+        (checked, judged.code, judged.out)
+    };
+    for (format, resource, check, refused) in [
+        ("date-time", "", 0, true),
+        ("date-time", "    formats: assert\n", 0, true),
+        ("date-time", "    formats: annotate\n", 0, false),
+        // Nobody need know what demands nothing.
+        ("date-tme", "", 1, false),
+        ("date-tme", "    formats: annotate\n", 0, false),
+    ] {
+        let (checked, judged, out) = said(format, resource);
+        assert_eq!(checked, check, "{format} {resource}");
+        assert_eq!(judged, i32::from(refused), "{format} {resource}{out}");
+        assert_eq!(out.contains("value-invalid"), refused, "{out}");
+    }
+}
+
+#[test]
 fn a_graph_at_odds_with_itself_or_the_schema_is_a_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     let resource = "    paths:

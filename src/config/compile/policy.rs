@@ -13,7 +13,7 @@ use crate::policy::rule::{
     AllowedPath, Edits, FitsSchema, Immutable, Name, Operations, Paths, Precondition, Together,
     Transition,
 };
-use crate::policy::schema::Schema;
+use crate::policy::schema::{Formats, Schema};
 use crate::policy::{
     Audience, ErrorForm, LostAnswer, NormalPath, Policy, Route, Routes, Rule, StateSource,
 };
@@ -141,7 +141,11 @@ impl Reading {
             }))?;
         let value = serde_json::from_str(&text)
             .map_err(|error| file.error(&key, format!("`{}` is not JSON: {error}", wanted.schema)));
-        let schema = Schema::new(&self.keep(value)?);
+        let formats = match wanted.formats {
+            file::Formats::Assert => Formats::Assert,
+            file::Formats::Annotate => Formats::Annotate,
+        };
+        let schema = Schema::with_formats(&self.keep(value)?, formats);
         self.keep(schema.map_err(|error| file.error(&key, format!("`{}`: {error}", wanted.schema))))
     }
 

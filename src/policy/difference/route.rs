@@ -150,6 +150,7 @@ fn compare_rules(name: Name, old: &Route, new: &Route, found: &mut Found<'_>) {
             );
             permitted(found, "", (was.undescribed, is.undescribed), undescribed);
             schema::compare(was.schema.source(), is.schema.source(), found);
+            schema::compare_formats(&was.schema, &is.schema, found);
         }
         (Some(Rule::Transition(was)), Some(Rule::Transition(is))) => {
             states::compare(was, is, found);

@@ -1,6 +1,7 @@
 //! Two JSON Schemas, keyword by keyword.
 
 use super::{Found, Turn};
+use crate::policy::schema::{Formats, Schema};
 
 use serde_json::{Map, Value};
 
@@ -51,18 +52,33 @@ const TURNING: [&str; 4] = ["contains", "if", "not", "oneOf"];
 /// Compares the schemas of two documents.
 pub(super) fn compare(old: &Value, new: &Value, found: &mut Found<'_>) {
     if old != new {
-        let is_open = |schema| refers_within_turning(schema, false) || has_rest(schema);
+        let is_open = |schema| refers_within_turning(schema, false) || has(schema, &REST);
         let is_open = is_open(old) || is_open(new);
         Walk { is_open, found }.schemas(Some(old), Some(new), "#");
     }
 }
 
-fn has_rest(value: &Value) -> bool {
+/// Compares what formats are: whether they demand anything.
+pub(super) fn compare_formats(old: &Schema, new: &Schema, found: &mut Found<'_>) {
+    let named = |schema: &Schema| has(schema.source(), &["format"]);
+    if old.formats() == new.formats() || !(named(old) && named(new)) {
+        return;
+    }
+    let (turn, message) = match new.formats() {
+        Formats::Assert => (Turn::Narrows, "formats demand something now"),
+        Formats::Annotate => (Turn::Widens, "formats no longer demand anything"),
+    };
+    let is_open = has(old.source(), &TURNING) || has(old.source(), &REST);
+    found.push(if is_open { Turn::Unclear } else { turn }, "#", message);
+}
+
+/// Whether one of `keywords` stands somewhere.
+fn has(value: &Value, keywords: &[&str]) -> bool {
     match value {
         Value::Object(members) => {
-            members.iter().any(|(name, inner)| REST.contains(&&**name) || has_rest(inner))
+            members.iter().any(|(name, inner)| keywords.contains(&&**name) || has(inner, keywords))
         }
-        Value::Array(all) => all.iter().any(has_rest),
+        Value::Array(all) => all.iter().any(|inner| has(inner, keywords)),
         Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => false,
     }
 }

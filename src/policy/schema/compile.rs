@@ -2,7 +2,7 @@
 
 use super::fit::Kinds;
 use super::spot::Spot;
-use super::{DataClass, Rest, Schema, Shape};
+use super::{DataClass, Formats, Rest, Schema, Shape};
 use crate::json::Borrowed;
 
 use jsonschema::{PatternOptions, ValidatorMap};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Compiles `schema`; see [`Schema::new`].
-pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
+pub(super) fn compile(schema: &Value, formats: Formats) -> Result<Schema, String> {
     if let Some(dialect) = schema.get("$schema") {
         let known = dialect.as_str().is_some_and(|uri| {
             DIALECTS.iter().any(|known| uri.trim_end_matches('#').ends_with(known))
@@ -27,7 +27,7 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         .map_err(|error| format!("not a JSON Schema: {error} (at `{}`)", error.instance_path()))?;
     let validators = jsonschema::options_for::<Borrowed>()
         .offline()
-        .should_validate_formats(true)
+        .should_validate_formats(formats == Formats::Assert)
         .with_pattern_options(PatternOptions::regex())
         .build_map(schema)
         .map_err(|error| format!("{error} (at `{}`)", error.instance_path()))?;
@@ -49,7 +49,7 @@ pub(super) fn compile(schema: &Value) -> Result<Schema, String> {
         .collect::<Result<_, _>>()?;
     let spots = Spot::all(&shapes);
     let pointers = Spot::by_pointer(&spots);
-    Ok(Schema { source: schema.clone(), shapes, validators, keys, spots, pointers })
+    Ok(Schema { source: schema.clone(), formats, shapes, validators, keys, spots, pointers })
 }
 
 const DIALECTS: [&str; 5] = [

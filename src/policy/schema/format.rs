@@ -1,4 +1,5 @@
-//! Formats that a schema names and nobody knows. They demand nothing, and look as if they did.
+//! What the `format` of a schema demands; and formats that nobody knows, which demand nothing and look
+//! as if they did.
 
 use super::Schema;
 use crate::json::Borrowed;
@@ -8,10 +9,29 @@ use serde_json::{Value, json};
 /// How OpenAPI says that values are kept; nobody expects these to demand anything.
 const KEPT: [&str; 7] = ["binary", "byte", "double", "float", "int32", "int64", "password"];
 
+/// What `format` is: JSON Schema leaves it open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Formats {
+    /// A demand, as far as the format is known.
+    #[default]
+    Assert,
+    /// A remark, for readers.
+    Annotate,
+}
+
 impl Schema {
-    /// Each of them once, with the place that names it first.
+    /// What its formats are.
+    pub fn formats(&self) -> Formats {
+        self.formats
+    }
+
+    /// Each format that should demand something and that nobody knows once, with the place that names
+    /// it first.
     pub fn unknown_formats(&self) -> Vec<(String, &str)> {
         let mut found: Vec<(String, &str)> = Vec::new();
+        if self.formats == Formats::Annotate {
+            return found;
+        }
         for key in &self.keys {
             let part = self.source.pointer(key).and_then(|part| part.get("format"));
             let Some(format) = part.and_then(Value::as_str) else { continue };
@@ -56,6 +76,20 @@ mod tests {
         let expected = [("#/properties/id/anyOf/1/format", "guid")];
         assert_eq!(found[1], (expected[0].0.to_owned(), expected[0].1));
         assert_eq!((found.len(), found[0].1), (2, "e-mail"));
+    }
+
+    #[test]
+    fn a_remark_demands_nothing_and_need_not_be_known() {
+        let schema =
+            json!({"properties": {"at": {"format": "date-time"}, "no": {"format": "guid"}}});
+        let document = json!({"at": "tomorrow"});
+        let document = crate::json::Value::from(&document);
+        let asserted = Schema::new(&schema).unwrap();
+        assert!(!asserted.fits(&document));
+        assert_eq!(asserted.unknown_formats().len(), 1);
+        let noted = Schema::with_formats(&schema, Formats::Annotate).unwrap();
+        assert!(noted.fits(&document));
+        assert_eq!(noted.unknown_formats(), []);
     }
 
     #[test]
