@@ -18,7 +18,7 @@ pub use files::Files;
 pub use secret::Secret;
 pub use source::Source;
 
-use error::Place;
+use error::{Format, Place};
 use references::References;
 use tree::Tree;
 
@@ -180,9 +180,10 @@ fn typed<T: DeserializeOwned>(
     errors: &mut Vec<ConfigError>,
 ) -> Option<File<T>> {
     let fail = |place, message| ConfigError { file: path.to_owned(), place, message };
-    let mut faults = error::against_schema(&json, schema);
+    let format = Format::of(schema).map_err(|error| errors.push(fail(None, error))).ok()?;
+    let mut faults = format.faults(&json);
     if references.read_as_wanted(&mut json, faults.iter().map(|(at, _)| at)) {
-        faults = error::against_schema(&json, schema);
+        faults = format.faults(&json);
     }
     errors.extend(faults.iter().map(|(at, message)| fail(tree.place(at), message.clone())));
     let mut left = faults.clone();
@@ -194,7 +195,7 @@ fn typed<T: DeserializeOwned>(
         for (at, _) in &left {
             leave_out(&mut json, at);
         }
-        left = error::against_schema(&json, schema);
+        left = format.faults(&json);
     }
     match serde_json::from_value(json) {
         Ok(value) => Some(File { path: path.to_owned(), value, tree, references }),

@@ -2,8 +2,8 @@
 
 use crate::violation::closest;
 
-use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use std::fmt;
@@ -72,20 +72,27 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Every way in which `json` does not follow the format `schema`: the pointer to the key at fault,
-/// and what is wrong.
-pub(super) fn against_schema(json: &Value, schema: &str) -> Vec<(String, String)> {
-    let broken =
-        |error: String| vec![(String::new(), format!("the format's schema is broken: {error}"))];
-    let schema: Value = match serde_json::from_str(schema) {
-        Ok(schema) => schema,
-        Err(error) => return broken(error.to_string()),
-    };
-    match jsonschema::options().offline().build(&schema) {
-        Ok(validator) => {
-            validator.iter_errors(json).flat_map(|error| explain(&error, &schema)).collect()
-        }
-        Err(error) => broken(error.to_string()),
+/// The format of a kind of files, which a JSON Schema describes.
+pub(super) struct Format {
+    schema: Value,
+    validator: Validator,
+}
+
+impl Format {
+    /// The one that `schema` describes.
+    pub(super) fn of(schema: &str) -> Result<Self, String> {
+        let broken = |error: String| format!("the format's schema is broken: {error}");
+        let schema: Value =
+            serde_json::from_str(schema).map_err(|error| broken(error.to_string()))?;
+        let validator = jsonschema::options().offline().build(&schema);
+        Ok(Self { validator: validator.map_err(|error| broken(error.to_string()))?, schema })
+    }
+
+    /// Every way in which `json` does not follow it: the pointer to the key at fault, and what is
+    /// wrong.
+    pub(super) fn faults(&self, json: &Value) -> Vec<(String, String)> {
+        let errors = self.validator.iter_errors(json);
+        errors.flat_map(|error| explain(&error, &self.schema)).collect()
     }
 }
 
