@@ -171,6 +171,31 @@ fn what_is_moved_up_or_down_is_not_changed_unasked() {
     }
 }
 
+/// Found by fuzzing: what is taken away may be of an element that the patch itself has put in.
+#[test]
+fn what_a_patch_puts_in_it_may_take_out_again() {
+    let item = json!({"properties": {"id": {}, "v": {"readOnly": true}}});
+    let schema = json!({"properties": {"t": {"items": item}}});
+    let route = keeping("/other", &Arc::new(Schema::new(&schema).expect("a schema")));
+    let put = |at| json!({"op": "add", "path": at, "value": {"id": 1, "v": 0}});
+    let take = |at| json!({"op": "remove", "path": at});
+    for (ops, permits) in [
+        (json!([take("/t/0/v")]), Some(false)),
+        (json!([put("/t/-"), take("/t/0/v")]), None),
+        (json!([put("/t/0"), take("/t/1/v")]), None),
+        // What stands before is not moved.
+        (json!([take("/t/0/v"), put("/t/1")]), Some(false)),
+    ] {
+        let alone = judge(&route, Caller::default(), &ops, None);
+        assert_eq!(alone.permits, permits, "{ops}: {}", alone.why);
+    }
+    let ops = json!([put("/t/-"), take("/t/0/v")]);
+    for (document, permits) in [(json!({"t": []}), true), (json!({"t": [{"v": 0}]}), false)] {
+        let whole = judge(&route, Caller::default(), &ops, Some(&document));
+        assert_eq!(whole.permits, Some(permits), "{document}: {}", whole.why);
+    }
+}
+
 /// Found by these promises: what a patch tells of one governed field does not tell the state.
 #[test]
 fn half_a_state_freezes_nothing() {

@@ -55,11 +55,13 @@ impl Immutable {
             if !reached {
                 continue;
             }
+            let at = effect.pointer;
+            // An element that is put in may be the one that is reached later.
             let others = proposal.effects.iter().filter(|other| {
-                other.touch != Touch::Read && other.pointer.overlaps(effect.pointer)
+                let overlaps = || other.touch != Touch::Read && other.pointer.overlaps(at);
+                other.may_change(at) || overlaps()
             });
             let alone = others.count() == 1;
-            let at = effect.pointer;
             let within = self.holds(at);
             let known = (proposal.outcome.before(at), proposal.outcome.after(at));
             let certain = match (effect.touch, known) {
