@@ -19,18 +19,18 @@ use super::trail::{Decision, Trail};
 use super::upstream::Fault;
 use crate::limits::{HeldBack, whole_seconds};
 use crate::policy::{ErrorForm, Route};
+use crate::telemetry::line::{Line, name};
 use crate::violation::{Violation, Violations};
 
 use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
-
 use kind::{told, type_uri};
-
-use std::borrow::Cow;
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Most problems have no more bytes.
+const BODY: usize = 1024;
 
 /// Why a proxy answered by itself (RFC 9209).
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -100,61 +100,6 @@ pub fn add_accept_patch(route: &Route, headers: &mut HeaderMap) {
     }
 }
 
-#[derive(Serialize)]
-struct Problem<'p> {
-    #[serde(rename = "type")]
-    kind: Cow<'static, str>,
-    title: &'static str,
-    status: u16,
-    detail: Cow<'static, str>,
-    instance: String,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
-    #[serde(rename = "violated-policies", skip_serializing_if = "<[String]>::is_empty")]
-    violated: &'p [String],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Entry<'p>>,
-    #[serde(skip_serializing_if = "is_none")]
-    more: usize,
-}
-
-fn is_none(count: &usize) -> bool {
-    *count == 0
-}
-
-#[derive(Serialize)]
-struct Entry<'p> {
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    op: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'p str>,
-    message: &'p str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    accepted: &'p [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keyword: Option<&'p str>,
-    docs: String,
-}
-
-impl<'p> From<&'p Violation> for Entry<'p> {
-    fn from(violation: &'p Violation) -> Self {
-        Self {
-            code: violation.code.slug(),
-            op: violation.op,
-            pointer: violation.pointer.as_deref(),
-            message: &violation.message,
-            accepted: &violation.accepted,
-            rule: violation.rule,
-            keyword: violation.keyword.as_deref(),
-            docs: format!("https://patchgate.dev/violations/{}", violation.code),
-        }
-    }
-}
-
 /// What an answer of the gateway's own depends on, beside the reason for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'m> {
@@ -213,17 +158,48 @@ fn write(
     let violated: &[String] =
         if let Rejection::RateLimited { violated, .. } = rejection { violated } else { &[] };
     let outcome = trail.outcome().filter(|_| kind.status.is_server_error());
-    let problem = Problem {
-        kind: type_uri(kind),
-        title: kind.title,
-        status: kind.status.as_u16(),
-        detail: told(rejection, trail),
-        instance: id.urn(),
-        code: kind.slug,
-        outcome: outcome.map(|outcome| outcome.as_str()),
-        violated,
-        errors: violations.into_iter().flatten().map(Entry::from).collect(),
-        more: violations.map_or(0, Violations::more),
-    };
-    serde_json::to_vec(&problem).unwrap_or_default()
+    let mut body = Vec::with_capacity(BODY);
+    Line::object(&mut body, |problem| {
+        problem
+            .joined(name!("type"), type_uri(kind))
+            .text(name!("title"), kind.title)
+            .number(name!("status"), kind.status.as_u16().into())
+            .text(name!("detail"), &told(rejection, trail))
+            .joined(name!("instance"), id.urn())
+            .plain(name!("code"), kind.slug);
+        if let Some(outcome) = outcome {
+            problem.plain(name!("outcome"), outcome.as_str());
+        }
+        if !violated.is_empty() {
+            problem.list(name!("violated-policies"), violated.iter().map(String::as_str));
+        }
+        let Some(violations) = violations else { return };
+        problem.objects(name!("errors"), violations.iter(), write_violation);
+        if violations.more() > 0 {
+            problem.number(name!("more"), violations.more() as u64);
+        }
+    });
+    body
+}
+
+fn write_violation(error: &mut Line<'_>, violation: &Violation) {
+    error.plain(name!("code"), violation.code.slug());
+    if let Some(op) = violation.op {
+        error.number(name!("op"), op as u64);
+    }
+    if let Some(pointer) = &violation.pointer {
+        error.text(name!("pointer"), pointer);
+    }
+    error.text(name!("message"), &violation.message);
+    if !violation.accepted.is_empty() {
+        error.list(name!("accepted"), violation.accepted.iter().map(String::as_str));
+    }
+    if let Some(rule) = violation.rule {
+        error.plain(name!("rule"), rule);
+    }
+    if let Some(keyword) = &violation.keyword {
+        error.text(name!("keyword"), keyword);
+    }
+    let page = "https://patchgate.dev/violations/";
+    error.joined(name!("docs"), [page, violation.code.slug()]);
 }

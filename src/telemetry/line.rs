@@ -1,4 +1,4 @@
-//! One line of a log: a JSON object, its members in the order they are written.
+//! JSON as it is told: objects whose members stand in the order they are written, as one line of a log.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ macro_rules! name {
 
 pub(crate) use name;
 
-/// A line that is being written. Its first member is the time.
+/// An object that is being written. The first member of a line of a log is the time.
 #[derive(Debug)]
 pub struct Line<'b> {
     buffer: &'b mut Vec<u8>,
@@ -48,6 +48,17 @@ impl<'b> Line<'b> {
         buffer.extend_from_slice(b"\"time\":");
         buffer.extend_from_slice(&rfc3339(time));
         Self { buffer }
+    }
+
+    /// Writes an object with these members, of which there is one at least.
+    pub fn object(buffer: &'b mut Vec<u8>, members: impl FnOnce(&mut Line<'_>)) {
+        let start = buffer.len();
+        members(&mut Line { buffer });
+        // The comma before the first.
+        if let Some(comma) = buffer.get_mut(start) {
+            *comma = b'{';
+        }
+        buffer.push(b'}');
     }
 
     /// Ends the line.
@@ -71,6 +82,36 @@ impl<'b> Line<'b> {
         self.add(name.before_text);
         self.add(value);
         self.buffer.push(b'"');
+        self
+    }
+
+    /// Adds a string that is made of parts in which nothing has to be escaped.
+    pub fn joined(&mut self, name: Name, parts: [&str; 2]) -> &mut Self {
+        let [first, second] = parts;
+        self.plain(name, first);
+        debug_assert!(is_plain(second.as_bytes()), "`{second}` is not plain");
+        self.buffer.pop();
+        self.add(second);
+        self.buffer.push(b'"');
+        self
+    }
+
+    /// Adds a list of objects, one for each of `items`, which `members` writes.
+    pub fn objects<T>(
+        &mut self,
+        name: Name,
+        items: impl Iterator<Item = T>,
+        members: impl Fn(&mut Line<'_>, T),
+    ) -> &mut Self {
+        self.add(name.before);
+        self.buffer.push(b'[');
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                self.buffer.push(b',');
+            }
+            Line::object(self.buffer, |object| members(object, item));
+        }
+        self.buffer.push(b']');
         self
     }
 
@@ -269,6 +310,19 @@ mod tests {
             assert_eq!(buffer, format!(",\"a\":\"{text}\"").as_bytes());
             buffer.clear();
         }
+    }
+
+    #[test]
+    fn objects_stand_in_lists_and_have_commas_where_they_belong() {
+        let mut buffer = b"before ".to_vec();
+        Line::object(&mut buffer, |line| {
+            line.joined(name!("a"), ["urn:", "x"]).objects(name!("b"), 1..3, |line, number| {
+                line.number(name!("n"), number);
+            });
+            line.objects(name!("c"), std::iter::empty(), |_, _: ()| {});
+        });
+        let text = String::from_utf8(buffer).unwrap();
+        assert_eq!(text, r#"before {"a":"urn:x","b":[{"n":1},{"n":2}],"c":[]}"#);
     }
 
     #[test]

@@ -156,7 +156,7 @@ mod tests {
             if true { panic!("secret") } else { std::future::ready(Err(Rejection::Overloaded)) }
         });
         let id = arrived();
-        let urn = id.id.urn();
+        let urn = id.id.urn().concat();
         let answers = [
             Rescue::layer(live(), "us").layer(late).oneshot(id).await,
             Rescue::layer(live(), "us").layer(early).oneshot(arrived()).await,

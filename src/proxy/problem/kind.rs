@@ -194,12 +194,11 @@ pub(super) fn told(rejection: &Rejection, trail: &Trail) -> Cow<'static, str> {
     format!("{detail}; the document was read again: {found}").into()
 }
 
-/// The name of a kind of problem: a registered one where there is one.
-pub(super) fn type_uri(kind: Kind) -> Cow<'static, str> {
+/// The name of a kind of problem, in two parts: a registered one where there is one.
+pub(super) fn type_uri(kind: Kind) -> [&'static str; 2] {
+    const REGISTERED: &str = "https://iana.org/assignments/http-problem-types#";
     match (kind.status, kind.slug) {
-        (StatusCode::TOO_MANY_REQUESTS, _) => {
-            "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
-        }
+        (StatusCode::TOO_MANY_REQUESTS, _) => [REGISTERED, "quota-exceeded"],
         (
             _,
             "credential-unavailable"
@@ -207,7 +206,7 @@ pub(super) fn type_uri(kind: Kind) -> Cow<'static, str> {
             | "limits-unavailable"
             | "overloaded"
             | "upstream-throttled",
-        ) => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".into(),
-        (_, slug) => format!("https://patchgate.dev/problems/{slug}").into(),
+        ) => [REGISTERED, "temporary-reduced-capacity"],
+        (_, slug) => ["https://patchgate.dev/problems/", slug],
     }
 }
