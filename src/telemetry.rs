@@ -71,7 +71,7 @@ fn parse(filter: &str) -> Result<EnvFilter, InitError> {
     EnvFilter::try_new(filter).map_err(|error| InitError(error.to_string()))
 }
 
-/// One event on its way to standard error. One that finds no room is lost.
+/// One event on its way to standard error. One that finds no room is lost, and counted.
 struct Said(Arc<Pipe>);
 
 impl Write for Said {
@@ -107,6 +107,11 @@ impl Events {
             get: Arc::new(move || reading.with_current(ToString::to_string).unwrap_or_default()),
             set: Arc::new(move |filter| handle.reload(filter)),
         }
+    }
+
+    /// How often there was no room for one, or some could not be written.
+    pub fn lost(&self) -> u64 {
+        self.pipe.lost()
     }
 
     /// Waits until what was said is written, but not for long.

@@ -4,6 +4,7 @@ use super::Gateway;
 
 use crate::audit::Audit;
 use crate::otlp::Exporter;
+use crate::telemetry::Events;
 use crate::telemetry::metrics::{Certificate, Credential, Form, Policy, Reloaded, bring};
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ impl Gateway {
         let metrics = &*self.telemetry.metrics;
         self.gauges.tell(metrics);
         bring(&metrics.log_lost, self.telemetry.access_log.lost());
+        bring(&metrics.events_lost, self.events.as_ref().map_or(0, Events::lost));
 
         let (snapshot, loads) = (self.live.load(), self.live.loads());
         bring(&metrics.reloads.get_or_create(&Reloaded::TAKEN), loads.taken);

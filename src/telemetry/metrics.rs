@@ -98,6 +98,8 @@ pub struct Metrics {
     pub tokens: Counters<Credential>,
     /// Writes of the access log that failed.
     pub log_lost: Counter,
+    /// Events that were lost.
+    pub events_lost: Counter,
     /// Spans that the collector took.
     pub spans_exported: Counter,
     /// Spans that nobody will see.
@@ -213,6 +215,7 @@ impl Default for Metrics {
             ),
             log_lost: list
                 .add("patchgate_access_log_lost_writes", "Writes of the access log that failed"),
+            events_lost: list.add("patchgate_events_lost", "Writes of events that failed"),
             spans_exported: list.add("patchgate_spans_exported", "Spans that the collector took"),
             spans_dropped: list.add(
                 "patchgate_spans_dropped",
@@ -245,21 +248,11 @@ impl Default for Metrics {
 impl Metrics {
     /// What is counted by a word is there from the start, as 0.
     fn begin(&self) {
-        for outcome in Outcome::ALL {
-            drop(self.outcomes.get_or_create(&outcome));
-        }
-        for read in Read::ALL {
-            drop(self.reads.get_or_create(&read));
-        }
-        for shadowed in Shadowed::ALL {
-            drop(self.shadow.get_or_create(&shadowed));
-        }
-        for shaken in Shaken::ALL {
-            drop(self.handshakes.get_or_create(&shaken));
-        }
-        for reloaded in Reloaded::ALL {
-            drop(self.reloads.get_or_create(&reloaded));
-        }
+        Outcome::ALL.iter().for_each(|word| drop(self.outcomes.get_or_create(word)));
+        Read::ALL.iter().for_each(|word| drop(self.reads.get_or_create(word)));
+        Shadowed::ALL.iter().for_each(|word| drop(self.shadow.get_or_create(word)));
+        Shaken::ALL.iter().for_each(|word| drop(self.handshakes.get_or_create(word)));
+        Reloaded::ALL.iter().for_each(|word| drop(self.reloads.get_or_create(word)));
     }
 
     /// All of them, as text.

@@ -3,6 +3,7 @@
 //! meanwhile is lost.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) struct Pipe(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ impl Pipe {
     pub(super) fn leave(&self, lines: &[u8]) -> io::Result<()> {
         let mut waiting = self.0.lock();
         if waiting.bytes.len() + lines.len() > ROOM {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "nobody reads it"));
         }
         waiting.bytes.extend_from_slice(lines);
@@ -60,6 +63,11 @@ impl Pipe {
         drop(waiting);
         self.0.changed.notify_all();
         failed.map_or(Ok(()), Err)
+    }
+
+    /// How often there was no room, or writing failed.
+    pub(super) fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::Relaxed)
     }
 
     /// Waits for what was left here to be written, but not for long.
@@ -97,6 +105,7 @@ impl Shared {
             let written = target.write_all(&bytes).and_then(|()| target.flush());
             let mut waiting = self.lock();
             waiting.is_writing = false;
+            self.lost.fetch_add(written.is_err().into(), Ordering::Relaxed);
             waiting.failed = written.err().or(waiting.failed.take());
             drop(waiting);
             self.changed.notify_all();
@@ -123,7 +132,7 @@ mod tests {
             }
             assert!(taken < 4 * ROOM / line.len(), "there is always room");
         };
-        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!((refused.kind(), pipe.lost()), (io::ErrorKind::WouldBlock, 1));
         assert!(taken >= ROOM / line.len(), "{taken}");
         let mut read = vec![0; taken * line.len()];
         reader.read_exact(&mut read).unwrap();
@@ -146,5 +155,6 @@ mod tests {
         pipe.settle();
         assert_eq!(pipe.leave(b"").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert!(pipe.leave(b"").is_ok());
+        assert_eq!(pipe.lost(), 1);
     }
 }

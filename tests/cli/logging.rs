@@ -65,9 +65,12 @@ impl Unread {
 
 /// How many writes of the access log have failed.
 fn lost(admin: SocketAddr) -> u64 {
+    counted(admin, "patchgate_access_log_lost_writes_total ")
+}
+
+fn counted(admin: SocketAddr, name: &str) -> u64 {
     let text = ask(admin, "GET /metrics", &[], "").body;
-    let line =
-        text.lines().find_map(|line| line.strip_prefix("patchgate_access_log_lost_writes_total "));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.expect("a number").parse().expect("a number")
 }
 
@@ -100,6 +103,11 @@ fn events_that_nobody_reads_keep_nobody_waiting() {
     // Each request has a warning, as nobody listens there.
     let gateway = Unread::new("2>", "http://127.0.0.1:1");
     gateway.send(1_000, 502);
+    let began = Instant::now();
+    while counted(gateway.admin, "patchgate_events_lost_total ") == 0 {
+        gateway.send(200, 502);
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is ever lost");
+    }
     gateway.process.signal("TERM");
     assert_eq!(gateway.process.end(), 0);
 }
