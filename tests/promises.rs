@@ -18,7 +18,7 @@ use document::{Json, document};
 use exported::Exported;
 use judge::judge;
 use patch::patch;
-use route::{frozen, governing, keeping};
+use route::{frozen, governing, keeping, reaching};
 use tally::{Tally, promise};
 use world::world;
 
@@ -193,6 +193,24 @@ fn what_a_patch_puts_in_it_may_take_out_again() {
     for (document, permits) in [(json!({"t": []}), true), (json!({"t": [{"v": 0}]}), false)] {
         let whole = judge(&route, Caller::default(), &ops, Some(&document));
         assert_eq!(whole.permits, Some(permits), "{document}: {}", whole.why);
+    }
+}
+
+/// Found by fuzzing: in an object `-` is a name, wherever one may stand.
+#[test]
+fn a_member_may_be_called_as_the_place_behind_the_last_element_is() {
+    let schema = json!({"properties": {"l": {"type": "array"}, "m": {"type": "object"}, "x": {}}});
+    let route = reaching("/**", &Arc::new(Schema::new(&schema).expect("a schema")));
+    let document = json!({"l": [], "m": {"-": 1}, "x": {"-": 1}});
+    for op in ["remove", "replace", "test"] {
+        for (place, alone) in [("/l/-", Some(false)), ("/m/-", Some(true)), ("/x/-", Some(true))] {
+            let ops = json!([{"op": op, "path": place, "value": 1}]);
+            let ops = if op == "remove" { json!([{"op": op, "path": place}]) } else { ops };
+            let judged = judge(&route, Caller::default(), &ops, None);
+            assert_eq!(judged.permits, alone, "{ops}: {}", judged.why);
+            let whole = judge(&route, Caller::default(), &ops, Some(&document));
+            assert_eq!(whole.permits, alone, "{ops}: {}", whole.why);
+        }
     }
 }
 

@@ -259,6 +259,15 @@ impl<'o, 'f> Proposal<'o, 'f> {
                 && self.places.get(index).is_some_and(Place::is_object)
     }
 
+    /// Whether `path`, which leads to `place`, leads behind the last element of an array, whatever the
+    /// document is: in an object `-` is a name as any other.
+    pub(super) fn leads_behind_all(&self, path: &Pointer<'_>, place: &Place<'_>) -> bool {
+        let is_array = |(above, _): (Pointer<'_>, _)| !place.schema().place(&above).may_be_object();
+        matches!(self.outcome, Outcome::Partial { .. })
+            && path.is_append()
+            && path.split_last().is_some_and(is_array)
+    }
+
     /// Whether some op may change what stands at `pointer`.
     pub(super) fn may_change(&self, pointer: &Pointer<'_>) -> bool {
         self.effects.iter().any(|effect| effect.may_change(pointer))

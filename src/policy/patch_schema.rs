@@ -149,7 +149,7 @@ impl<'r> Export<'r> {
                 continue;
             }
             let from = self.sources(op, paths);
-            let pointer = self.pointer(&path.pattern, op);
+            let pointer = self.pointer(&path.pattern);
             self.op(op, pointer, value, from, found);
         }
     }
@@ -231,7 +231,7 @@ impl<'r> Export<'r> {
             .allowed()
             .iter()
             .filter(|path| path.ops.contains(&op) && (path.subtree || path.pattern.is_deep()));
-        let sources: Vec<_> = reaching.map(|path| self.pointer(&path.pattern, op)).collect();
+        let sources: Vec<_> = reaching.map(|path| self.pointer(&path.pattern)).collect();
         match sources.is_empty() {
             true => Value::Bool(false),
             false => json!({ "anyOf": sources }),
@@ -239,7 +239,7 @@ impl<'r> Export<'r> {
     }
 
     /// The pointers that a pattern stands for.
-    fn pointer(&self, pattern: &Pattern, op: OpName) -> Value {
+    fn pointer(&self, pattern: &Pattern) -> Value {
         if let (Some(pointer), false) = (pattern.pointer(), self.folds) {
             return json!({ "enum": [pointer.text()] });
         }
@@ -255,19 +255,7 @@ impl<'r> Export<'r> {
             text.push_str(TOKENS);
         }
         text.push('$');
-        let pointer = json!({ "type": "string", "pattern": text });
-        match op {
-            // `-` is the place after the last element, where these find nothing.
-            OpName::Remove | OpName::Replace | OpName::Test if pattern.is_deep() => {
-                json!({ "allOf": [pointer, { "not": { "pattern": "/-$" } }] })
-            }
-            OpName::Add
-            | OpName::Copy
-            | OpName::Move
-            | OpName::Remove
-            | OpName::Replace
-            | OpName::Test => pointer,
-        }
+        json!({ "type": "string", "pattern": text })
     }
 
     /// A name as a pattern, in every case where the API takes it so.

@@ -3,7 +3,7 @@
 use super::world::{STATES, TAKERS, World};
 
 use patchgate::json::Bounds;
-use patchgate::patch::{Pointer, UnknownMembers};
+use patchgate::patch::{OpName, Pointer, UnknownMembers};
 use patchgate::policy::graph::{Draft, Edge, Graph, Step, Takers};
 use patchgate::policy::pattern::Pattern;
 use patchgate::policy::resource::Resource;
@@ -102,6 +102,13 @@ static OPEN: LazyLock<Arc<Schema>> =
 pub fn keeping(field: &str, schema: &Arc<Schema>) -> Route {
     let (fields, schema) = (vec![Pattern::parse(field).expect("a pattern")], Arc::clone(schema));
     open(Rule::Immutable(Immutable { fields, schema: Arc::clone(&schema) }), &schema)
+}
+
+/// A route in which every op may reach what `place` stands for.
+pub fn reaching(place: &str, schema: &Arc<Schema>) -> Route {
+    let pattern = Pattern::parse(place).expect("a pattern");
+    let allowed = AllowedPath { pattern, ops: OpName::ALL.to_vec(), subtree: true };
+    open(Rule::Paths(Paths::new(vec![allowed])), schema)
 }
 
 /// A route with one rule.

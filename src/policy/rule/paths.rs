@@ -96,8 +96,8 @@ impl Paths {
                 report.push(self.forbidden(op.name(), path).op(index));
                 continue;
             }
-            if path.is_append()
-                && matches!(op, Op::Remove { .. } | Op::Replace { .. } | Op::Test { .. })
+            if matches!(op, Op::Remove { .. } | Op::Replace { .. } | Op::Test { .. })
+                && proposal.leads_behind_all(path, place)
             {
                 let message = format!(
                     "`-` is the place after the last element; `{}` finds nothing there",

@@ -53,7 +53,7 @@ impl<'s> Place<'s> {
         Self { schema: self.schema, spot, shifts_read_only: self.spot().shifts(token) }
     }
 
-    pub(super) fn schema(&self) -> &'s Schema {
+    pub(in crate::policy) fn schema(&self) -> &'s Schema {
         self.schema
     }
 
