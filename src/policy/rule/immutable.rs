@@ -57,11 +57,7 @@ impl Immutable {
             }
             let at = effect.pointer;
             // An element that is put in may be the one that is reached later.
-            let others = proposal.effects.iter().filter(|other| {
-                let overlaps = || other.touch != Touch::Read && other.pointer.overlaps(at);
-                other.may_change(at) || overlaps()
-            });
-            let alone = others.count() == 1;
+            let alone = proposal.effects.iter().filter(|other| other.may_change(at)).count() == 1;
             let within = self.holds(at);
             let known = (proposal.outcome.before(at), proposal.outcome.after(at));
             let certain = match (effect.touch, known) {
