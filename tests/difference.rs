@@ -117,6 +117,12 @@ fn formats_that_demand_nothing_any_more_widen() {
     // Where not to fit may be what is asked.
     let schema = schema.replace(r#""type": "object""#, r#""type": "object", "not": {"const": 1}"#);
     assert_eq!(turns(&schema), [Turn::Unclear]);
+    // Also where only the newer one asks it.
+    let noted = POLICY.replace("s.json", "s.json\n    formats: annotate");
+    let dated = SCHEMA.replace(plain, dated);
+    let all = between(&policy(POLICY, &dated), &policy(&noted, &schema));
+    let formats = all.iter().find(|one| one.message.starts_with("formats"));
+    assert_eq!(formats.map(|one| one.turn), Some(Turn::Unclear));
 }
 
 #[test]

@@ -68,7 +68,8 @@ pub(super) fn compare_formats(old: &Schema, new: &Schema, found: &mut Found<'_>)
         Formats::Assert => (Turn::Narrows, "formats demand something now"),
         Formats::Annotate => (Turn::Widens, "formats no longer demand anything"),
     };
-    let is_open = has(old.source(), &TURNING) || has(old.source(), &REST);
+    let turns = |schema: &Schema| has(schema.source(), &TURNING) || has(schema.source(), &REST);
+    let is_open = turns(old) || turns(new);
     found.push(if is_open { Turn::Unclear } else { turn }, "#", message);
 }
 
