@@ -87,11 +87,11 @@ impl<'b> Line<'b> {
 
     /// Adds a string that is made of parts in which nothing has to be escaped.
     pub fn joined(&mut self, name: Name, parts: [&str; 2]) -> &mut Self {
-        let [first, second] = parts;
-        self.plain(name, first);
-        debug_assert!(is_plain(second.as_bytes()), "`{second}` is not plain");
-        self.buffer.pop();
-        self.add(second);
+        self.add(name.before_text);
+        for part in parts {
+            debug_assert!(is_plain(part.as_bytes()), "`{part}` is not plain");
+            self.add(part);
+        }
         self.buffer.push(b'"');
         self
     }
