@@ -217,12 +217,13 @@ impl Http {
         let mut connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
         // Both sides agree on what was the last request. Whoever comes later stays until the end.
         let begun = *phases.borrow();
-        let ending = pin!(phases.wait_for(|phase| *phase > begun));
+        // What comes of waiting locks the phase, and must not be held while the rest is served.
+        let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
         // No further request is taken once the gateway stops, or the caller is silent for too long.
         tokio::select! {
             biased;
             served = connection.as_mut() => return Ok(served?),
-            _ = ending => {
+            () = ending => {
                 connection.as_mut().graceful_shutdown();
                 return Ok(connection.await?);
             }
