@@ -3,10 +3,11 @@
 
 mod connection;
 mod crowd;
-mod entrance;
+mod date;
 mod gauges;
-pub mod guard;
+mod incoming;
 mod listen;
+mod one;
 mod patient;
 mod phase;
 mod reception;
@@ -16,6 +17,7 @@ pub use gauges::Gauges;
 pub use listen::Listen;
 pub(crate) use listen::bind;
 use listen::bind_all;
+pub use one::{Bounds, Requests};
 use phase::Phase;
 pub use phase::{Draining, Leave};
 
@@ -58,7 +60,7 @@ pub struct Settings {
     /// The most of one address.
     pub connections_per_address: usize,
     /// How large the head of a request may be.
-    pub head: guard::Bounds,
+    pub head: Bounds,
     /// The longest time for the head of a request, and until its first byte on a new connection.
     pub head_time: Duration,
     /// The longest time between two requests.

@@ -3,7 +3,6 @@
 //! libFuzzer thinks of.
 
 mod authority;
-mod guard;
 mod judge;
 mod mutations;
 mod patch;
@@ -11,6 +10,7 @@ mod path;
 mod pointer;
 mod policy_file;
 pub mod reader;
+mod requests;
 
 use mutations::Mutations;
 
@@ -24,7 +24,7 @@ pub type Target = fn(&[u8]);
 /// The targets by their names.
 pub const TARGETS: [(&str, Target); 8] = [
     ("authority", authority::run),
-    ("guard", guard::run),
+    ("requests", requests::run),
     ("judge", judge::run),
     ("patch", patch::run),
     ("path", path::run),
@@ -39,8 +39,8 @@ fn authorities_keep_their_promises() {
 }
 
 #[test]
-fn the_guard_keeps_its_promises() {
-    smoke("guard", 20_000);
+fn requests_keep_their_promises() {
+    smoke("requests", 20_000);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::proxy::trace::Sampling;
 use crate::proxy::{self, origin, upstream};
 use crate::reload::{Origin, Reload, Watch};
 use crate::sandbox::{self, Sandbox};
-use crate::server::{self, guard::Bounds};
+use crate::server::{self, Bounds};
 use crate::telemetry::{AccessLog, Destination, Events, Telemetry};
 use crate::tls::Credentials;
 

@@ -15,8 +15,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -27,24 +26,38 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// A request as it comes from a connection.
-#[derive(Debug)]
-pub struct Received<B = Incoming> {
+pub struct Received<B> {
     /// The request.
     pub request: Request<B>,
     /// Who is at the other end, if that is known.
     pub peer: Option<Rc<Peer>>,
     /// What is wrong with the one that it stands in for, if it does.
     pub unsound: Option<Unsound>,
+    /// Who is told what the API says before its answer, if anybody is.
+    pub interim: Option<Rc<dyn Interim>>,
+}
+
+/// Passes on what the API says before its answer (RFC 9110 §15.2).
+pub trait Interim {
+    /// Passes `answer` on, where it may be understood.
+    fn pass(&self, answer: &Response<()>);
+}
+
+/// Without the request, which holds what must not be logged.
+impl<B> fmt::Debug for Received<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("unsound", &self.unsound).finish_non_exhaustive()
+    }
 }
 
 impl<B> From<Request<B>> for Received<B> {
     fn from(request: Request<B>) -> Self {
-        Self { request, peer: None, unsound: None }
+        Self { request, peer: None, unsound: None, interim: None }
     }
 }
 
 /// A request that has an id, and of which nothing else is known.
-pub struct Arrived<B = Incoming> {
+pub struct Arrived<B> {
     /// Its head. From here to the upstream it stays in one place, however often the request is moved.
     pub head: Box<Parts>,
     /// What the head has of what gates look for.
@@ -112,9 +125,11 @@ impl<B> Deref for Routed<B> {
 impl<B> Arrived<B> {
     /// A request that was `received`, with its id.
     pub fn new(received: Received<B>, id: RequestId) -> Self {
-        let Received { request, peer, unsound } = received;
+        let Received { request, peer, unsound, interim } = received;
         let (head, body) = request.into_parts();
-        let trail = Rc::new(Trail::begin(head.method.clone()));
+        let mut trail = Trail::begin(head.method.clone());
+        trail.interim = interim;
+        let trail = Rc::new(trail);
         let present = Present::of(&head.headers);
         Self { head: Box::new(head), present, body, peer, unsound, id, trail }
     }

@@ -16,8 +16,9 @@ use super::upstream::Upstream;
 use super::{Settings, Shared, body};
 use crate::telemetry::LogWriter;
 
+use bytes::Bytes;
 use http::Response;
-use hyper::body::Incoming;
+use http_body::Body;
 use tower::{Service, ServiceBuilder};
 
 use std::convert::Infallible;
@@ -26,14 +27,13 @@ use std::convert::Infallible;
 pub type Answer = Response<Observed<body::Content>>;
 
 /// Everything that happens to a request, in the order it happens.
-pub fn stack(
+pub fn stack<B: Body<Data = Bytes> + Unpin + 'static>(
     settings: &Settings,
     shared: &Shared,
     log: LogWriter,
     upstream: Upstream,
-) -> impl Service<Received<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
-+ Clone
-+ 'static {
+) -> impl Service<Received<B>, Response = Answer, Error = Infallible, Future: 'static> + Clone + 'static
+{
     let told = Told {
         writer: log,
         telemetry: shared.telemetry.clone(),
@@ -56,9 +56,9 @@ pub fn stack(
         // Keep the process alive. The deadline is inside, so that a request that is shed costs no timer.
         .layer(InFlight::layer(shared.capacity.clone()))
         .layer(Deadline::layer(settings.deadline))
-        // Who asks, and for what: one snapshot for all that follows. -> Routed<Incoming>
+        // Who asks, and for what: one snapshot for all that follows. -> Routed<B>
         .layer(Resolve::layer(shared.live.clone(), id, via, name))
-        // Nothing is read from a caller who is over the quota.       -> Admitted<Incoming>
+        // Nothing is read from a caller who is over the quota.       -> Admitted<B>
         .layer(RateLimit::layer())
         // What they ask, bounded, before the judge sees it.          -> Routed<Bytes>
         .layer(Collect::layer(shared.budget.clone(), settings.pace))

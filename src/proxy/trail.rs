@@ -4,6 +4,7 @@
 use super::change::Change;
 use super::origin::Origin;
 use super::problem::Kind;
+use super::request::Interim;
 use super::span::{OpenSpan, Span, Stage};
 use crate::limits::Decision as Limited;
 use crate::partner::Partner;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -76,6 +78,8 @@ pub struct Trail {
     pub until: OnceCell<Instant>,
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
+    /// Who is told what the API says before its answer, if anybody is.
+    pub interim: Option<Rc<dyn Interim>>,
 }
 
 impl fmt::Debug for Trail {
@@ -117,6 +121,7 @@ impl Trail {
             resolved: Cell::new(None),
             until: OnceCell::new(),
             bytes_in: Cell::new(0),
+            interim: None,
         }
     }
 

@@ -17,6 +17,7 @@ mod memory;
 mod message;
 mod one;
 mod pool;
+mod receive;
 mod shared;
 mod throttle;
 mod two;
@@ -33,10 +34,10 @@ pub use shared::Since;
 use super::body::Content;
 use super::budget::Budget;
 use super::fields::Fields;
-use super::headers::{UPSTREAM_REQUEST_ID, Via, clean_answer};
+use super::headers::Via;
 use super::middleware::Local;
 use super::rejection::Rejection;
-use super::request::{IdForm, Permitted, RequestId, Routed};
+use super::request::{Permitted, RequestId, Routed};
 use super::span::{OpenSpan, Stage};
 use super::trail::{Sent, Trail};
 use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
@@ -53,9 +54,8 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, Version};
-use lease::Lease;
 use memory::{Forgetting, Memory};
-use message::Message;
+use message::{Message, Progress};
 use pool::Pool;
 use rustls::ClientConfig;
 use shared::UnderWay;
@@ -276,31 +276,6 @@ impl Upstream {
         }
     }
 
-    /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
-    fn receive(
-        &self,
-        mut response: Response<Lease>,
-        id: &RequestId,
-        trail: &Trail,
-    ) -> Response<Streamed> {
-        let version = response.version();
-        let headers = response.headers_mut();
-        clean_answer(headers);
-        if let Some(via) = &self.0.via {
-            headers.append(header::VIA, via.received(version));
-        }
-        if let Some(theirs) = headers.remove(&self.0.request_id)
-            && theirs != id.value()
-            && let Some(theirs) = RequestId::parse(&theirs, IdForm::Token)
-        {
-            let _ = trail.upstream_id.set(theirs.as_str().to_owned());
-            headers.insert(UPSTREAM_REQUEST_ID, theirs.value().clone());
-        }
-        let silence = self.0.settings.silence_time;
-        let until = response.body().began() + self.0.settings.total_time;
-        response.map(|lease| Streamed::new(lease, silence, until))
-    }
-
     async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
@@ -347,7 +322,11 @@ impl Upstream {
         });
         let message = Message { method, target: self.target(target)?, fields, body };
         let until = trail.until.get().copied();
-        let result = self.exchange(&message, began, until, |sent| trail.sent.set(sent)).await;
+        let result = self.exchange(&message, began, until, |progress| match progress {
+            Progress::Interim(answer) => self.pass(answer, &trail),
+            Progress::Sent(sent) => trail.sent.set(sent),
+        });
+        let result = result.await;
         match &result {
             Ok(response) => {
                 span.answered(response.status());

@@ -1,54 +1,44 @@
 //! One connection of a caller, from the first byte to the last.
 
 use super::Settings;
-use super::entrance::{Entrance, Tally, Times};
-use super::guard::{Bounds, Guard};
+use super::incoming::Incoming;
+use super::one::{Bounds, One};
 use super::patient::Patient;
 use super::phase::{Draining, Phase};
-use super::two::{self, Here};
+use super::two;
 use crate::proxy::middleware::Local;
 use crate::proxy::request::{Peer, Received};
 use crate::proxy::stack::Answer;
 use crate::telemetry::metrics::{Metrics, Shaken};
 use crate::tls::Credentials;
 
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-/// The most that hyper reads ahead, unless a head is larger: a body of 64 KiB comes in one piece with its head.
-const BUFFER_MAX: usize = 80 << 10;
-/// So many fields hyper takes by itself. To be told a number has it fill that much room for each request.
-const FIELDS: usize = 100;
 /// What a caller that speaks HTTP/2 without being asked begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long to wait before half a preface is looked at again.
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long a caller of HTTP/1 may need to learn that a connection is about to be closed: what it has
-/// sent meanwhile is answered.
-const LINGER: Duration = Duration::from_millis(200);
-
 /// How HTTP is spoken with callers.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    one: http1::Builder,
-    two: http2::Builder<Here>,
     head: Bounds,
+    /// Within this every answer has begun, and has ended.
+    life: Duration,
     times: Times,
     stall_time: Duration,
     handshake_time: Duration,
@@ -58,34 +48,52 @@ pub(super) struct Http {
     metrics: Arc<Metrics>,
 }
 
+/// How long a caller may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// From the first byte of a head to its last, and from the connection to the first byte.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+}
+
 /// Whatever answers requests.
 pub(super) trait Stack:
-    Service<Received, Response = Answer, Error = Infallible, Future: 'static> + 'static
+    Service<Received<Incoming>, Response = Answer, Error = Infallible, Future: 'static> + 'static
 {
 }
 
 impl<S> Stack for S where
-    S: Service<Received, Response = Answer, Error = Infallible, Future: 'static> + 'static
+    S: Service<Received<Incoming>, Response = Answer, Error = Infallible, Future: 'static>
+        + 'static
 {
+}
+
+/// Where the requests of one connection are answered, and where they come from.
+#[derive(Debug)]
+pub(super) struct Site<S> {
+    stack: Rc<RefCell<S>>,
+    pub(super) peer: Rc<Peer>,
+}
+
+impl<S: Stack> Site<S> {
+    /// Has `received` answered.
+    pub(super) fn call(&self, received: Received<Incoming>) -> S::Future {
+        let mut stack = self.stack.borrow_mut();
+        // Every gate is always ready (see `proxy::middleware`), so asking is a formality, and one stack
+        // serves all that a worker serves.
+        let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
+        debug_assert!(ready.is_ready(), "a gate made a caller wait");
+        stack.call(received)
+    }
 }
 
 impl Http {
     pub(super) fn new(settings: &Settings, draining: Draining, metrics: Arc<Metrics>) -> Self {
-        let head = settings.head;
-        let whole = head.line + head.header + 64;
-        let mut one = http1::Builder::new();
-        // What is beyond these the guard has refused before; it also keeps the time.
-        one.max_header_size(whole).max_buf_size(whole.max(BUFFER_MAX));
-        if head.fields > FIELDS {
-            one.max_headers(head.fields);
-        }
-        // Within these every answer has begun, and has ended.
         let proxy = &settings.proxy;
-        let life = proxy.deadline.saturating_add(proxy.upstream.total_time);
         Self {
-            one,
-            two: two::builder(life),
-            head,
+            head: settings.head,
+            life: proxy.deadline.saturating_add(proxy.upstream.total_time),
             times: Times { head: settings.head_time, idle: settings.idle_time },
             stall_time: settings.stall_time,
             handshake_time: settings.handshake_time,
@@ -180,69 +188,22 @@ impl Http {
         socket: I,
         stack: Rc<RefCell<S>>,
         peer: Peer,
-        mut phases: watch::Receiver<Phase>,
+        phases: watch::Receiver<Phase>,
         resets: Rc<Cell<bool>>,
     ) -> impl Future<Output = Result<(), Ended>> + use<I, S> {
-        let tally = Tally::begin(self.times, Some(self.draining.clone()), resets);
-        let guard = Guard::new(socket, self.head, Rc::clone(&tally));
-        let entrance = Entrance::new(stack, tally, peer);
-        let mut connection = Box::pin(self.one.serve_connection(TokioIo::new(guard), entrance));
-        async move {
-            let stop = pin!(phases.wait_for(|phase| *phase == Phase::Stop));
-            // The guard ends the silence of a caller.
-            let stopped = tokio::select! {
-                biased;
-                served = connection.as_mut() => return Ok(served?),
-                stopped = stop => stopped.is_ok(),
-            };
-            // Answers tell that the gateway leaves. What was sent by then is answered as well.
-            let linger = if stopped { LINGER } else { Duration::ZERO };
-            if let Ok(served) = Box::pin(timeout(linger, connection.as_mut())).await {
-                return Ok(served?);
-            }
-            connection.as_mut().graceful_shutdown();
-            Ok(connection.await?)
-        }
+        let site = Site { stack, peer: Rc::new(peer) };
+        One::new(socket, self.head, site, self.times, self.draining.clone(), resets).serve(phases)
     }
 
-    async fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
+    fn serve_two<I: AsyncRead + AsyncWrite + Unpin + 'static, S: Stack>(
         &self,
         socket: I,
         stack: Rc<RefCell<S>>,
         peer: Peer,
-        mut phases: watch::Receiver<Phase>,
-    ) -> Result<(), Ended> {
-        let tally = Tally::begin(self.times, None, Rc::default());
-        let entrance = Entrance::new(stack, Rc::clone(&tally), peer);
-        let mut connection = Box::pin(self.two.serve_connection(TokioIo::new(socket), entrance));
-        // Both sides agree on what was the last request. Whoever comes later stays until the end.
-        let begun = *phases.borrow();
-        // What comes of waiting locks the phase, and must not be held while the rest is served.
-        let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
-        // No further request is taken once the gateway stops, or the caller is silent for too long.
-        tokio::select! {
-            biased;
-            served = connection.as_mut() => return Ok(served?),
-            () = ending => {
-                connection.as_mut().graceful_shutdown();
-                return Ok(connection.await?);
-            }
-            () = self.silence(&tally) => {}
-        }
-        // A caller that does not even take its leave is left.
-        connection.as_mut().graceful_shutdown();
-        Ok(Box::pin(timeout(self.times.head, connection)).await??)
-    }
-
-    /// Waits until no request has been under way for too long.
-    async fn silence(&self, tally: &Tally) {
-        loop {
-            let deadline = tally.deadline();
-            if deadline <= Instant::now() {
-                return;
-            }
-            sleep_until(deadline).await;
-        }
+        phases: watch::Receiver<Phase>,
+    ) -> impl Future<Output = Result<(), Ended>> + use<I, S> {
+        let site = Site { stack, peer: Rc::new(peer) };
+        two::serve(socket, site, self.times, self.life, phases)
     }
 
     /// Whether the caller speaks HTTP/2 without being asked.

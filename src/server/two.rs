@@ -1,13 +1,26 @@
-//! HTTP/2 with callers: its bounds, and what of a request has to be brought to the form that the
-//! stack knows from HTTP/1.1.
+//! A connection of a caller that HTTP/2 is spoken over: many requests at once, each a stream of its own
+//! on the thread that accepted the connection.
 
-use http::header::{self, HeaderValue};
-use http::{Request, Version};
-use hyper::rt::Executor;
-use hyper::server::conn::http2;
-use hyper_util::rt::TokioTimer;
-use tokio::time::timeout;
+mod pulse;
+mod stream;
 
+use super::connection::{Ended, Site, Stack, Times};
+use super::phase::Phase;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::{Builder, Connection};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use pulse::Pulse;
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Streams that one connection may have open.
@@ -19,88 +32,135 @@ const WINDOW: u32 = 256 << 10;
 const HEADER_MAX: u32 = 16 << 10;
 /// Streams that a caller resets before they are accepted, and those that it has us reset.
 const RESETS_MAX: usize = 50;
-/// How often a caller is asked whether it is still there, and how long it may take to say so.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIME: Duration = Duration::from_secs(10);
 
-/// How HTTP/2 is spoken, where a request and its answer take `life` at most.
-pub(super) fn builder(life: Duration) -> http2::Builder<Here> {
-    let mut two = http2::Builder::new(Here { life });
-    two.timer(TokioTimer::new())
+/// Serves the caller until it leaves, or the gateway does. A request and its answer take `life` at most:
+/// a caller that takes nothing of its answer is asked for nothing either, and so each ends after a time,
+/// whatever it waits for.
+pub(super) async fn serve<I, S>(
+    socket: I,
+    site: Site<S>,
+    times: Times,
+    life: Duration,
+    mut phases: watch::Receiver<Phase>,
+) -> Result<(), Ended>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: Stack,
+{
+    let mut builder = Builder::new();
+    builder
         .max_concurrent_streams(STREAMS_MAX)
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_header_list_size(HEADER_MAX)
         .max_pending_accept_reset_streams(RESETS_MAX)
-        .max_local_error_reset_streams(RESETS_MAX)
-        .max_send_buf_size(STREAM_WINDOW as usize)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIME);
-    two
+        .max_local_error_reset_streams(Some(RESETS_MAX))
+        .max_send_buffer_size(STREAM_WINDOW as usize);
+    // Both sides agree on what was the last request. Whoever comes later stays until the end.
+    let begun = *phases.borrow();
+    let tally = Rc::new(Tally::begin(times));
+    let mut connection = timeout(times.head, builder.handshake(socket)).await??;
+    let pulse = Pulse::of(connection.ping_pong());
+    let mut streams = Streams { connection, pulse, site, tally: Rc::clone(&tally), life };
+    // What comes of waiting locks the phase, and must not be held while the rest is served.
+    let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
+    // No further request is taken once the gateway stops, or the caller is silent for too long.
+    tokio::select! {
+        biased;
+        served = streams.serve() => return served,
+        () = ending => {
+            streams.connection.graceful_shutdown();
+            return streams.serve().await;
+        }
+        () = tally.silence() => {}
+    }
+    // A caller that does not even take its leave is left.
+    streams.connection.graceful_shutdown();
+    Box::pin(timeout(times.head, streams.serve())).await?
 }
 
-/// Runs the streams of a connection on the thread that accepted it. A caller that takes nothing of its
-/// answer is asked for nothing either, and so each ends after a time, whatever it waits for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Here {
+/// The streams of a connection.
+struct Streams<I, S> {
+    connection: Connection<I, Bytes>,
+    pulse: Pulse,
+    site: Site<S>,
+    tally: Rc<Tally>,
     life: Duration,
 }
 
-impl<F: Future + 'static> Executor<F> for Here {
-    fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(timeout(self.life, async move { drop(future.await) })));
+impl<I: AsyncRead + AsyncWrite + Unpin, S: Stack> Streams<I, S> {
+    /// Has every stream answered that comes, until none does.
+    async fn serve(&mut self) -> Result<(), Ended> {
+        poll_fn(|cx| self.poll_serve(cx)).await
     }
-}
 
-/// Brings a request of HTTP/2 to the form that one of HTTP/1.1 has: a `Host`, one `Cookie`. Whether
-/// that host is the one of `:authority` is asked of both.
-pub(super) fn normalise<B>(request: &mut Request<B>) {
-    if request.version() != Version::HTTP_2 {
-        return;
-    }
-    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
-    let headers = request.headers_mut();
-    if !headers.contains_key(header::HOST)
-        && let Some(host) = authority.and_then(|host| HeaderValue::try_from(host).ok())
-    {
-        headers.insert(header::HOST, host);
-    }
-    let mut crumbs = headers.get_all(header::COOKIE).iter();
-    if let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) {
-        let mut whole = first.as_bytes().to_vec();
-        for crumb in [second].into_iter().chain(crumbs) {
-            whole.extend_from_slice(b"; ");
-            whole.extend_from_slice(crumb.as_bytes());
-        }
-        // What was joined of field values is one.
-        if let Ok(mut cookie) = HeaderValue::from_bytes(&whole) {
-            cookie.set_sensitive(true);
-            headers.insert(header::COOKIE, cookie);
+    fn poll_serve(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        loop {
+            if self.pulse.poll_lost(cx).is_ready() {
+                self.connection.abrupt_shutdown(Reason::NO_ERROR);
+            }
+            match self.connection.poll_accept(cx)? {
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some((request, respond))) => {
+                    let turn = self.tally.enter();
+                    let answered = stream::answer(&self.site, request, respond);
+                    let bounded = timeout(self.life, answered);
+                    tokio::task::spawn_local(async move {
+                        if let Ok(Err(error)) = bounded.await {
+                            tracing::debug!(%error, "a stream of a caller ended");
+                        }
+                        drop(turn);
+                    });
+                }
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What is known of the streams of one connection.
+#[derive(Debug)]
+struct Tally {
+    times: Times,
+    has_begun: Cell<bool>,
+    open: Cell<u64>,
+    quiet_since: Cell<Instant>,
+}
 
-    fn request(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
-        let mut request = Request::builder().uri(uri).version(Version::HTTP_2);
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        request.body(()).unwrap()
+impl Tally {
+    fn begin(times: Times) -> Self {
+        let quiet_since = Cell::new(Instant::now());
+        Self { times, has_begun: Cell::new(false), open: Cell::new(0), quiet_since }
     }
 
-    #[test]
-    fn a_request_has_one_host_and_one_cookie() {
-        let mut plain = request("https://a/x", &[("cookie", "a=1"), ("cookie", "b=2")]);
-        normalise(&mut plain);
-        assert_eq!(plain.headers()["host"], "a");
-        assert_eq!(plain.headers()["cookie"], "a=1; b=2");
-        assert_eq!(plain.headers().get_all("cookie").iter().count(), 1);
-        let mut own = request("https://a/x", &[("host", "b")]);
-        normalise(&mut own);
-        assert_eq!(own.headers()["host"], "b", "for others to refuse");
+    fn enter(self: &Rc<Self>) -> Turn {
+        self.has_begun.set(true);
+        self.open.set(self.open.get() + 1);
+        Turn(Rc::clone(self))
+    }
+
+    /// Waits until no stream has been open for too long.
+    async fn silence(&self) {
+        loop {
+            let time = if self.has_begun.get() { self.times.idle } else { self.times.head };
+            let is_quiet = self.open.get() == 0;
+            // While a stream is open, the silence behind it is yet to begin.
+            let since = if is_quiet { self.quiet_since.get() } else { Instant::now() };
+            if is_quiet && since.elapsed() >= time {
+                return;
+            }
+            sleep_until(since + time).await;
+        }
+    }
+}
+
+/// A stream that is open.
+#[derive(Debug)]
+struct Turn(Rc<Tally>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.quiet_since.set(Instant::now());
     }
 }

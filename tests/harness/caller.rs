@@ -75,6 +75,17 @@ impl Caller {
         self.try_reply().expect("an answer")
     }
 
+    /// The next answer that is not followed by another one, or `None` when the connection ends before
+    /// that one begins.
+    pub fn try_last(&mut self) -> Option<Reply> {
+        loop {
+            let reply = self.try_reply()?;
+            if reply.status >= 200 {
+                return Some(reply);
+            }
+        }
+    }
+
     /// The next answer, or `None` when the connection ends before one begins.
     pub fn try_reply(&mut self) -> Option<Reply> {
         let end = loop {

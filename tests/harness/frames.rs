@@ -37,6 +37,7 @@ impl End {
     pub fn has_status(&self, status: u16) -> bool {
         let Self::Answered(fields) = self else { return false };
         let coded: &[u8] = match status {
+            103 => &[0x48, 0x82, 0x08, 0x19],
             200 => &[0x88],
             400 => &[0x8c],
             404 => &[0x8d],

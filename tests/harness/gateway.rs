@@ -21,7 +21,7 @@ use patchgate::proxy::budget::Pace;
 use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::request::IdForm;
 use patchgate::proxy::{self, origin, upstream};
-use patchgate::server::guard::Bounds;
+use patchgate::server::Bounds;
 use patchgate::server::{self, Running, Settings};
 use patchgate::snapshot::{Hosts, Snapshot};
 use patchgate::telemetry::metrics::Form;

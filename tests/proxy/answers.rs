@@ -112,7 +112,7 @@ fn an_answer_that_ends_after_any_byte_never_looks_complete() {
         );
         let gateway = Gateway::before(&upstream);
         for end in 0..=whole.len() {
-            let reply = gateway.caller().send(patch(NOTES)).try_reply();
+            let reply = gateway.caller().send(patch(NOTES)).try_last();
             let is_whole = reply.as_ref().is_some_and(|reply| reply.whole && reply.status == 200);
             assert_eq!(is_whole, end == whole.len(), "cut after {end}: {whole}: {reply:?}");
             let is_own = reply.is_some_and(|reply| reply.status == 502);
@@ -234,7 +234,7 @@ fn an_answer_without_end_ends_and_takes_no_memory() {
         // Nobody reads, and so nothing is taken in but what the sockets hold.
         std::thread::sleep(SHORT);
         assert!(upstream.endless() < 32 << 20, "{} bytes were taken in", upstream.endless());
-        let reply = caller.reply();
+        let reply = caller.try_last().expect("an answer");
         match reply.status {
             200 => assert!(answered && !reply.whole),
             status => assert!(!answered && matches!(status, 502 | 504), "{status}"),
@@ -349,16 +349,68 @@ fn a_connection_that_a_broken_answer_came_over_is_not_used_again() {
 }
 
 #[test]
-fn informational_answers_are_skipped_and_an_unasked_switch_opens_no_tunnel() {
-    // Row 150.
-    for code in ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"] {
+fn what_is_said_before_an_answer_is_passed_on_when_it_is_said() {
+    let ours = "Connection: x-hop\r\nX-Hop: 1\r\nAlt-Svc: h2=\":1\"\r\nRequest-ID: theirs\r\n";
+    for code in ["102 Processing", "103 Early Hints", "199 Odd"] {
+        let early = format!("HTTP/1.1 {code}\r\nLink: </a>\r\nLink: </b>\r\n{ours}\r\n");
+        let pieces =
+            vec![early.clone().into_bytes(), early.into_bytes(), answer("200 OK", "", "ok")];
+        let upstream = Upstream::start([Act::Slow(pieces, SHORT)]);
+        let gateway = Gateway::before(&upstream);
+        let mut caller = gateway.caller();
+        let first = caller.ask(patch(NOTES));
+        let came = Instant::now();
+        for early in [first, caller.reply()] {
+            assert_eq!(early.status.to_string(), code[..3]);
+            let links = [("link".to_owned(), "</a>".to_owned()), ("link".into(), "</b>".into())];
+            assert_eq!(early.headers, links, "what is of the upstream's hop ends there");
+        }
+        let last = caller.reply();
+        assert_eq!((last.status, &*last.body), (200, &b"ok"[..]), "{code}");
+        assert_eq!(last.header("link"), None);
+        assert!(came.elapsed() > SHORT, "it came {:?} before the answer", came.elapsed());
+        assert_eq!(caller.ask(patch(NOTES)).status, 200, "the connection goes on");
+        assert_eq!(gateway.log()[0]["status"], 200);
+    }
+}
+
+#[test]
+fn what_is_said_before_an_answer_is_skipped_where_it_would_not_be_understood() {
+    // Row 150. That the caller may go on, it has been told by the gateway.
+    let last = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+    for (code, version) in [("100 Continue", "1.1"), ("100 Continue", "1.0"), ("103 Hints", "1.0")]
+    {
         let early = format!("HTTP/1.1 {code}\r\nX-Early: 1\r\n\r\n").repeat(3);
-        // Said, and not only done, so that the next request cannot meet the end of this connection.
-        let last = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
-        let reply = ask(format!("{early}{last}").as_bytes()).expect("an answer");
+        let upstream = Upstream::start([Act::AnswerAndClose(format!("{early}{last}").into())]);
+        let gateway = Gateway::before(&upstream);
+        let request = patch(NOTES).replacen("HTTP/1.1", &format!("HTTP/{version}"), 1);
+        let reply = gateway.ask(request);
         assert_eq!((reply.status, &*reply.body), (200, &b"ok"[..]), "{code}");
         assert_eq!(reply.header("x-early"), None);
     }
+}
+
+#[test]
+fn an_answer_that_was_announced_and_never_comes_is_a_lost_one() {
+    let early = b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n";
+    for (ends, status) in [(true, 502), (false, 504)] {
+        let act = match ends {
+            true => Act::AnswerAndClose(early.to_vec()),
+            false => Act::Slow(vec![early.to_vec(), Vec::new()], SHORT * 3),
+        };
+        let upstream = Upstream::start([act]);
+        let gateway = Gateway::with(&upstream, |setup| setup.upstream().head_time = SHORT * 4);
+        let mut caller = gateway.caller();
+        assert_eq!(caller.ask(patch(NOTES)).status, 103);
+        let reply = caller.reply();
+        assert_eq!((reply.status, reply.json()["outcome"].as_str()), (status, Some("unknown")));
+        assert_eq!(upstream.requests().len(), 1, "it is not sent again");
+    }
+}
+
+#[test]
+fn an_unasked_switch_opens_no_tunnel() {
+    // Row 150.
     for lines in ["Upgrade: x\r\nConnection: upgrade\r\n", "", "Content-Length: 5\r\n"] {
         assert_broken(150, format!("HTTP/1.1 101 Switch\r\n{lines}\r\nhello").as_bytes());
     }

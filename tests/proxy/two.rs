@@ -5,7 +5,7 @@ use crate::harness::*;
 
 use patchgate::limits::Quotas;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PSEUDO: [(&str, &str); 4] =
     [(":method", "PATCH"), (":scheme", "http"), (":path", PATH), (":authority", "g")];
@@ -47,6 +47,23 @@ fn a_patch_is_sent_on_as_http_1() {
     assert_eq!(sent.header("cookie"), Some("a=1; b=2"), "row 54");
     assert_eq!((sent.header("te"), sent.header("x-mine")), (None, Some("1")));
     assert_eq!(sent.body, NOTES.as_bytes());
+}
+
+#[test]
+fn what_is_said_before_an_answer_is_passed_on_when_it_is_said() {
+    let pause = Duration::from_millis(300);
+    let early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".to_vec();
+    let pieces = vec![early, answer("200 OK", "", "ok")];
+    let upstream = Upstream::start([Act::Slow(pieces, pause)]);
+    let gateway = gateway(&upstream);
+    let mut frames = Frames::to(gateway.address);
+    frames.send(HEADERS, END_HEADERS, 1, &block(&with(&[])));
+    frames.send(DATA, END_STREAM, 1, NOTES.as_bytes());
+    assert!(frames.end(1).has_status(103));
+    let came = Instant::now();
+    assert!(frames.end(1).has_status(200));
+    assert!(came.elapsed() > pause / 2, "it came {:?} before the answer", came.elapsed());
+    assert_eq!(frames.body(1), (b"ok".to_vec(), true));
 }
 
 #[test]

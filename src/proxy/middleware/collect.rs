@@ -12,7 +12,6 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
 use bytes::Bytes;
-use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::Body;
 use tower::layer::layer_fn;
@@ -71,10 +70,6 @@ where
                 Cut::TooLarge => Rejection::BodyTooLarge { max },
                 Cut::TooSlow => Rejection::BodyTooSlow,
             })?;
-            // A stream that was reset without an error looks like one that has ended.
-            if routed.version == Version::HTTP_2 && !body.is_end_stream() {
-                return Err(Rejection::BodyUnreadable);
-            }
             routed.trail.bytes_in.set(routed.body.len() as u64);
             if coding == Coding::Gzip {
                 routed.body = gzip::decode(&routed.body, max, &budget)?;

@@ -2,11 +2,11 @@
 
 use super::circuit::{Entry, Pass};
 use super::lease::Lease;
-use super::message::Message;
+use super::message::{Message, Progress};
 use super::{Fault, Inner, Upstream};
 use crate::proxy::fields::Fields;
 use crate::proxy::request::RequestId;
-use crate::proxy::trail::{Sent, known_method};
+use crate::proxy::trail::known_method;
 use crate::telemetry::metrics::{Asked, OTHER};
 
 use bytes::Bytes;
@@ -26,14 +26,14 @@ impl Upstream {
         message: &Message,
         began: Instant,
         until: Option<Instant>,
-        sent: impl Fn(Sent),
+        told: impl Fn(Progress),
     ) -> Answered {
         let (pass, began) = match self.0.settings.circuit.enter(until)? {
             Entry::Pass(pass) => (pass, began),
             Entry::Try(pass) => (Box::pin(self.try_out(pass, until)).await?, Instant::now()),
         };
         let timing = self.begin_timing(&message.method, began);
-        let answered = self.0.pool.exchange(message, began, sent).await;
+        let answered = self.0.pool.exchange(message, began, told).await;
         timing.end(&answered);
         learn(pass, &answered);
         answered

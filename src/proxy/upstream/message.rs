@@ -1,10 +1,11 @@
 //! A request as it is sent to the upstream, whichever version of HTTP is spoken there.
 
 use crate::proxy::fields::Fields;
+use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
-use http::Method;
 use http::uri::PathAndQuery;
+use http::{Method, Response};
 
 /// What is sent.
 #[derive(Debug)]
@@ -14,4 +15,13 @@ pub(super) struct Message {
     /// `Host` is one of them.
     pub(super) fields: Fields,
     pub(super) body: Bytes,
+}
+
+/// What becomes of it before it is answered.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// The upstream says something before its answer.
+    Interim(Response<()>),
+    /// So far it came.
+    Sent(Sent),
 }

@@ -7,11 +7,12 @@ mod head;
 
 pub(super) use head::HEAD_MAX;
 
-use super::message::Message;
+use super::message::{Message, Progress};
 use super::pool::{Counted, Lost};
 use crate::outbound::Wire;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
+use crate::proxy::trail::Sent;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, StatusCode};
@@ -78,17 +79,17 @@ impl One {
         self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// Sends `message`, of which `begun` is told before its first byte, and waits for the head of its
-    /// answer.
+    /// Sends `message`, and waits for the head of its answer. What becomes of it meanwhile is `told`; that
+    /// it has begun, before its first byte.
     pub(super) async fn send(
         &mut self,
         message: &Message,
-        begun: impl Fn(),
+        told: impl Fn(Progress),
     ) -> Result<Response<()>, Lost> {
         if self.is_closed() {
             return Err(Lost::Unsent);
         }
-        begun();
+        told(Progress::Sent(Sent::Begun));
         self.outgoing.fill(message);
         let (mut search, mut informational) = (Search::default(), 0);
         let answer = poll_fn(|cx| {
@@ -108,7 +109,8 @@ impl One {
                     Ok(Some(head)) if !is_interim(head.answer.status()) => {
                         return Poll::Ready(Ok(head));
                     }
-                    Ok(Some(_)) if informational < INFORMATIONAL_MAX => {
+                    Ok(Some(head)) if informational < INFORMATIONAL_MAX => {
+                        told(Progress::Interim(head.answer));
                         informational += 1;
                         search = Search::default();
                         continue;

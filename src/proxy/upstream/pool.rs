@@ -5,7 +5,7 @@
 //! others are closed by being dropped.
 
 use super::lease::{Lease, Source};
-use super::message::Message;
+use super::message::{Message, Progress};
 use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
@@ -137,25 +137,24 @@ impl Pool {
     }
 
     /// Sends `message`, which was taken up at the moment `began`, and waits for the head of its answer.
-    /// `sent` is told how far it came.
+    /// What becomes of it meanwhile is `told`.
     pub(super) async fn exchange(
         &self,
         message: &Message,
         began: Instant,
-        sent: impl Fn(Sent),
+        told: impl Fn(Progress),
     ) -> Result<Response<Lease>, Fault> {
         let mut was_refused = false;
         for attempt in 0..=RESENT_MAX {
             let now = if attempt == 0 { began } else { Instant::now() };
             let (connection, since) = self.0.connection(attempt == 0, now).await?;
-            let begun = || sent(Sent::Begun);
             let until = since + self.0.head_time;
-            let lost = match connection.send(message, until, begun).await {
+            let lost = match connection.send(message, until, &told).await {
                 Ok(answer) => return Ok(answer.map(|source| Lease::begin(source, &self.0, began))),
                 Err(lost) => lost,
             };
             if let Lost::Refused | Lost::Unsent = lost {
-                sent(Sent::Nothing);
+                told(Progress::Sent(Sent::Nothing));
             }
             match lost {
                 Lost::Begun => return Err(Fault::Broken),
@@ -181,16 +180,16 @@ impl Connection {
         self,
         message: &Message,
         until: Instant,
-        begun: impl Fn(),
+        told: impl Fn(Progress),
     ) -> Result<Response<Source>, Lost> {
         match self {
             Self::One(mut one) => {
-                let answer = timeout_at(until, one.send(message, begun)).await;
+                let answer = timeout_at(until, one.send(message, told)).await;
                 answer.unwrap_or(Err(Lost::Late)).map(|answer| answer.map(|()| Source::One(one)))
             }
             Self::Two(stream) => {
                 // Most connections are no such.
-                let answer = Box::pin(timeout_at(until, stream.send(message, begun))).await;
+                let answer = Box::pin(timeout_at(until, stream.send(message, told))).await;
                 if answer.is_err() {
                     stream.leave();
                 }

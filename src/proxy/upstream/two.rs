@@ -2,10 +2,11 @@
 
 use super::Fault;
 use super::heard::{Heard, Waiting};
-use super::message::Message;
+use super::message::{Message, Progress};
 use super::one::HEAD_MAX;
 use super::pool::{Counted, Lost};
 use crate::outbound::{Obstacle, Wire};
+use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
@@ -159,14 +160,15 @@ impl Stream {
         self.0.is_left.set(true);
     }
 
-    /// Sends `message`, of which `begun` is told before its first byte.
+    /// Sends `message`, and waits for the head of its answer. What becomes of it meanwhile is `told`; that
+    /// it has begun, before its first byte.
     pub(super) async fn send(
         &self,
         message: &Message,
-        begun: impl Fn(),
+        told: impl Fn(Progress),
     ) -> Result<Response<Incoming>, Lost> {
         let addressed = self.address(message).ok_or(Lost::Unsent)?;
-        begun();
+        told(Progress::Sent(Sent::Begun));
         let answer = self.0.sender.clone().try_send_request(addressed).await;
         answer.map_err(|error| {
             self.leave();

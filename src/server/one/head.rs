@@ -7,6 +7,9 @@
 use crate::proxy::octets::{is_target, is_token, is_value};
 use crate::proxy::rejection::Unsound;
 
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Uri, Version};
 use memchr::memchr;
 
 /// How large a head may be.
@@ -22,7 +25,7 @@ pub struct Bounds {
 
 /// How a body is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub(super) enum Framing {
     /// By chunks.
     Chunked,
     /// By so many bytes.
@@ -32,52 +35,76 @@ pub enum Framing {
 /// A head of which some lines are known.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    /// How many lines were complete, and where the next one begins.
-    lines: usize,
+    /// The first line, as far as it is known.
+    first: First,
+    /// Where the fields are that are known.
+    fields: Vec<Field>,
+    /// Where the next line begins.
     line_at: usize,
     /// Up to where the end of that line was looked for.
     searched: usize,
     /// Where the fields begin.
     fields_at: usize,
-    is_old: bool,
     length: Option<u64>,
     is_chunked: bool,
+    closes: bool,
+    expects: bool,
 }
 
-/// A whole head.
+/// Where the parts of the first line end.
+#[derive(Clone, Copy, Debug, Default)]
+struct First {
+    method: usize,
+    target: usize,
+    is_old: bool,
+}
+
+/// Where a field is: from the one to the other its name, from the one to the other its value.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: (usize, usize),
+    value: (usize, usize),
+}
+
+/// What a whole head says of its connection, and of what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whole {
-    /// How many bytes it has.
-    pub(super) bytes: usize,
+pub(super) struct Told {
     /// What follows.
     pub(super) framing: Framing,
+    /// Whether it is the last one.
+    pub(super) closes: bool,
+    /// Whether the caller waits to be told to go on.
+    pub(super) expects: bool,
 }
 
+/// So many fields most heads have at most.
+const FIELDS: usize = 16;
+
 impl Head {
-    /// Looks at what is new in `bytes`, which begin where the head does. `None` while its end has
-    /// not come.
-    pub(super) fn look(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<Whole>, Unsound> {
+    /// Looks at what is new in `bytes`, which begin where the head does, and tells how many of them it
+    /// has. `None` while its end has not come.
+    pub(super) fn look(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Unsound> {
         while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
             let end = self.searched + at;
             let line = bytes.get(self.line_at..end).unwrap_or_default();
             let Some((b'\r', line)) = line.split_last() else {
                 return Err(Unsound::Malformed("a line ends in a bare line feed"));
             };
+            let at_line = std::mem::replace(&mut self.line_at, end + 1);
             self.searched = end + 1;
-            self.line_at = end + 1;
-            if self.lines == 0 {
+            if self.fields_at == 0 {
                 if line.len() > bounds.line {
                     return Err(Unsound::TargetTooLong);
                 }
-                self.is_old = read_request_line(line)?;
-                self.fields_at = self.line_at;
+                self.first = read_request_line(line)?;
+                self.fields_at = end + 1;
+                self.fields.reserve(FIELDS);
             } else if line.is_empty() {
-                return self.framing().map(|framing| Some(Whole { bytes: end + 1, framing }));
+                return Ok(Some(end + 1));
             } else {
-                self.read_field(line)?;
+                self.read_field(line, at_line)?;
             }
-            self.lines += 1;
-            if self.lines > bounds.fields + 1 || self.line_at - self.fields_at > bounds.header {
+            if self.fields.len() > bounds.fields || self.line_at - self.fields_at > bounds.header {
                 return Err(Unsound::HeadTooLarge);
             }
         }
@@ -96,7 +123,7 @@ impl Head {
         {
             return Err(Unsound::Malformed("a carriage return stands alone"));
         }
-        if self.lines == 0 {
+        if self.fields_at == 0 {
             // What begins with no letter, as TLS does, never becomes a request.
             if part.first().is_some_and(|byte| !is_token(&[*byte])) {
                 return Err(Unsound::Malformed(REQUEST_LINE));
@@ -111,7 +138,35 @@ impl Head {
         Ok(())
     }
 
-    fn read_field(&mut self, line: &[u8]) -> Result<(), Unsound> {
+    /// The request whose head all of `bytes` are, and what it says of its connection.
+    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Request<()>, Told), Unsound> {
+        let told = Told { framing: self.framing()?, closes: self.closes, expects: self.expects };
+        let First { method, target, is_old } = self.first;
+        let part = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
+        let mut request = Request::new(());
+        *request.method_mut() =
+            Method::from_bytes(part(0, method)).map_err(|_| Unsound::Malformed(REQUEST_LINE))?;
+        let target = Uri::from_maybe_shared(bytes.slice_ref(part(method + 1, target)));
+        *request.uri_mut() =
+            target.map_err(|_| Unsound::Malformed("the request target is malformed"))?;
+        *request.version_mut() = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+        let mut headers = HeaderMap::with_capacity(self.fields.len());
+        for Field { name, value } in &self.fields {
+            let name = HeaderName::from_bytes(part(name.0, name.1));
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(part(value.0, value.1)));
+            let (Ok(name), Ok(mut value)) = (name, value) else {
+                return Err(Unsound::Malformed("a field is malformed"));
+            };
+            // Whoever prints a request by accident prints none of its values.
+            value.set_sensitive(true);
+            headers.try_append(name, value).map_err(|_| Unsound::HeadTooLarge)?;
+        }
+        *request.headers_mut() = headers;
+        Ok((request, told))
+    }
+
+    /// Reads a line that begins at `at`.
+    fn read_field(&mut self, line: &[u8], at: usize) -> Result<(), Unsound> {
         let malformed = |why| Err(Unsound::Malformed(why));
         let Some(colon) = memchr(b':', line) else {
             return malformed("a line is no field: it has no colon");
@@ -120,12 +175,24 @@ impl Head {
         if !is_token(name) {
             return malformed("the name of a field has a blank before, in or behind it, or none");
         }
-        let value = trim(value.get(1..).unwrap_or_default());
+        let (blanks, value) = trim(value.get(1..).unwrap_or_default());
         if !is_value(value) {
             return malformed("the value of a field has a control character");
         }
-        // Only these two lengths can be of one that frames the body.
+        let value_at = at + colon + 1 + blanks;
+        let (name_ends, value_ends) = (at + colon, value_at + value.len());
+        self.fields.push(Field { name: (at, name_ends), value: (value_at, value_ends) });
+        // Only these lengths can be of one that says something of the connection, or frames the body.
         match name.len() {
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                self.expects |= value.eq_ignore_ascii_case(b"100-continue");
+                Ok(())
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                self.closes |= words.any(|word| word.eq_ignore_ascii_case(b"close"));
+                Ok(())
+            }
             14 if is_named(name, b"content-length") => self.read_length(name, value),
             17 if is_named(name, b"transfer-encoding") => self.read_coding(name, value),
             _ => Ok(()),
@@ -153,7 +220,7 @@ impl Head {
         if name.contains(&b'_') {
             return malformed(TWIN);
         }
-        if self.is_old {
+        if self.first.is_old {
             return malformed("HTTP/1.0 knows no `Transfer-Encoding`");
         }
         if self.is_chunked {
@@ -181,8 +248,7 @@ const REQUEST_LINE: &str =
     "the first line is not a method, a target and `HTTP/1.1`, with one blank between them";
 const TWIN: &str = "a field that frames the body is written with `_`";
 
-/// Whether the request is of HTTP/1.0.
-fn read_request_line(line: &[u8]) -> Result<bool, Unsound> {
+fn read_request_line(line: &[u8]) -> Result<First, Unsound> {
     let malformed = Err(Unsound::Malformed(REQUEST_LINE));
     let Some(blank) = memchr(b' ', line) else { return malformed };
     let (method, rest) = line.split_at(blank);
@@ -200,7 +266,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Unsound> {
     if target.first() != Some(&b'/') && http::Uri::try_from(target).is_err() {
         return Err(Unsound::Malformed("the request target is malformed"));
     }
-    Ok(is_old)
+    Ok(First { method: blank, target: line.len() - version.len(), is_old })
 }
 
 /// Whether `name` is `known`, in any case, with `-` or `_`.
@@ -211,19 +277,20 @@ fn is_named(name: &[u8], known: &[u8]) -> bool {
     name.len() == known.len() && name.iter().zip(known).all(alike)
 }
 
-/// Without the blanks around it.
-fn trim(value: &[u8]) -> &[u8] {
+/// How many blanks are before it, and what is there without those around it.
+fn trim(value: &[u8]) -> (usize, &[u8]) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let mut value = value;
-    while let Some((first, rest)) = value.split_first()
+    let mut rest = value;
+    while let Some((first, behind)) = rest.split_first()
         && is_blank(first)
     {
-        value = rest;
+        rest = behind;
     }
-    while let Some((last, rest)) = value.split_last()
+    let blanks = value.len() - rest.len();
+    while let Some((last, before)) = rest.split_last()
         && is_blank(last)
     {
-        value = rest;
+        rest = before;
     }
-    value
+    (blanks, rest)
 }
