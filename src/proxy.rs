@@ -17,6 +17,7 @@ pub mod octets;
 pub mod origin;
 pub mod present;
 pub mod problem;
+pub mod pulse;
 pub mod rejection;
 pub mod request;
 pub mod shadow;

@@ -1,11 +1,11 @@
 //! A connection of a caller that HTTP/2 is spoken over: many requests at once, each a stream of its own
 //! on the thread that accepted the connection.
 
-mod pulse;
 mod stream;
 
 use super::connection::{Ended, Site, Stack, Times};
 use super::phase::Phase;
+use crate::proxy::pulse::Pulse;
 
 use bytes::Bytes;
 use h2::Reason;
@@ -13,8 +13,6 @@ use h2::server::{Builder, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-
-use pulse::Pulse;
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -2,12 +2,11 @@
 
 use super::one::One;
 use super::pool::Shared;
-use super::two::Stream;
+use super::two::{Exchange, Stream};
 use crate::proxy::body::Broken;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use std::pin::Pin;
@@ -27,7 +26,7 @@ pub(super) struct Lease {
 #[derive(Debug)]
 pub(super) enum Source {
     One(Box<One>),
-    Two { incoming: Incoming, _stream: Stream },
+    Two { exchange: Box<Exchange>, _stream: Stream },
 }
 
 impl Lease {
@@ -70,7 +69,14 @@ impl Source {
     fn has_ended(&self) -> bool {
         match self {
             Self::One(one) => one.has_ended(),
-            Self::Two { incoming, .. } => incoming.is_end_stream(),
+            Self::Two { exchange, .. } => exchange.has_ended(),
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        match self {
+            Self::One(one) => one.left(),
+            Self::Two { exchange, .. } => exchange.left(),
         }
     }
 }
@@ -87,17 +93,8 @@ impl Body for Lease {
         let frame = match &mut self.source {
             None => None,
             Some(Source::One(one)) => ready!(one.poll_data(cx)).map(|data| data.map(Frame::data)),
-            Some(Source::Two { incoming, .. }) => {
-                match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
-                    Some(Ok(frame)) => Some(Ok(frame)),
-                    Some(Err(error)) => {
-                        tracing::debug!(%error, "an answer of the upstream broke off");
-                        Some(Err(Broken))
-                    }
-                    // Without an error, the end of a stream that was reset looks like any other.
-                    None if !incoming.is_end_stream() => Some(Err(Broken)),
-                    None => None,
-                }
+            Some(Source::Two { exchange, .. }) => {
+                ready!(exchange.poll_data(cx)).map(|data| data.map(Frame::data))
             }
         };
         self.end(Instant::now);
@@ -111,10 +108,7 @@ impl Body for Lease {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             None => SizeHint::with_exact(0),
-            Some(Source::One(one)) => {
-                one.left().map_or_else(SizeHint::default, SizeHint::with_exact)
-            }
-            Some(Source::Two { incoming, .. }) => incoming.size_hint(),
+            Some(source) => source.left().map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }

@@ -30,7 +30,7 @@ use std::task::{Context, Poll, Waker, ready};
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 64 << 10;
 /// How many informational answers may come before the one that counts.
-const INFORMATIONAL_MAX: usize = 16;
+pub(super) const INFORMATIONAL_MAX: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct One {
@@ -262,7 +262,7 @@ impl Outgoing {
 }
 
 /// Whether another answer follows.
-fn is_interim(status: StatusCode) -> bool {
+pub(super) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 

@@ -194,7 +194,8 @@ impl Connection {
                     stream.leave();
                 }
                 let answer = answer.unwrap_or(Err(Lost::Late))?;
-                Ok(answer.map(|incoming| Source::Two { incoming, _stream: stream }))
+                Ok(answer
+                    .map(|exchange| Source::Two { exchange: Box::new(exchange), _stream: stream }))
             }
         }
     }

@@ -3,28 +3,26 @@
 use super::Fault;
 use super::heard::{Heard, Waiting};
 use super::message::{Message, Progress};
-use super::one::HEAD_MAX;
+use super::one::{HEAD_MAX, INFORMATIONAL_MAX, is_interim};
 use super::pool::{Counted, Lost};
 use crate::outbound::{Obstacle, Wire};
+use crate::proxy::body::Broken;
+use crate::proxy::pulse::Pulse;
 use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
+use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
 use http::header::{self, HeaderMap};
 use http::uri::{Authority, Parts, Scheme};
 use http::{Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use std::cell::Cell;
-use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Requests on one connection at once, where the upstream does not want fewer.
@@ -35,24 +33,27 @@ const STREAM_WINDOW: u32 = 64 << 10;
 const WINDOW: u32 = STREAM_WINDOW * 100;
 /// What is held of the body of a request that the upstream does not take.
 const SEND_BUFFER: usize = 64 << 10;
-/// How often an upstream that answers nothing is asked whether it is still there, and how long it
-/// may take to say so.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIME: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Two {
-    sender: http2::SendRequest<Full<Bytes>>,
+    sender: SendRequest<Bytes>,
     scheme: Scheme,
     authority: Authority,
     pub(super) born: Instant,
     idle_since: Cell<Instant>,
-    streams: Cell<usize>,
-    /// How many streams the upstream wants at most.
-    most: Rc<Cell<usize>>,
+    state: Rc<State>,
     /// Whether it is left to the streams that it has.
     is_left: Cell<bool>,
     _counted: Counted,
+}
+
+/// What is known of a connection by those who use it and by what drives it.
+#[derive(Debug)]
+struct State {
+    streams: Cell<usize>,
+    /// How many streams the upstream wants at most.
+    most: Cell<usize>,
+    has_ended: Cell<bool>,
 }
 
 impl Two {
@@ -67,52 +68,41 @@ impl Two {
         let born = Instant::now();
         let heard = Waiting::default();
         let wire = Heard::new(wire, Rc::clone(&heard));
-        let (sender, mut driver) = http2::Builder::new(Here { until: born + life })
-            .timer(TokioTimer::new())
+        let (sender, mut connection) = Builder::new()
+            .enable_push(false)
             .initial_max_send_streams(0)
-            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(WINDOW)
             .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
-            .max_send_buf_size(SEND_BUFFER)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIME)
-            .handshake(TokioIo::new(wire))
+            .max_send_buffer_size(SEND_BUFFER)
+            .handshake(wire)
             .await
             .map_err(|_| Fault::Unreachable(Obstacle::Other))?;
         // No stream may be opened before the upstream has told how many.
         poll_fn(|cx| {
-            if Pin::new(&mut driver).poll(cx).is_ready() {
+            if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(Err(Fault::Unreachable(Obstacle::Other)));
             }
-            if driver.current_max_send_streams() > 0 {
+            if connection.max_concurrent_send_streams() > 0 {
                 return Poll::Ready(Ok(()));
             }
             heard.set(Some(cx.waker().clone()));
             Poll::Pending
         })
         .await?;
-        let most = Rc::new(Cell::new(driver.current_max_send_streams()));
-        let told = Rc::clone(&most);
-        tokio::task::spawn_local(timeout_at(
-            born + life,
-            poll_fn(move |cx| {
-                let polled = Pin::new(&mut driver).poll(cx);
-                told.set(driver.current_max_send_streams());
-                polled.map(|ended| {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection to the upstream ended");
-                    }
-                })
-            }),
-        ));
+        let state = Rc::new(State {
+            streams: Cell::new(0),
+            most: Cell::new(connection.max_concurrent_send_streams()),
+            has_ended: Cell::new(false),
+        });
+        tokio::task::spawn_local(timeout_at(born + life, drive(connection, Rc::clone(&state))));
         Ok(Self {
             sender,
             scheme,
             authority,
             born,
             idle_since: Cell::new(born),
-            streams: Cell::new(0),
-            most,
+            state,
             is_left: Cell::new(false),
             _counted: counted,
         })
@@ -120,19 +110,19 @@ impl Two {
 
     /// Whether requests may still be begun on it.
     pub(super) fn is_open(&self) -> bool {
-        !self.is_left.get() && !self.sender.is_closed()
+        !self.is_left.get() && !self.state.has_ended.get()
     }
 
     /// Since when it has no stream, if it has none.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        (self.streams.get() == 0).then(|| self.idle_since.get())
+        (self.state.streams.get() == 0).then(|| self.idle_since.get())
     }
 
     /// A stream, where there is room for one.
     pub(super) fn stream(self: &Rc<Self>) -> Option<Stream> {
-        let streams = self.streams.get();
-        (streams < STREAMS_MAX.min(self.most.get())).then(|| {
-            self.streams.set(streams + 1);
+        let State { streams, most, .. } = &*self.state;
+        (streams.get() < STREAMS_MAX.min(most.get())).then(|| {
+            streams.set(streams.get() + 1);
             Stream(Rc::clone(self))
         })
     }
@@ -144,7 +134,8 @@ pub(super) struct Stream(Rc<Two>);
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get() - 1);
+        let streams = &self.0.state.streams;
+        streams.set(streams.get() - 1);
         self.0.idle_since.set(Instant::now());
     }
 }
@@ -166,28 +157,58 @@ impl Stream {
         &self,
         message: &Message,
         told: impl Fn(Progress),
-    ) -> Result<Response<Incoming>, Lost> {
+    ) -> Result<Response<Exchange>, Lost> {
         let addressed = self.address(message).ok_or(Lost::Unsent)?;
+        let ready = self.0.sender.clone().ready().await;
+        let mut sender = ready.map_err(|error| self.lose(&error, Lost::Unsent))?;
         told(Progress::Sent(Sent::Begun));
-        let answer = self.0.sender.clone().try_send_request(addressed).await;
-        answer.map_err(|error| {
-            self.leave();
-            tracing::debug!(error = %error.error(), "a stream to the upstream ended");
-            match error.message() {
-                Some(_) => Lost::Unsent,
-                None if is_refused(error.error()) => Lost::Refused,
-                None => Lost::Begun,
+        let sent = sender.send_request(addressed, message.body.is_empty());
+        let (mut answer, stream) = sent.map_err(|error| self.lose(&error, Lost::Unsent))?;
+        let mut sending = Sending { stream, body: message.body.clone() };
+        let mut informational = 0;
+        let answer = poll_fn(|cx| {
+            sending.poll(cx);
+            while let Some(interim) = take_interim(&mut answer, cx)? {
+                informational += 1;
+                if informational > INFORMATIONAL_MAX || !is_interim(interim.status()) {
+                    return Poll::Ready(Ok(None));
+                }
+                told(Progress::Interim(interim));
             }
-        })
+            Pin::new(&mut answer).poll(cx).map_ok(Some)
+        });
+        match answer.await {
+            Ok(Some(answer)) => {
+                let left = answer.headers().get(header::CONTENT_LENGTH);
+                let left = left.and_then(|length| length.to_str().ok()?.parse().ok());
+                Ok(answer.map(|incoming| Exchange { sending, incoming, left }))
+            }
+            Ok(None) => {
+                self.leave();
+                tracing::debug!("the upstream says too much before its answer");
+                Err(Lost::Begun)
+            }
+            Err(error) => {
+                let lost = if is_refused(&error) { Lost::Refused } else { Lost::Begun };
+                Err(self.lose(&error, lost))
+            }
+        }
+    }
+
+    /// A request is lost by `error`: who knows what becomes of others.
+    fn lose(&self, error: &h2::Error, lost: Lost) -> Lost {
+        self.leave();
+        tracing::debug!(%error, "a stream to the upstream ended");
+        lost
     }
 
     /// The message with its whole URI, in place of `Host`.
-    fn address(&self, message: &Message) -> Option<Request<Full<Bytes>>> {
+    fn address(&self, message: &Message) -> Option<Request<()>> {
         let mut uri = Parts::default();
         uri.scheme = Some(self.0.scheme.clone());
         uri.authority = Some(self.0.authority.clone());
         uri.path_and_query = Some(message.target.clone());
-        let mut request = Request::new(Full::new(message.body.clone()));
+        let mut request = Request::new(());
         *request.uri_mut() = Uri::from_parts(uri).ok()?;
         *request.method_mut() = message.method.clone();
         *request.headers_mut() = HeaderMap::from(&message.fields);
@@ -196,25 +217,122 @@ impl Stream {
     }
 }
 
+/// An answer on its way, and what is left of its request.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    sending: Sending,
+    incoming: RecvStream,
+    /// How much of it is to come, where that was said: h2 holds the upstream to it.
+    left: Option<u64>,
+}
+
+impl Exchange {
+    /// The next part of the answer's body. Trailers stay on their hop.
+    pub(super) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        // An answer may come before all of its request is sent.
+        self.sending.poll(cx);
+        Poll::Ready(match ready!(self.incoming.poll_data(cx)) {
+            Some(Ok(data)) => {
+                // What was taken has been asked for.
+                let _ = self.incoming.flow_control().release_capacity(data.len());
+                self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                Some(Ok(data))
+            }
+            Some(Err(error)) => Some(Err(broken(&error))),
+            None => match ready!(self.incoming.poll_trailers(cx)) {
+                Ok(_) => None,
+                Err(error) => Some(Err(broken(&error))),
+            },
+        })
+    }
+
+    /// How many bytes of the answer are to come, if that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.left
+    }
+
+    /// Whether the whole answer has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+}
+
+fn broken(error: &h2::Error) -> Broken {
+    tracing::debug!(%error, "an answer of the upstream broke off");
+    Broken
+}
+
+/// The body of a request on its way.
+#[derive(Debug)]
+struct Sending {
+    stream: SendStream<Bytes>,
+    body: Bytes,
+}
+
+impl Sending {
+    /// Sends what the upstream takes. That it takes nothing any more, the answer tells.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        while !self.body.is_empty() {
+            self.stream.reserve_capacity(self.body.len());
+            match self.stream.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(room))) => {
+                    let part = self.body.split_to(room.min(self.body.len()));
+                    if self.stream.send_data(part, self.body.is_empty()).is_err() {
+                        self.body.clear();
+                    }
+                }
+                Poll::Ready(Some(Err(_)) | None) => self.body.clear(),
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+/// What the upstream said before its answer, if that has come.
+fn take_interim(
+    answer: &mut ResponseFuture,
+    cx: &mut Context<'_>,
+) -> Result<Option<Response<()>>, h2::Error> {
+    match answer.poll_informational(cx) {
+        Poll::Ready(interim) => interim.transpose(),
+        Poll::Pending => Ok(None),
+    }
+}
+
+/// Drives a connection until it ends. An upstream that answers nothing is asked whether it is still there.
+async fn drive(mut connection: Connection<Heard, Bytes>, state: Rc<State>) {
+    let _ending = Ending(Rc::clone(&state));
+    let mut pulse = Pulse::of(connection.ping_pong());
+    let ended = poll_fn(|cx| {
+        let polled = Pin::new(&mut connection).poll(cx);
+        state.most.set(connection.max_concurrent_send_streams());
+        if polled.is_pending() && state.streams.get() > 0 && pulse.poll_lost(cx).is_ready() {
+            tracing::debug!("the upstream does not say that it is still there");
+            return Poll::Ready(Ok(()));
+        }
+        polled
+    });
+    if let Err(error) = ended.await {
+        tracing::debug!(%error, "a connection to the upstream ended");
+    }
+}
+
+/// Dropped, the connection has ended, however it did.
+struct Ending(Rc<State>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.has_ended.set(true);
+    }
+}
+
 /// Whether the upstream itself has said that it did nothing about the request: it refused the
 /// stream, or went away and named a last stream before it. (h2 ends the streams after that one, and
 /// no others, with the error of the peer's GOAWAY.)
-fn is_refused(error: &hyper::Error) -> bool {
-    let Some(error) = error.source().and_then(|error| error.downcast_ref::<h2::Error>()) else {
-        return false;
-    };
+fn is_refused(error: &h2::Error) -> bool {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
     error.is_remote() && (refused || error.is_go_away())
-}
-
-/// Runs what a connection consists of on the thread of its worker, for as long as it may live.
-#[derive(Clone, Copy, Debug)]
-struct Here {
-    until: Instant,
-}
-
-impl<F: Future + 'static> Executor<F> for Here {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(timeout_at(self.until, async move { drop(future.await) }));
-    }
 }

@@ -1,4 +1,4 @@
-//! Asks a caller again and again whether it is still there.
+//! Asks the other side of a connection of HTTP/2 again and again whether it is still there.
 
 use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep, sleep};
@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// How often a caller is asked, and how long it may take to answer.
+/// How often it is asked, and how long it may take to answer.
 const INTERVAL: Duration = Duration::from_secs(20);
 const TIME: Duration = Duration::from_secs(10);
 
 /// What is asked on one connection.
-pub(super) struct Pulse {
+#[expect(missing_debug_implementations, reason = "that of h2 has none")]
+pub struct Pulse {
     pings: Option<PingPong>,
     timer: Pin<Box<Sleep>>,
     is_asked: bool,
@@ -20,12 +21,12 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Asked by `pings`.
-    pub(super) fn of(pings: Option<PingPong>) -> Self {
+    pub fn of(pings: Option<PingPong>) -> Self {
         Self { pings, timer: Box::pin(sleep(INTERVAL)), is_asked: false }
     }
 
-    /// Waits until the caller does not answer.
-    pub(super) fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until there is no answer.
+    pub fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(pings) = &mut self.pings else { return Poll::Pending };
         loop {
             if self.is_asked && pings.poll_pong(cx).is_ready() {
