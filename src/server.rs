@@ -20,6 +20,7 @@ use listen::bind_all;
 pub use one::{Bounds, Requests};
 use phase::Phase;
 pub use phase::{Draining, Leave};
+pub use two::Frames;
 
 use connection::Http;
 use crowd::Crowd;

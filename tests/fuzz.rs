@@ -3,6 +3,7 @@
 //! libFuzzer thinks of.
 
 mod authority;
+mod frames;
 mod judge;
 mod mutations;
 mod patch;
@@ -22,20 +23,26 @@ use std::path::Path;
 pub type Target = fn(&[u8]);
 
 /// The targets by their names.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("authority", authority::run),
-    ("requests", requests::run),
+    ("frames", frames::run),
     ("judge", judge::run),
     ("patch", patch::run),
     ("path", path::run),
     ("pointer", pointer::run),
     ("policy_file", policy_file::run),
     ("reader", reader::run),
+    ("requests", requests::run),
 ];
 
 #[test]
 fn authorities_keep_their_promises() {
     smoke("authority", 20_000);
+}
+
+#[test]
+fn frames_keep_their_promises() {
+    smoke("frames", 2_000);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! A connection of a caller that HTTP/2 is spoken over: many requests at once, each a stream of its own
 //! on the thread that accepted the connection.
 
+mod frames;
+mod hpack;
 mod stream;
+mod watched;
+
+pub use frames::Frames;
 
 use super::connection::{Ended, Site, Stack, Times};
 use super::phase::Phase;
@@ -14,7 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use std::cell::Cell;
+use watched::Watched;
+
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -57,9 +64,11 @@ where
     // Both sides agree on what was the last request. Whoever comes later stays until the end.
     let begun = *phases.borrow();
     let tally = Rc::new(Tally::begin(times));
-    let mut connection = timeout(times.head, builder.handshake(socket)).await??;
+    let frames = Rc::<RefCell<Frames>>::default();
+    let watched = Watched::new(socket, Rc::clone(&frames));
+    let mut connection = timeout(times.head, builder.handshake(watched)).await??;
     let pulse = Pulse::of(connection.ping_pong());
-    let mut streams = Streams { connection, pulse, site, tally: Rc::clone(&tally), life };
+    let mut streams = Streams { connection, frames, pulse, site, tally: Rc::clone(&tally), life };
     // What comes of waiting locks the phase, and must not be held while the rest is served.
     let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
     // No further request is taken once the gateway stops, or the caller is silent for too long.
@@ -79,7 +88,8 @@ where
 
 /// The streams of a connection.
 struct Streams<I, S> {
-    connection: Connection<I, Bytes>,
+    connection: Connection<Watched<I>, Bytes>,
+    frames: Rc<RefCell<Frames>>,
     pulse: Pulse,
     site: Site<S>,
     tally: Rc<Tally>,
@@ -102,7 +112,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, S: Stack> Streams<I, S> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some((request, respond))) => {
                     let turn = self.tally.enter();
-                    let answered = stream::answer(&self.site, request, respond);
+                    let answered = stream::answer(&self.site, request, respond, &self.frames);
                     let bounded = timeout(self.life, answered);
                     tokio::task::spawn_local(async move {
                         if let Ok(Err(error)) = bounded.await {

@@ -184,13 +184,65 @@ fn trailers_end_a_request_and_are_dropped() {
     };
     assert_eq!(ask(&[("x", "y")], END_HEADERS), End::Reset, "row 55: an open end");
     assert_eq!(upstream.connections(), 0, "row 55");
-    // The parser drops pseudo-fields of trailers without a word; they never count.
-    let end =
-        ask(&[(":path", "/"), ("if-match", "\"t\""), ("host", "x")], END_HEADERS | END_STREAM);
+    let end = ask(&[("if-match", "\"t\""), ("host", "x")], END_HEADERS | END_STREAM);
     assert!(end.has_status(200), "{end:?}");
     let sent = upstream.only_request();
-    assert_eq!(sent.line(), format!("PATCH {PATH} HTTP/1.1"), "row 55");
-    assert_eq!(sent.header("if-match"), None, "row 55");
+    assert_eq!(sent.line(), format!("PATCH {PATH} HTTP/1.1"));
+    assert_eq!(sent.header("if-match"), None);
+    for trailers in [
+        &[(":path", "/")][..],
+        &[(":status", "200")],
+        &[("x", "y"), (":path", "/")],
+        &[(":path", "/"), ("x", "y")],
+    ] {
+        assert_eq!(ask(trailers, END_HEADERS | END_STREAM), End::Reset, "row 55: {trailers:?}");
+    }
+    assert_eq!(ask(&[(":odd", "")], END_HEADERS | END_STREAM), End::Closed, "row 55");
+    assert_eq!(upstream.requests().len(), 1, "row 55");
+}
+
+#[test]
+fn pseudo_fields_are_found_in_trailers_however_they_are_written() {
+    // Row 55. The head puts an authority and a field of no matter into the table, the younger first.
+    let upstream = Upstream::start([]);
+    let gateway = gateway(&upstream);
+    let mut first = block(&PSEUDO[..3]);
+    first.extend(b"\x41\x01g");
+    first.extend(block(&[TYPED]));
+    first.extend(b"\x40\x01x\x01y");
+    let mut frames = Frames::to(gateway.address);
+    let mut stream = 1;
+    let mut ask = |trailers: &[&[u8]]| {
+        let head = if stream == 1 { first.clone() } else { block(&with(&[])) };
+        frames.send(HEADERS, END_HEADERS, stream, &head);
+        frames.send(DATA, 0, stream, NOTES.as_bytes());
+        let flags = |last| if last { END_HEADERS } else { 0 };
+        for (index, part) in trailers.iter().enumerate() {
+            let (kind, more) = if index == 0 { (HEADERS, END_STREAM) } else { (CONTINUATION, 0) };
+            frames.send(kind, more | flags(index + 1 == trailers.len()), stream, part);
+        }
+        stream += 2;
+        frames.end(stream - 2)
+    };
+    let served = |end: End| matches!(end, End::Answered(_));
+    assert!(served(ask(&[b"\xbe"])), "the field of the table");
+    for (shown, trailers) in [
+        ("of the table", &[&b"\xbf"[..]][..]),
+        ("of the fixed table", &[b"\x84"]),
+        ("the name of the table", &[b"\x0f\x30\x01h"]),
+        ("the name of the fixed table", &[b"\x14\x01/"]),
+        ("in the code", &[b"\x00\x84\xb9\x58\xd3\x3f\x01/"]),
+        ("in the code, and to be kept", &[b"\x40\x84\xb9\x58\xd3\x3f\x01/"]),
+        ("in two frames", &[b"\x00", b"\x05:path\x01/"]),
+        ("behind a field", &[b"\xbe\x00\x05:path\x01/"]),
+    ] {
+        assert_eq!(ask(trailers), End::Reset, "{shown}");
+    }
+    // What was to be kept is: the entries are older by one.
+    assert!(served(ask(&[b"\xbf"])), "the connection goes on");
+    assert_eq!(ask(&[b"\xc0"]), End::Reset, "and is still followed");
+    assert_eq!(upstream.requests().len(), 2);
+    assert_eq!(gateway.log().len(), 11);
 }
 
 #[test]

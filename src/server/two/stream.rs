@@ -1,5 +1,6 @@
 //! One stream: a request, brought to the form that the stack knows from HTTP/1.1, and its answer.
 
+use super::frames::Frames;
 use crate::proxy::body::Broken;
 use crate::proxy::request::{Interim, Received};
 use crate::proxy::stack::Answer;
@@ -25,7 +26,10 @@ pub(super) fn answer<S: Stack>(
     site: &Site<S>,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
+    frames: &Rc<RefCell<Frames>>,
 ) -> impl Future<Output = Result<(), Ended>> + use<S> {
+    let frames = Rc::clone(frames);
+    let id = request.body().stream_id().as_u32();
     let respond = Rc::new(Respond(RefCell::new(respond)));
     let is_bare = *request.method() == Method::HEAD;
     let length = request.headers().get(header::CONTENT_LENGTH);
@@ -34,6 +38,7 @@ pub(super) fn answer<S: Stack>(
         true => Incoming::empty(),
         false => Incoming::of(Rc::new(Stream {
             stream: RefCell::new(stream),
+            frames: Rc::clone(&frames),
             left: Cell::new(length),
             has_ended: Cell::new(false),
         })),
@@ -55,6 +60,10 @@ pub(super) fn answer<S: Stack>(
             })
             .await?
         };
+        if frames.borrow().is_odd(id) {
+            respond.0.borrow_mut().send_reset(Reason::PROTOCOL_ERROR);
+            return Err(Torn.into());
+        }
         send(answer, is_bare, &respond).await
     }
 }
@@ -133,6 +142,7 @@ fn poll_capacity(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<R
 /// The body of a request.
 struct Stream {
     stream: RefCell<RecvStream>,
+    frames: Rc<RefCell<Frames>>,
     /// How much of it is to come, where that was said: h2 holds the caller to it.
     left: Cell<Option<u64>>,
     has_ended: Cell<bool>,
@@ -152,11 +162,11 @@ impl Source for Stream {
             Some(Err(_)) => Some(Err(Torn)),
             // The end is behind the trailers.
             None => match ready!(stream.poll_trailers(cx)) {
-                Ok(_) => {
+                Ok(_) if !self.frames.borrow().is_odd(stream.stream_id().as_u32()) => {
                     self.has_ended.set(true);
                     None
                 }
-                Err(_) => Some(Err(Torn)),
+                Ok(_) | Err(_) => Some(Err(Torn)),
             },
         })
     }
