@@ -46,6 +46,22 @@ fn frames_keep_their_promises() {
 }
 
 #[test]
+fn entries_of_hpack_are_as_large_as_their_names_and_values() {
+    for index in 1..=61 {
+        assert!(frames::sizes(&[0x40 | index, 0]));
+    }
+    // Every code of the Huffman code, between others, and strings that end in any way.
+    let texts: Vec<_> = (0..=255_u8).map(|byte| vec![byte, 0x47, byte, !byte]).collect();
+    let mutated = Mutations::of(&texts).take(20_000).filter(|bytes| bytes.len() < 100);
+    let read = mutated.filter(|bytes| {
+        let length = u8::try_from(bytes.len()).expect("short");
+        frames::sizes(&[&[0x41, 0x80 | length], &bytes[..]].concat())
+    });
+    let read = read.count();
+    assert!(read > 500, "{read} of them are of the code");
+}
+
+#[test]
 fn requests_keep_their_promises() {
     smoke("requests", 20_000);
 }

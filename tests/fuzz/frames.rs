@@ -45,6 +45,29 @@ pub fn run(input: &[u8]) {
     }
 }
 
+/// Whether an entry of the table that `literal` makes is as large as the `name` and `value` that the
+/// other reader finds, to the byte: it stays in a table of its size, and not in a smaller one. Tells whether
+/// the other reader finds any.
+pub fn sizes(literal: &[u8]) -> bool {
+    let mut other = Decoder::new();
+    let Ok(fields) = other.decode(literal) else { return false };
+    let [(name, value)] = &fields[..] else { panic!("one field: {fields:?}") };
+    let size = name.len() + value.len() + 32;
+    for (most, stays) in [(size, true), (size - 1, false)] {
+        let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        let mut block = Vec::new();
+        integer(&mut block, 0x20, 5, most);
+        block.extend_from_slice(literal);
+        frame(&mut sent, HEADERS, END_HEADERS, 1, &block);
+        // The young one of the table.
+        frame(&mut sent, HEADERS, END_HEADERS, 3, &[0xbe]);
+        let mut frames = Frames::default();
+        frames.look(&sent);
+        assert_eq!(!frames.is_odd(9999), stays, "{size}: {}", literal.escape_ascii());
+    }
+    true
+}
+
 /// What is left of an input.
 struct Choices<'i>(std::slice::Iter<'i, u8>);
 

@@ -449,5 +449,18 @@ fn an_unread_body_never_runs() {
         assert_eq!(caller.reply().status, 415);
         assert!(caller.is_closed(), "row 41");
     }
+    // Of which only a part is there, nobody waits for the rest; what is all there is passed over.
+    let large = HIDDEN.repeat(1000);
+    for (body, more, closes) in [(&hidden, 1, true), (&hidden, 0, false), (&large, 1, true)] {
+        let length = body.len() + more;
+        let head = format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n");
+        let mut caller = gateway.caller();
+        caller.send(format!("PATCH {PATH} HTTP/1.1\r\nHost: g\r\n{head}\r\n{body}"));
+        let reply = caller.reply();
+        assert_eq!((reply.status, reply.header("connection") == Some("close")), (415, closes));
+        if closes {
+            assert!(caller.is_closed(), "row 41");
+        }
+    }
     assert_eq!(upstream.connections(), 0);
 }
