@@ -27,8 +27,10 @@ use std::sync::Arc;
 
 /// A request as it comes from a connection.
 pub struct Received<B> {
-    /// The request.
-    pub request: Request<B>,
+    /// Its head. From here to the upstream it stays in one place, however often the request is moved.
+    pub head: Box<Parts>,
+    /// The body, on its way.
+    pub body: B,
     /// Who is at the other end, if that is known.
     pub peer: Option<Rc<Peer>>,
     /// What is wrong with the one that it stands in for, if it does.
@@ -52,13 +54,14 @@ impl<B> fmt::Debug for Received<B> {
 
 impl<B> From<Request<B>> for Received<B> {
     fn from(request: Request<B>) -> Self {
-        Self { request, peer: None, unsound: None, interim: None }
+        let (head, body) = request.into_parts();
+        Self { head: Box::new(head), body, peer: None, unsound: None, interim: None }
     }
 }
 
 /// A request that has an id, and of which nothing else is known.
 pub struct Arrived<B> {
-    /// Its head. From here to the upstream it stays in one place, however often the request is moved.
+    /// Its head.
     pub head: Box<Parts>,
     /// What the head has of what gates look for.
     pub present: Present,
@@ -125,13 +128,12 @@ impl<B> Deref for Routed<B> {
 impl<B> Arrived<B> {
     /// A request that was `received`, with its id.
     pub fn new(received: Received<B>, id: RequestId) -> Self {
-        let Received { request, peer, unsound, interim } = received;
-        let (head, body) = request.into_parts();
+        let Received { head, body, peer, unsound, interim } = received;
         let mut trail = Trail::begin(head.method.clone());
         trail.interim = interim;
         let trail = Rc::new(trail);
         let present = Present::of(&head.headers);
-        Self { head: Box::new(head), present, body, peer, unsound, id, trail }
+        Self { head, present, body, peer, unsound, id, trail }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::proxy::stack::Answer;
 use answer::{Asked, Sending};
 use line::Line;
 
+use http::request::Parts;
 use http::{Method, Request, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -69,7 +70,7 @@ pub(super) struct One<I, S> {
 /// What comes next on a connection.
 #[derive(Debug)]
 enum Next {
-    Request(Request<()>),
+    Request(Box<Parts>),
     Unsound(Unsound),
     Nothing,
 }
@@ -109,14 +110,14 @@ where
         let mut stop = pin!(wait);
         loop {
             let next = poll_fn(|cx| self.poll_next(cx, stop.as_mut())).await?;
-            let (request, unsound) = match next {
-                Next::Request(request) => (request, None),
+            let (head, unsound) = match next {
+                Next::Request(head) => (head, None),
                 Next::Unsound(unsound) => (stand_in(), Some(unsound)),
                 Next::Nothing => break,
             };
-            let version = request.version();
-            let is_bare = *request.method() == Method::HEAD;
-            let Some(answer) = self.answer(request, unsound).await else { return Ok(()) };
+            let version = head.version;
+            let is_bare = head.method == Method::HEAD;
+            let Some(answer) = self.answer(head, unsound).await else { return Ok(()) };
             let is_last = unsound.is_some() || version == Version::HTTP_10;
             let closes = poll_fn(|cx| Poll::Ready(is_last || self.ends(cx))).await;
             let asked = Asked { version, is_bare, closes };
@@ -139,9 +140,9 @@ where
         let mut line = self.line.borrow_mut();
         loop {
             match line.requests.take_head() {
-                Ok(Some(request)) => {
+                Ok(Some(head)) => {
                     self.head_since = None;
-                    return Poll::Ready(Ok(Next::Request(request)));
+                    return Poll::Ready(Ok(Next::Request(head)));
                 }
                 Ok(None) if self.closed_at.is_some() => return Poll::Ready(Ok(Next::Nothing)),
                 Ok(None) => {}
@@ -169,15 +170,16 @@ where
     }
 
     /// Has the request answered; nothing where nobody waits for it any more.
-    async fn answer(&mut self, request: Request<()>, unsound: Option<Unsound>) -> Option<Answer> {
-        self.line.borrow_mut().set_answering(Some(request.version()));
+    async fn answer(&mut self, head: Box<Parts>, unsound: Option<Unsound>) -> Option<Answer> {
+        self.line.borrow_mut().set_answering(Some(head.version));
         let body = match self.line.borrow().requests.left() {
             Some(0) => Incoming::empty(),
             Some(_) | None => Incoming::of(Rc::clone(&self.line) as _),
         };
         let interim: Rc<dyn Interim> = Rc::clone(&self.line) as _;
         let received = Received {
-            request: request.map(|()| body),
+            head,
+            body,
             peer: Some(Rc::clone(&self.site.peer)),
             unsound,
             interim: Some(interim),
@@ -308,8 +310,8 @@ where
 
 /// What stands for a request that is none, on its way through the stack: there it is answered, with an
 /// id and in the policy's form.
-fn stand_in() -> Request<()> {
-    let mut request = Request::new(());
-    *request.method_mut() = Method::from_bytes(b"REFUSED").unwrap_or_default();
-    request
+fn stand_in() -> Box<Parts> {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = Method::from_bytes(b"REFUSED").unwrap_or_default();
+    Box::new(head)
 }

@@ -58,7 +58,7 @@ fn read(bytes: &[u8], step: usize) -> Seen {
                 }
             } else {
                 match requests.take_head() {
-                    Ok(Some(request)) => found.push(Found::of(&request)),
+                    Ok(Some(head)) => found.push(Found::of(&head)),
                     Ok(None) => break,
                     Err(_) => is_broken = true,
                 }
@@ -72,16 +72,16 @@ fn read(bytes: &[u8], step: usize) -> Seen {
 }
 
 impl Found {
-    fn of(request: &http::Request<()>) -> Self {
+    fn of(head: &http::request::Parts) -> Self {
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.as_str().to_owned(), value.as_bytes().to_vec())
         };
-        let mut fields: Vec<_> = request.headers().iter().map(field).collect();
+        let mut fields: Vec<_> = head.headers.iter().map(field).collect();
         fields.sort();
         Self {
-            method: request.method().as_str().to_owned(),
-            target: request.uri().to_string(),
-            version: request.version(),
+            method: head.method.as_str().to_owned(),
+            target: head.uri.to_string(),
+            version: head.version,
             fields,
             body: Vec::new(),
             is_whole: false,

@@ -42,7 +42,7 @@ where
     }
 
     fn call(&mut self, received: Received<B>) -> Self::Future {
-        let given = sole(received.request.headers(), &self.field).ok().flatten();
+        let given = sole(&received.head.headers, &self.field).ok().flatten();
         let kept = given.and_then(|value| RequestId::parse(value, self.form));
         let id = kept.unwrap_or_else(RequestId::make);
         let inner = self.inner.call(Arrived::new(received, id.clone()));

@@ -27,7 +27,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 /// What is read at once, at first and at most.
-const READ_MIN: usize = 4 << 10;
+const READ_MIN: usize = 1 << 10;
 const READ_MAX: usize = 64 << 10;
 /// How many informational answers may come before the one that counts.
 pub(super) const INFORMATIONAL_MAX: usize = 16;
@@ -92,6 +92,9 @@ impl One {
         told(Progress::Sent(Sent::Begun));
         self.outgoing.fill(message);
         let (mut search, mut informational) = (Search::default(), 0);
+        // Others go first: what is written in one go finds whoever reads it awake, and a call to wake
+        // somebody costs more than a turn.
+        yield_turn().await;
         let answer = poll_fn(|cx| {
             let written = self.outgoing.poll_write(&mut self.wire, cx);
             if let Poll::Ready(Err(error)) = written {
@@ -259,6 +262,19 @@ impl Outgoing {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Lets whatever else is ready on this thread go first.
+async fn yield_turn() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Whether another answer follows.

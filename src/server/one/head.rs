@@ -9,6 +9,7 @@ use crate::proxy::rejection::Unsound;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Uri, Version};
 use memchr::memchr;
 
@@ -138,19 +139,19 @@ impl Head {
         Ok(())
     }
 
-    /// The request whose head all of `bytes` are, and what it says of its connection.
-    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Request<()>, Told), Unsound> {
+    /// What all of `bytes` are the head of, and what it says of its connection.
+    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Box<Parts>, Told), Unsound> {
         let told = Told { framing: self.framing()?, closes: self.closes, expects: self.expects };
-        let First { method, target, is_old } = self.first;
         let part = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-        let mut request = Request::new(());
-        *request.method_mut() =
+        let mut head = Box::new(Request::new(()).into_parts().0);
+        let First { method, target, is_old } = self.first;
+        let target = bytes.slice_ref(part(method + 1, target));
+        head.method =
             Method::from_bytes(part(0, method)).map_err(|_| Unsound::Malformed(REQUEST_LINE))?;
-        let target = Uri::from_maybe_shared(bytes.slice_ref(part(method + 1, target)));
-        *request.uri_mut() =
-            target.map_err(|_| Unsound::Malformed("the request target is malformed"))?;
-        *request.version_mut() = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
-        let mut headers = HeaderMap::with_capacity(self.fields.len());
+        head.uri = Uri::from_maybe_shared(target)
+            .map_err(|_| Unsound::Malformed("the request target is malformed"))?;
+        head.version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+        head.headers = HeaderMap::with_capacity(self.fields.len());
         for Field { name, value } in &self.fields {
             let name = HeaderName::from_bytes(part(name.0, name.1));
             let value = HeaderValue::from_maybe_shared(bytes.slice_ref(part(value.0, value.1)));
@@ -159,10 +160,9 @@ impl Head {
             };
             // Whoever prints a request by accident prints none of its values.
             value.set_sensitive(true);
-            headers.try_append(name, value).map_err(|_| Unsound::HeadTooLarge)?;
+            head.headers.try_append(name, value).map_err(|_| Unsound::HeadTooLarge)?;
         }
-        *request.headers_mut() = headers;
-        Ok((request, told))
+        Ok((head, told))
     }
 
     /// Reads a line that begins at `at`.
@@ -274,7 +274,8 @@ fn is_named(name: &[u8], known: &[u8]) -> bool {
     let alike = |(byte, known): (&u8, &u8)| {
         byte.eq_ignore_ascii_case(known) || (*byte == b'_' && *known == b'-')
     };
-    name.len() == known.len() && name.iter().zip(known).all(alike)
+    let is_twin = || name.len() == known.len() && name.iter().zip(known).all(alike);
+    name.eq_ignore_ascii_case(known) || is_twin()
 }
 
 /// How many blanks are before it, and what is there without those around it.

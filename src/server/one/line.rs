@@ -18,7 +18,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 /// What is read at once, at first and at most: a body of 64 KiB comes in one piece with its head.
-const READ_MIN: usize = 4 << 10;
+const READ_MIN: usize = 1 << 10;
 const READ_MAX: usize = 80 << 10;
 /// So much is put together before it is written.
 const GATHERED: usize = 8 << 10;

@@ -6,7 +6,7 @@ use crate::proxy::chunks::{Chunks, Extensions, Taken};
 use crate::proxy::rejection::Unsound;
 
 use bytes::BytesMut;
-use http::Request;
+use http::request::Parts;
 
 /// What was read of a connection and not taken yet.
 #[derive(Debug)]
@@ -33,25 +33,25 @@ impl Requests {
         Self { bounds, bytes: BytesMut::new(), place, closes: false, expects: false }
     }
 
-    /// The next request, once its head is there and the body of the one before is taken.
+    /// The head of the next request, once it is there and the body of the one before is taken.
     ///
     /// # Errors
     ///
     /// When no request comes any more: what is there is none.
-    pub fn take_head(&mut self) -> Result<Option<Request<()>>, Unsound> {
+    pub fn take_head(&mut self) -> Result<Option<Box<Parts>>, Unsound> {
         if matches!(self.place, Place::Body(0)) && !self.bytes.is_empty() {
             self.place = Place::Head(Box::default());
         }
         let Place::Head(head) = &mut self.place else { return Ok(None) };
         let Some(end) = head.look(&self.bytes, &self.bounds)? else { return Ok(None) };
-        let (request, told) = head.read(&self.bytes.split_to(end).freeze())?;
+        let (head, told) = head.read(&self.bytes.split_to(end).freeze())?;
         let Told { framing, closes, expects } = told;
         self.place = match framing {
             Framing::Chunked => Place::Chunks(Box::new(Chunks::new(Extensions::Refused))),
             Framing::Length(length) => Place::Body(length),
         };
         (self.closes, self.expects) = (closes, expects);
-        Ok(Some(request))
+        Ok(Some(head))
     }
 
     /// What stands first of the body of the request whose head was taken.

@@ -45,8 +45,9 @@ pub(super) fn answer<S: Stack>(
     });
     normalise(&mut request);
     let interim: Rc<dyn Interim> = Rc::clone(&respond) as _;
-    let peer = Some(Rc::clone(&site.peer));
-    let answer = site.call(Received { request, peer, unsound: None, interim: Some(interim) });
+    let mut received = Received::from(request);
+    (received.peer, received.interim) = (Some(Rc::clone(&site.peer)), Some(interim));
+    let answer = site.call(received);
     async move {
         let answer = {
             let mut answer = pin!(answer);
