@@ -185,7 +185,7 @@ where
             interim: Some(interim),
         };
         let mut answer = pin!(self.site.call(received));
-        poll_fn(|cx| {
+        let answer = poll_fn(|cx| {
             if let Poll::Ready(Ok(answer)) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
@@ -196,14 +196,15 @@ where
             }
             self.poll_gone(cx).map(|()| None)
         })
-        .await
+        .await;
+        self.line.borrow_mut().set_answering(None);
+        answer
     }
 
     /// Whether no other request is to follow the one that is about to be answered. What is there of its
     /// body is passed over, since nobody wants it any more.
     fn ends(&mut self, cx: &mut Context<'_>) -> bool {
         let line = &mut *self.line.borrow_mut();
-        line.set_answering(None);
         let mut has_read = false;
         loop {
             match line.requests.take_data() {

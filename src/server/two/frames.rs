@@ -72,27 +72,48 @@ impl Frames {
     /// Looks at the next `bytes` of the connection.
     pub fn look(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_lost {
-            let taken = match &mut self.place {
+            bytes = match &mut self.place {
                 Place::Other(left) => {
-                    let taken = bytes.len().min(*left);
-                    *left -= taken;
-                    taken
+                    let (taken, rest) = bytes.split_at(bytes.len().min(*left));
+                    *left -= taken.len();
+                    if *left == 0 {
+                        self.place = Place::head();
+                    }
+                    rest
                 }
                 Place::Head { bytes: head, known } => {
                     let room = head.get_mut(*known..).unwrap_or_default();
-                    let taken = bytes.len().min(room.len());
-                    room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-                    *known += taken;
-                    taken
+                    let (taken, rest) = bytes.split_at(bytes.len().min(room.len()));
+                    room.iter_mut().zip(taken).for_each(|(place, byte)| *place = *byte);
+                    *known += taken.len();
+                    if *known == HEAD {
+                        let frame = Frame::read(head);
+                        self.begin(frame);
+                    }
+                    rest
+                }
+                // Most frames come in one piece.
+                Place::Fields { payload, frame }
+                    if payload.is_empty() && bytes.len() >= frame.length =>
+                {
+                    let (fields, rest) = bytes.split_at(frame.length);
+                    let frame = *frame;
+                    self.place = Place::head();
+                    self.read(frame, fields);
+                    rest
                 }
                 Place::Fields { payload, frame } => {
-                    let taken = bytes.len().min(frame.length - payload.len());
-                    payload.extend_from_slice(bytes.get(..taken).unwrap_or_default());
-                    taken
+                    let left = frame.length - payload.len();
+                    let (taken, rest) = bytes.split_at(bytes.len().min(left));
+                    payload.extend_from_slice(taken);
+                    if payload.len() == frame.length {
+                        let (payload, frame) = (std::mem::take(payload), *frame);
+                        self.place = Place::head();
+                        self.read(frame, &payload);
+                    }
+                    rest
                 }
             };
-            bytes = bytes.get(taken..).unwrap_or_default();
-            self.step();
         }
     }
 
@@ -101,29 +122,17 @@ impl Frames {
         self.is_lost || self.odd.contains(&stream)
     }
 
-    /// Goes on to the next place, if this one is at its end.
-    fn step(&mut self) {
-        let next = Place::Head { bytes: [0; HEAD], known: 0 };
-        match &mut self.place {
-            Place::Other(0) => self.place = next,
-            Place::Head { bytes, known: HEAD } => {
-                let frame = Frame::read(bytes);
-                self.is_lost |= frame.length > BLOCK_MAX;
-                self.place = match frame.kind {
-                    HEADERS | CONTINUATION => Place::Fields { payload: Vec::new(), frame },
-                    _ => Place::Other(frame.length),
-                };
-                // It may have no payload.
-                if frame.length == 0 {
-                    self.step();
-                }
-            }
-            Place::Fields { payload, frame } if payload.len() == frame.length => {
-                let (payload, frame) = (std::mem::take(payload), *frame);
-                self.place = next;
-                self.read(frame, &payload);
-            }
-            Place::Other(_) | Place::Head { .. } | Place::Fields { .. } => {}
+    /// Begins with what is behind the head of `frame`.
+    fn begin(&mut self, frame: Frame) {
+        self.is_lost |= frame.length > BLOCK_MAX;
+        let has_fields = matches!(frame.kind, HEADERS | CONTINUATION);
+        self.place = match (has_fields, frame.length) {
+            (true, 1..) => Place::Fields { payload: Vec::new(), frame },
+            (false, 1..) => Place::Other(frame.length),
+            (_, 0) => Place::head(),
+        };
+        if has_fields && frame.length == 0 {
+            self.read(frame, &[]);
         }
     }
 
@@ -148,6 +157,12 @@ impl Frames {
             self.odd.insert(frame.stream);
         }
         self.is_lost |= has_pseudo.is_err() || self.odd.len() > ODD_MAX;
+    }
+}
+
+impl Place {
+    fn head() -> Self {
+        Self::Head { bytes: [0; HEAD], known: 0 }
     }
 }
 
