@@ -23,6 +23,7 @@ pub mod request;
 pub mod shadow;
 pub mod span;
 pub mod stack;
+pub mod tapped;
 pub mod trace;
 pub mod trail;
 pub mod upstream;

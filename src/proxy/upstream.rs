@@ -10,7 +10,6 @@ mod circuit;
 mod exchange;
 mod fault;
 mod fetch;
-mod heard;
 mod lease;
 mod links;
 mod memory;

@@ -4,13 +4,13 @@
 mod frames;
 mod hpack;
 mod stream;
-mod watched;
 
 pub use frames::Frames;
 
 use super::connection::{Ended, Site, Stack, Times};
 use super::phase::Phase;
 use crate::proxy::pulse::Pulse;
+use crate::proxy::tapped::Tapped;
 
 use bytes::Bytes;
 use h2::Reason;
@@ -18,8 +18,6 @@ use h2::server::{Builder, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-
-use watched::Watched;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -65,8 +63,9 @@ where
     let begun = *phases.borrow();
     let tally = Rc::new(Tally::begin(times));
     let frames = Rc::<RefCell<Frames>>::default();
-    let watched = Watched::new(socket, Rc::clone(&frames));
-    let mut connection = timeout(times.head, builder.handshake(watched)).await??;
+    let looked_at = Rc::clone(&frames);
+    let socket = Tapped::new(socket, move |bytes: &[u8]| looked_at.borrow_mut().look(bytes));
+    let mut connection = timeout(times.head, builder.handshake(socket)).await??;
     let pulse = Pulse::of(connection.ping_pong());
     let mut streams = Streams { connection, frames, pulse, site, tally: Rc::clone(&tally), life };
     // What comes of waiting locks the phase, and must not be held while the rest is served.
@@ -88,7 +87,7 @@ where
 
 /// The streams of a connection.
 struct Streams<I, S> {
-    connection: Connection<Watched<I>, Bytes>,
+    connection: Connection<I, Bytes>,
     frames: Rc<RefCell<Frames>>,
     pulse: Pulse,
     site: Site<S>,

@@ -9,7 +9,7 @@ WIDTH, ROW, LEAST = 1200, 17, 0.0015
 # Whose work it is, by what the name of a function begins with; the first that fits.
 OWNERS = [("kernel", "#b8b8b8", r"\[k\]"), ("judge", "#d9822b", r"patchgate::(policy|patch|json|violation)|jsonschema|serde_json|regex"),
           ("telemetry and limits", "#8a6fb3", r"patchgate::(telemetry|limits|audit)|prometheus|governor"),
-          ("patchgate, else", "#3f7fbf", r"patchgate"), ("hyper, http, httparse", "#5aa86a", r"hyper|http|h2::"),
+          ("patchgate, else", "#3f7fbf", r"patchgate"), ("http, httparse, h2", "#5aa86a", r"hyper|http|h2::"),
           ("tokio, mio", "#7fb8a4", r"tokio|mio"), ("libraries, allocator", "#c9b458", r"")]
 
 

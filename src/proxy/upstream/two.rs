@@ -1,13 +1,13 @@
 //! A connection that HTTP/2 is spoken over: for many requests at once, each on a stream of its own.
 
 use super::Fault;
-use super::heard::{Heard, Waiting};
 use super::message::{Message, Progress};
 use super::one::{HEAD_MAX, INFORMATIONAL_MAX, is_interim};
 use super::pool::{Counted, Lost};
 use crate::outbound::{Obstacle, Wire};
 use crate::proxy::body::Broken;
 use crate::proxy::pulse::Pulse;
+use crate::proxy::tapped::Tapped;
 use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
@@ -16,13 +16,14 @@ use h2::{RecvStream, SendStream};
 use http::header::{self, HeaderMap};
 use http::uri::{Authority, Parts, Scheme};
 use http::{Request, Response, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 /// Requests on one connection at once, where the upstream does not want fewer.
@@ -66,8 +67,14 @@ impl Two {
         counted: Counted,
     ) -> Result<Self, Fault> {
         let born = Instant::now();
-        let heard = Waiting::default();
-        let wire = Heard::new(wire, Rc::clone(&heard));
+        // Whoever waits to hear something of the upstream.
+        let waiting = Rc::<Cell<Option<Waker>>>::default();
+        let heard = Rc::clone(&waiting);
+        let wire = Tapped::new(wire, move |_: &[u8]| {
+            if let Some(waiting) = heard.take() {
+                waiting.wake();
+            }
+        });
         let (sender, mut connection) = Builder::new()
             .enable_push(false)
             .initial_max_send_streams(0)
@@ -86,7 +93,7 @@ impl Two {
             if connection.max_concurrent_send_streams() > 0 {
                 return Poll::Ready(Ok(()));
             }
-            heard.set(Some(cx.waker().clone()));
+            waiting.set(Some(cx.waker().clone()));
             Poll::Pending
         })
         .await?;
@@ -303,7 +310,10 @@ fn take_interim(
 }
 
 /// Drives a connection until it ends. An upstream that answers nothing is asked whether it is still there.
-async fn drive(mut connection: Connection<Heard, Bytes>, state: Rc<State>) {
+async fn drive<I>(mut connection: Connection<I, Bytes>, state: Rc<State>)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
     let _ending = Ending(Rc::clone(&state));
     let mut pulse = Pulse::of(connection.ping_pong());
     let ended = poll_fn(|cx| {

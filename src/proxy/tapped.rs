@@ -1,28 +1,26 @@
-//! A socket whose frames are looked at as they are read.
-
-use super::frames::Frames;
+//! A connection of which somebody else learns what is read.
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-/// A socket, and what is known of its frames.
-pub(super) struct Watched<I> {
+/// A connection, and what is done with each piece that is read of it.
+#[derive(Debug)]
+pub struct Tapped<I, F> {
     socket: I,
-    frames: Rc<RefCell<Frames>>,
+    tap: F,
 }
 
-impl<I> Watched<I> {
-    pub(super) fn new(socket: I, frames: Rc<RefCell<Frames>>) -> Self {
-        Self { socket, frames }
+impl<I, F: FnMut(&[u8])> Tapped<I, F> {
+    /// What is read of `socket` goes through `tap`: nothing, at its end.
+    pub fn new(socket: I, tap: F) -> Self {
+        Self { socket, tap }
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+impl<I: AsyncRead + Unpin, F: FnMut(&[u8]) + Unpin> AsyncRead for Tapped<I, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -30,13 +28,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        let new = buffer.filled().get(before..).unwrap_or_default();
-        self.frames.borrow_mut().look(new);
+        (self.tap)(buffer.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+impl<I: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Tapped<I, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
