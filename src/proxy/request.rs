@@ -22,7 +22,7 @@ use uuid::fmt::Hyphenated;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 /// A request as it comes from a connection.
@@ -36,7 +36,7 @@ pub struct Received<B> {
     /// What is wrong with the one that it stands in for, if it does.
     pub unsound: Option<Unsound>,
     /// Who is told what the API says before its answer, if anybody is.
-    pub interim: Option<Rc<dyn Interim>>,
+    pub interim: Option<Weak<dyn Interim>>,
 }
 
 /// Passes on what the API says before its answer (RFC 9110 §15.2).

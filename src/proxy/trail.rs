@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::rc::Weak;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -79,7 +79,7 @@ pub struct Trail {
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
     /// Who is told what the API says before its answer, if anybody is.
-    pub interim: Option<Rc<dyn Interim>>,
+    pub interim: Option<Weak<dyn Interim>>,
 }
 
 impl fmt::Debug for Trail {

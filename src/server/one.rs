@@ -176,13 +176,13 @@ where
             Some(0) => Incoming::empty(),
             Some(_) | None => Incoming::of(Rc::clone(&self.line) as _),
         };
-        let interim: Rc<dyn Interim> = Rc::clone(&self.line) as _;
+        let line: Rc<dyn Interim> = Rc::clone(&self.line) as _;
         let received = Received {
             head,
             body,
             peer: Some(Rc::clone(&self.site.peer)),
             unsound,
-            interim: Some(interim),
+            interim: Some(Rc::downgrade(&line)),
         };
         let mut answer = pin!(self.site.call(received));
         let answer = poll_fn(|cx| {

@@ -92,7 +92,7 @@ fn thousands_who_do_nothing_cost_little() {
     let each = (memory(id, "VmRSS:") - before) as f64 / crowd.len() as f64;
     println!("{} idle: {each:.1} KiB each; {:?} for others", crowd.len(), probe(&gateway));
     // Unoptimised, futures are a little larger.
-    let most = if cfg!(debug_assertions) { 13.0 } else { 12.0 };
+    let most = if cfg!(debug_assertions) { 5.0 } else { 4.0 };
     assert!(each <= most, "{each} KiB for each connection");
 }
 

@@ -9,6 +9,8 @@ use crate::proxy::trail::Trail;
 
 use http::{Response, StatusCode, header};
 
+use std::rc::Weak;
+
 impl Upstream {
     /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
     pub(super) fn receive(
@@ -38,7 +40,7 @@ impl Upstream {
     /// Passes on what the API says before its answer. To go on the caller was told by the gateway, which
     /// has the whole request before the API gets any of it.
     pub(super) fn pass(&self, mut answer: Response<()>, trail: &Trail) {
-        let Some(interim) = &trail.interim else { return };
+        let Some(interim) = trail.interim.as_ref().and_then(Weak::upgrade) else { return };
         if answer.status() == StatusCode::CONTINUE {
             return;
         }

@@ -5,7 +5,7 @@ use crate::proxy::body::Broken;
 use crate::server::date;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::SizeHint;
 
@@ -153,7 +153,9 @@ impl Framing {
 /// Writes an answer that comes before the one that counts.
 pub(super) fn write_interim(answer: &Response<()>, out: &mut Vec<u8>) {
     write_status(answer.status(), Version::HTTP_11, out);
-    write_fields(answer.headers(), out);
+    for (name, value) in answer.headers() {
+        write_field(name, value, out);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -164,12 +166,6 @@ fn write_status(status: StatusCode, version: Version, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-}
-
-fn write_fields(headers: &HeaderMap, out: &mut Vec<u8>) {
-    for (name, value) in headers {
-        write_field(name, value, out);
-    }
 }
 
 fn write_field(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
@@ -183,4 +179,153 @@ fn write_length(length: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"content-length: ");
     out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::chunks::{Chunks, Extensions, Taken};
+
+    use bytes::BytesMut;
+    use proptest::prelude::*;
+
+    /// What is written for an answer with these fields and this body, without its date, and whether
+    /// another one may follow.
+    fn written(
+        status: u16,
+        fields: &[(&'static str, &'static str)],
+        hint: &SizeHint,
+        asked: Asked,
+        body: &[&'static str],
+    ) -> (String, bool) {
+        let mut answer = Response::new(());
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        for (name, value) in fields {
+            let name = HeaderName::from_static(name);
+            answer.headers_mut().append(name, HeaderValue::from_static(value));
+        }
+        let mut out = Outgoing::default();
+        let mut sending = Sending::begin(&answer, hint, asked, &mut out);
+        if !sending.is_bare() {
+            for part in body {
+                sending.put(Bytes::from_static(part.as_bytes()), &mut out).unwrap();
+            }
+            sending.end(&mut out).unwrap();
+        }
+        let text = String::from_utf8(out.bytes).unwrap();
+        let lines = text.split("\r\n").filter(|line| !line.starts_with("date: "));
+        (lines.collect::<Vec<_>>().join("|"), sending.persists)
+    }
+
+    const ASKED: Asked = Asked { version: Version::HTTP_11, is_bare: false, closes: false };
+
+    #[test]
+    fn an_answer_is_framed_in_one_way_that_its_caller_knows() {
+        let (two, unknown) = (SizeHint::with_exact(2), SizeHint::default());
+        let old = Asked { version: Version::HTTP_10, closes: true, ..ASKED };
+        let bare = Asked { is_bare: true, ..ASKED };
+        let last = Asked { closes: true, ..ASKED };
+        let length = [("content-length", "7"), ("x", "y")];
+        for (status, fields, hint, asked, expected) in [
+            (200, &[][..], &two, ASKED, "HTTP/1.1 200 OK|content-length: 2||ab"),
+            // What is told of the body is believed of it alone.
+            (200, &length, &two, ASKED, "HTTP/1.1 200 OK|x: y|content-length: 2||ab"),
+            (
+                200,
+                &length,
+                &unknown,
+                ASKED,
+                "HTTP/1.1 200 OK|x: y|transfer-encoding: chunked||1|a|1|b|0||",
+            ),
+            (200, &[], &unknown, old, "HTTP/1.0 200 OK|connection: close||ab"),
+            (200, &[], &two, last, "HTTP/1.1 200 OK|content-length: 2|connection: close||ab"),
+            (299, &[], &two, ASKED, "HTTP/1.1 299 |content-length: 2||ab"),
+            (200, &length, &unknown, bare, "HTTP/1.1 200 OK|x: y|content-length: 7||"),
+            (200, &[], &unknown, bare, "HTTP/1.1 200 OK||"),
+            (404, &[], &two, bare, "HTTP/1.1 404 Not Found|content-length: 2||"),
+            (204, &length, &two, ASKED, "HTTP/1.1 204 No Content|x: y||"),
+            (
+                304,
+                &length,
+                &SizeHint::with_exact(0),
+                ASKED,
+                "HTTP/1.1 304 Not Modified|x: y|content-length: 7||",
+            ),
+        ] {
+            let (text, persists) = written(status, fields, hint, asked, &["a", "", "b"]);
+            assert_eq!((&*text, persists), (expected, !asked.closes));
+        }
+        let left = [("connection", "close"), ("transfer-encoding", "gzip")];
+        let (text, persists) = written(204, &left, &two, ASKED, &[]);
+        assert_eq!((&*text, persists), ("HTTP/1.1 204 No Content|connection: close||", false));
+    }
+
+    #[test]
+    fn a_date_is_told_once() {
+        for (given, expected) in [(None, 1), (Some("Sun, 06 Nov 1994 08:49:37 GMT"), 1)] {
+            let mut answer = Response::new(());
+            if let Some(given) = given {
+                answer.headers_mut().insert(header::DATE, HeaderValue::from_static(given));
+            }
+            let mut out = Outgoing::default();
+            let _ = Sending::begin(&answer, &SizeHint::with_exact(0), ASKED, &mut out);
+            let text = String::from_utf8(out.bytes).unwrap();
+            assert_eq!(text.matches("date: ").count(), expected);
+            assert!(given.is_none_or(|given| text.contains(given)));
+        }
+    }
+
+    #[test]
+    fn more_or_less_than_was_said_is_broken() {
+        for (parts, is_whole) in
+            [(&["ab"][..], true), (&["a"], false), (&["ab", "c"], false), (&[], false)]
+        {
+            let mut out = Outgoing::default();
+            let hint = SizeHint::with_exact(2);
+            let mut sending = Sending::begin(&Response::new(()), &hint, ASKED, &mut out);
+            let put = parts
+                .iter()
+                .try_for_each(|part| sending.put(Bytes::from_static(part.as_bytes()), &mut out));
+            assert_eq!(put.and_then(|()| sending.end(&mut out)).is_ok(), is_whole, "{parts:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_in_chunks_is_what_comes_out_of_them(
+            sizes in prop::collection::vec(prop_oneof![0..20_usize, COPY_MAX - 2..COPY_MAX + 3], 0..5),
+        ) {
+            let mut out = Outgoing::default();
+            let hint = SizeHint::default();
+            let mut sending = Sending::begin(&Response::new(()), &hint, ASKED, &mut out);
+            let (mut sent, mut wire) = (Vec::new(), BytesMut::new());
+            out.bytes.clear();
+            let mut write = |out: &mut Outgoing| {
+                wire.extend_from_slice(&out.bytes);
+                wire.extend_from_slice(&out.data);
+                wire.extend_from_slice(out.end);
+                *out = Outgoing::default();
+            };
+            for (index, size) in sizes.iter().enumerate() {
+                let data = vec![u8::try_from(index).unwrap(); *size];
+                sent.extend_from_slice(&data);
+                sending.put(data.into(), &mut out).unwrap();
+                if !out.has_room() {
+                    write(&mut out);
+                }
+            }
+            sending.end(&mut out).unwrap();
+            write(&mut out);
+            let mut chunks = Chunks::new(Extensions::Refused);
+            let mut found = Vec::new();
+            loop {
+                match chunks.take(&mut wire) {
+                    Taken::Data(data) => found.extend_from_slice(&data),
+                    Taken::Ended => break,
+                    other @ (Taken::Broken | Taken::Nothing) => prop_assert!(false, "{:?}", other),
+                }
+            }
+            prop_assert!(wire.is_empty() && found == sent);
+        }
+    }
 }

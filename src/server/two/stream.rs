@@ -46,7 +46,8 @@ pub(super) fn answer<S: Stack>(
     normalise(&mut request);
     let interim: Rc<dyn Interim> = Rc::clone(&respond) as _;
     let mut received = Received::from(request);
-    (received.peer, received.interim) = (Some(Rc::clone(&site.peer)), Some(interim));
+    received.peer = Some(Rc::clone(&site.peer));
+    received.interim = Some(Rc::downgrade(&interim));
     let answer = site.call(received);
     async move {
         let answer = {
