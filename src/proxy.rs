@@ -3,6 +3,7 @@
 //! [`stack()`] lists it in order. Everything here belongs to one worker thread: services and their
 //! futures are not `Send`, and what the threads share is in [`Shared`] and atomic.
 
+pub mod alarm;
 pub mod body;
 pub mod budget;
 pub mod change;

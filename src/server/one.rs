@@ -15,6 +15,7 @@ pub use requests::Requests;
 use super::connection::{Ended, Site, Times};
 use super::incoming::Incoming;
 use super::phase::{Draining, Phase};
+use crate::proxy::alarm::Alarm;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
 use crate::proxy::rejection::Unsound;
@@ -29,7 +30,7 @@ use http::{Method, Request, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -64,7 +65,7 @@ pub(super) struct One<I, S> {
     leaves_at: Option<Instant>,
     /// When the caller closed its side.
     closed_at: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 /// What comes next on a connection.
@@ -99,7 +100,7 @@ where
             head_since: None,
             leaves_at: None,
             closed_at: None,
-            timer: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -165,7 +166,7 @@ where
             let deadline = self.quiet_since + self.quiet_time;
             self.leaves_at.map_or(deadline, |leaves_at| leaves_at.min(deadline))
         };
-        ready!(self.poll_until(cx, deadline));
+        ready!(self.alarm.poll_until(cx, deadline));
         Poll::Ready(Ok(if has_part { Next::Unsound(Unsound::HeadTooSlow) } else { Next::Nothing }))
     }
 
@@ -289,23 +290,7 @@ where
             }
         }
         let closed_at = self.closed_at.unwrap_or_else(Instant::now);
-        self.poll_until(cx, closed_at + CLOSED_TIME)
-    }
-
-    /// Waits until `deadline`. A timer that ends too early is cheaper than one that is set anew for every
-    /// request.
-    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            if deadline <= Instant::now() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        self.alarm.poll_until(cx, closed_at + CLOSED_TIME)
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) use head::HEAD_MAX;
 use super::message::{Message, Progress};
 use super::pool::{Counted, Lost};
 use crate::outbound::Wire;
+use crate::proxy::alarm::Alarm;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
 use crate::proxy::trail::Sent;
@@ -29,6 +30,8 @@ use std::task::{Context, Poll, Waker, ready};
 /// What is read at once, at first and at most.
 const READ_MIN: usize = 1 << 10;
 const READ_MAX: usize = 64 << 10;
+/// What is rather copied behind its head than written beside it.
+const COPY_MAX: usize = 4 << 10;
 /// How many informational answers may come before the one that counts.
 pub(super) const INFORMATIONAL_MAX: usize = 16;
 
@@ -42,6 +45,7 @@ pub(super) struct One {
     /// How the answer's body ends, of which something is still to come.
     framing: Framing,
     persists: bool,
+    alarm: Alarm,
     pub(super) born: Instant,
     pub(super) idle_since: Instant,
     _counted: Counted,
@@ -50,6 +54,7 @@ pub(super) struct One {
 /// What is to be written.
 #[derive(Debug, Default)]
 struct Outgoing {
+    /// The head, and a small body behind it.
     head: Vec<u8>,
     body: Bytes,
     /// How many bytes of both are written.
@@ -68,6 +73,7 @@ impl One {
             read_size: READ_MIN,
             framing: Framing::Length(0),
             persists: true,
+            alarm: Alarm::default(),
             born: now,
             idle_since: now,
             _counted: counted,
@@ -79,11 +85,12 @@ impl One {
         self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// Sends `message`, and waits for the head of its answer. What becomes of it meanwhile is `told`; that
-    /// it has begun, before its first byte.
+    /// Sends `message`, and waits `until` then for the head of its answer. What becomes of it meanwhile is
+    /// `told`; that it has begun, before its first byte.
     pub(super) async fn send(
         &mut self,
         message: &Message,
+        until: Instant,
         told: impl Fn(Progress),
     ) -> Result<Response<()>, Lost> {
         if self.is_closed() {
@@ -121,7 +128,10 @@ impl One {
                     Ok(Some(_)) => return broken(Unsound("there are too many before it")),
                     Err(unsound) => return broken(unsound),
                 }
-                match ready!(self.poll_read(cx)) {
+                let Poll::Ready(read) = self.poll_read(cx) else {
+                    return self.alarm.poll_until(cx, until).map(|()| Err(Lost::Late));
+                };
+                match read {
                     Ok(1..) => {}
                     Ok(0) => return broken(Unsound("the connection ended before it")),
                     Err(error) => {
@@ -234,7 +244,11 @@ impl Outgoing {
     fn fill(&mut self, message: &Message) {
         self.head.clear();
         head::write(message, &mut self.head);
-        self.body = message.body.clone();
+        if message.body.len() <= COPY_MAX {
+            self.head.extend_from_slice(&message.body);
+        } else {
+            self.body = message.body.clone();
+        }
         (self.written, self.is_due) = (0, true);
     }
 
@@ -254,8 +268,13 @@ impl Outgoing {
                 (self.body, self.is_due) = (Bytes::new(), false);
                 break;
             }
-            let both = [IoSlice::new(head), IoSlice::new(body)];
-            match ready!(Pin::new(&mut *wire).poll_write_vectored(cx, &both))? {
+            let wire = Pin::new(&mut *wire);
+            let write = if body.is_empty() {
+                wire.poll_write(cx, head)
+            } else {
+                wire.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+            };
+            match ready!(write)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
             }

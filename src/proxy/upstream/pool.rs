@@ -184,8 +184,8 @@ impl Connection {
     ) -> Result<Response<Source>, Lost> {
         match self {
             Self::One(mut one) => {
-                let answer = timeout_at(until, one.send(message, told)).await;
-                answer.unwrap_or(Err(Lost::Late)).map(|answer| answer.map(|()| Source::One(one)))
+                let answer = one.send(message, until, told).await;
+                answer.map(|answer| answer.map(|()| Source::One(one)))
             }
             Self::Two(stream) => {
                 // Most connections are no such.
