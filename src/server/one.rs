@@ -12,7 +12,7 @@ mod requests;
 pub use head::Bounds;
 pub use requests::Requests;
 
-use super::connection::{Ended, Site, Times};
+use super::connection::{Ended, Site, Stack, Times};
 use super::incoming::Incoming;
 use super::phase::{Draining, Phase};
 use crate::proxy::alarm::Alarm;
@@ -79,7 +79,7 @@ enum Next {
 impl<I, S> One<I, S>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: super::connection::Stack,
+    S: Stack,
 {
     pub(super) fn new(
         socket: I,

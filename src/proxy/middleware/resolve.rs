@@ -87,7 +87,7 @@ impl<S> Resolve<S> {
         Ok(Resolved::Routed(routed))
     }
 
-    /// Checks what hyper lets pass and we must not; gives the normal form of the path. It is for one of
+    /// Checks what may be read and must not pass; gives the normal form of the path. It is for one of
     /// `hosts`, if those are told.
     fn check_head<'h>(
         &self,
