@@ -93,15 +93,15 @@ impl One {
         until: Instant,
         told: impl Fn(Progress),
     ) -> Result<Response<()>, Lost> {
+        // Others go first: what is written in one go finds whoever reads it awake, and a call to wake
+        // somebody costs more than a turn. It may have been closed meanwhile.
+        yield_turn().await;
         if self.is_closed() {
             return Err(Lost::Unsent);
         }
         told(Progress::Sent(Sent::Begun));
         self.outgoing.fill(message);
         let (mut search, mut informational) = (Search::default(), 0);
-        // Others go first: what is written in one go finds whoever reads it awake, and a call to wake
-        // somebody costs more than a turn.
-        yield_turn().await;
         let answer = poll_fn(|cx| {
             let written = self.outgoing.poll_write(&mut self.wire, cx);
             if let Poll::Ready(Err(error)) = written {
@@ -283,7 +283,8 @@ impl Outgoing {
     }
 }
 
-/// Lets whatever else is ready on this thread go first.
+/// Lets whatever else is ready on this thread go first. (That of tokio waits for events as well, which
+/// is a call.)
 async fn yield_turn() {
     let mut has_yielded = false;
     poll_fn(|cx| {
