@@ -16,7 +16,6 @@ pub mod identity;
 pub mod middleware;
 pub mod octets;
 pub mod origin;
-pub mod present;
 pub mod problem;
 pub mod pulse;
 pub mod rejection;

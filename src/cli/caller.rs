@@ -5,10 +5,11 @@ use crate::config::{Files, Loaded, Source, load};
 use crate::limits::{Account, Class, Limits, Quota};
 use crate::partner::{Certificate, Partner, Partners};
 use crate::policy::{Policy, Route};
+use crate::proxy::fields::Fields;
 use crate::proxy::identity;
 use crate::proxy::problem::kind;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
@@ -69,11 +70,8 @@ impl Caller {
         method: &str,
         shown: &Shown,
     ) -> Result<Self, Nobody> {
-        let headers = shown.headers.iter().map(|field| parse(field)).collect::<Result<Vec<_>, _>>();
-        let mut map = HeaderMap::new();
-        for (name, value) in headers.map_err(Nobody::Unsaid)? {
-            map.append(name, value);
-        }
+        let fields = shown.headers.iter().map(|field| parse(field)).collect::<Result<Fields, _>>();
+        let fields = fields.map_err(Nobody::Unsaid)?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Nobody::Unsaid(format!("`{method}` is no method")))?;
         let certificate = shown.certificate.as_ref().map(|path| {
@@ -82,7 +80,7 @@ impl Caller {
                 .map_err(|error| Nobody::Unsaid(format!("{}: {error}", path.display())))
         });
         let certificate = certificate.transpose()?;
-        let found = identity::find(partners, &map, shown.peer, certificate.as_ref());
+        let found = identity::find(partners, &fields, shown.peer, certificate.as_ref());
         let found = found.map_err(|rejection| {
             let kind = kind(&rejection);
             Nobody::Refused(format!("{} {}", kind.status.as_u16(), kind.slug))

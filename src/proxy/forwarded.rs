@@ -3,11 +3,12 @@
 
 mod read;
 
-use super::headers::{is_host, sole};
+use super::fields::Fields;
+use super::headers::is_host;
 use super::octets::is_token;
 use crate::partner::Network;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use read::{Hop, Node, X_FORWARDED_FOR, is_proto};
 
 use std::fmt::Write;
@@ -46,15 +47,15 @@ pub struct Hops<'h>(Vec<Hop<'h>>);
 impl<'h> Hops<'h> {
     /// Goes back from `peer`, which called us by `proto`, for as long as it meets who is trusted and
     /// tells of another hop.
-    pub fn of(headers: &'h HeaderMap, peer: IpAddr, proto: &'h str, settings: &Settings) -> Self {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    pub fn of(fields: &'h Fields, peer: IpAddr, proto: &'h str, settings: &Settings) -> Self {
+        let host = fields.get(&header::HOST).and_then(|host| host.to_str().ok());
         let mut hops = vec![Hop { node: Node::Address(peer), proto: Some(proto), host }];
         let trusts =
             |address: IpAddr| settings.trusted.iter().any(|network| network.contains(address));
         if trusts(peer) {
             let told = match settings.read {
-                Dialect::Forwarded => read::forwarded(headers),
-                Dialect::XForwarded => read::x_forwarded(headers),
+                Dialect::Forwarded => read::forwarded(fields),
+                Dialect::XForwarded => read::x_forwarded(fields),
             };
             // What is malformed ends the chain; what is beyond it was not told by who is trusted.
             for hop in told.into_iter().rev().map_while(|hop| hop).take(HOPS_MAX) {
@@ -67,7 +68,7 @@ impl<'h> Hops<'h> {
         }
         if settings.read == Dialect::XForwarded && hops.len() > 1 {
             // These fields tell of the first hop alone.
-            let only = |name| sole(headers, &name).ok().flatten()?.to_str().ok();
+            let only = |name| fields.sole(&name).ok().flatten()?.to_str().ok();
             if let Some(first) = hops.last_mut() {
                 first.proto = only(X_FORWARDED_PROTO).filter(|text| is_proto(text));
                 first.host = only(X_FORWARDED_HOST).filter(|text| is_host(text.as_bytes()));
@@ -146,11 +147,11 @@ mod tests {
         let trusted =
             trusted.map(|(text, prefix)| Network { address: text.parse().unwrap(), prefix });
         let settings = Settings { trusted: trusted.into(), read, send: None };
-        let mut headers = HeaderMap::new();
+        let mut fields = Fields::default();
         for (name, value) in lines {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
+            fields.add(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let hops = Hops::of(&headers, PEER.parse().unwrap(), "http", &settings);
+        let hops = Hops::of(&fields, PEER.parse().unwrap(), "http", &settings);
         let told = |dialect| {
             let fields = hops.tell(dialect, Some("us"));
             fields.iter().map(|(_, value)| value.to_str().unwrap()).collect::<Vec<_>>().join(" | ")

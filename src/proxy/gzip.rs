@@ -1,11 +1,12 @@
 //! Bodies in the content coding gzip: taken out of it before they are judged, and sent on without.
 
 use super::budget::{Budget, Cut};
+use super::fields::Fields;
 use super::rejection::Rejection;
 
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderName};
 
 /// How many times its size a body may become.
 const RATIO_MAX: usize = 100;
@@ -18,6 +19,10 @@ const ABOUT_CODED: [HeaderName; 5] = [
     HeaderName::from_static("digest"),
     HeaderName::from_static("repr-digest"),
 ];
+
+/// What says that a request is signed (RFC 9421).
+const SIGNED: [HeaderName; 2] =
+    [HeaderName::from_static("signature"), HeaderName::from_static("signature-input")];
 
 /// What `coded` holds, if that is one member of gzip and nothing more, of at most `max` bytes. It
 /// takes up room of `budget` as it comes to light.
@@ -37,19 +42,19 @@ pub fn decode(coded: &[u8], max: usize, budget: &Budget) -> Result<Bytes, Reject
     if decoder.into_inner().is_empty() { Ok(decoded) } else { Err(Rejection::CodingMalformed) }
 }
 
-/// Takes out of `headers` what is about the body as it was coded.
+/// Takes out of `fields` what is about the body as it was coded.
 ///
 /// # Errors
 ///
 /// When the request is signed: what is taken out may be part of what was.
-pub fn uncode(headers: &mut HeaderMap) -> Result<(), Rejection> {
-    if headers.contains_key("signature") || headers.contains_key("signature-input") {
+pub fn uncode(fields: &mut Fields) -> Result<(), Rejection> {
+    if SIGNED.iter().any(|name| fields.has(name)) {
         return Err(Rejection::HeadMalformed(
             "the coding of a signed body cannot be taken off; send it without `Content-Encoding`",
         ));
     }
     for name in ABOUT_CODED {
-        headers.remove(name);
+        fields.remove(&name);
     }
     Ok(())
 }

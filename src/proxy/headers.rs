@@ -1,5 +1,6 @@
 //! Header fields: what stays on its hop, what is never believed, what the gateway adds.
 
+use super::fields::Fields;
 use super::trail::Trail;
 use crate::limits::structured_string;
 use crate::snapshot::Host;
@@ -26,29 +27,10 @@ const OLDER: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset"),
 ];
 
-/// A field that may be there once is there twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Twice;
-
-/// The one line of the field `name`, if it is there.
-///
-/// # Errors
-///
-/// When there are several.
-pub fn sole<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'h HeaderValue>, Twice> {
-    let mut lines = headers.get_all(name).iter();
-    match (lines.next(), lines.next()) {
-        (line, None) => Ok(line),
-        _ => Err(Twice),
-    }
-}
-
-/// The field names that `Connection` nominates for this hop only.
-pub fn nominated(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    let lines = headers.get_all(header::CONNECTION).iter();
+/// The field names that `lines` of `Connection` nominate for this hop only.
+pub fn nominated<'h>(
+    lines: impl Iterator<Item = &'h HeaderValue>,
+) -> impl Iterator<Item = &'h [u8]> {
     lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
@@ -134,7 +116,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 pub fn clean_answer(headers: &mut HeaderMap) {
     // `Alt-Svc` would lead the caller past the gateway.
     let goes = |name: &str| is_hop_by_hop(name) || matches!(name, "alt-svc" | "proxy-authenticate");
-    let mut gone: Vec<HeaderName> = nominated(headers)
+    let mut gone: Vec<HeaderName> = nominated(headers.get_all(header::CONNECTION).iter())
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE))
         .collect();
@@ -175,9 +157,9 @@ impl Via {
         value.clone()
     }
 
-    /// Whether `headers` say that we have received the message before.
-    pub fn is_in(&self, headers: &HeaderMap) -> bool {
-        let lines = headers.get_all(header::VIA).iter();
+    /// Whether `fields` say that we have received the message before.
+    pub fn is_in(&self, fields: &Fields) -> bool {
+        let lines = fields.get_all(&header::VIA);
         let mut hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         hops.any(|hop| {
             let words = hop.split(|byte| matches!(*byte, b' ' | b'\t'));
@@ -263,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_seen_by_our_own_name_alone() {
-        let via = |line| HeaderMap::from_iter([(header::VIA, HeaderValue::from_static(line))]);
+        let via = |line| Fields::from_iter([(header::VIA, HeaderValue::from_static(line))]);
         let ours = Via::new("patchgate").unwrap();
         assert!(ours.is_in(&via("1.1 a, 2.0 PatchGate (x)")));
         assert!(!ours.is_in(&via("1.1 patchgate2, 1.1 b (1.1 patchgate)")));

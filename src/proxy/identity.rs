@@ -1,6 +1,6 @@
 //! Who a request comes from: what it proves, and what it only says. See [`IdentitySource`].
 
-use super::headers::sole;
+use super::fields::Fields;
 use super::rejection::Rejection;
 use crate::partner::{
     Certificate, IdentitySource, Network, Partner, Partners, Unverified, Verified, token,
@@ -9,7 +9,7 @@ use crate::policy::{Caller, Closed, Route};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use std::borrow::Cow;
@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What the bearer of a token that proves nothing is told, and no more (RFC 6750 §3.1).
 const INVALID: &str = "Bearer error=\"invalid_token\"";
 
-/// The partner that a request with these `headers` comes from, by the first source that applies. The
+/// The partner that a request with these `fields` comes from, by the first source that applies. The
 /// peer that sent them is at `address` and has shown `certificate`, as far as they are known.
 ///
 /// # Errors
@@ -29,16 +29,16 @@ const INVALID: &str = "Bearer error=\"invalid_token\"";
 /// When it comes from nobody who is let in, or the field that would tell is there twice.
 pub fn find<'p>(
     partners: &'p Partners,
-    headers: &HeaderMap,
+    fields: &Fields,
     address: Option<IpAddr>,
     certificate: Option<&Certificate>,
 ) -> Result<&'p Arc<Partner>, Rejection> {
     let nobody = || Rejection::Unidentified { challenges: partners.challenges() };
     for source in &partners.identity {
         let found = match source {
-            IdentitySource::Verified(source) => proven(partners, source, headers, certificate)?,
+            IdentitySource::Verified(source) => proven(partners, source, fields, certificate)?,
             IdentitySource::Unverified(source) => {
-                said(source, headers, address)?.map(|name| partners.by_name(&name))
+                said(source, fields, address)?.map(|name| partners.by_name(&name))
             }
         };
         if let Some(found) = found {
@@ -66,19 +66,19 @@ pub fn admit(partners: &Partners, partner: &Arc<Partner>, route: &Route) -> Resu
 fn proven<'p>(
     partners: &'p Partners,
     source: &Verified,
-    headers: &HeaderMap,
+    fields: &Fields,
     certificate: Option<&Certificate>,
 ) -> Result<Option<Option<&'p Arc<Partner>>>, Rejection> {
     match source {
         Verified::ApiKey(name) => {
-            let key = only(headers, name)?;
+            let key = only(fields, name)?;
             Ok(key.map(|key| partners.by_key(key.as_bytes())))
         }
         Verified::Certificate(kind) => {
             Ok(certificate.and_then(|shown| partners.by_certificate(shown, *kind)))
         }
         Verified::Token(issuer) => {
-            let text = headers.get(header::AUTHORIZATION).and_then(token::bearer);
+            let text = fields.get(&header::AUTHORIZATION).and_then(token::bearer);
             // A clock before 1970 finds every token not valid yet.
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             match text.and_then(|text| issuer.prove(text, now.as_secs())) {
@@ -97,29 +97,26 @@ fn proven<'p>(
 /// What a request calls its caller, if it says anything there.
 fn said<'h>(
     source: &Unverified,
-    headers: &'h HeaderMap,
+    fields: &'h Fields,
     address: Option<IpAddr>,
 ) -> Result<Option<Cow<'h, str>>, Rejection> {
     match source {
         Unverified::Header { from, .. } if !is_believed(from, address) => Ok(None),
         Unverified::Header { name, .. } => {
-            let name = only(headers, name)?.and_then(|value| value.to_str().ok());
+            let name = only(fields, name)?.and_then(|value| value.to_str().ok());
             Ok(name.filter(|name| !name.is_empty()).map(Cow::Borrowed))
         }
         Unverified::TokenClaims(names) => {
-            let token = headers.get(header::AUTHORIZATION);
+            let token = fields.get(&header::AUTHORIZATION);
             Ok(token.and_then(|value| claim(value, names)).map(Cow::Owned))
         }
     }
 }
 
 /// The value of a field that tells who is calling, if it is there.
-fn only<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'h HeaderValue>, Rejection> {
+fn only<'h>(fields: &'h Fields, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Rejection> {
     let twice = "the field that tells who is calling is there twice";
-    sole(headers, name).map_err(|_twice| Rejection::HeadMalformed(twice))
+    fields.sole(name).map_err(|_twice| Rejection::HeadMalformed(twice))
 }
 
 /// Whether a peer at `address` is believed where those `from` some networks are.

@@ -2,7 +2,6 @@
 
 use super::fields::Fields;
 use super::forwarded::{self, Hops};
-use super::present::Sought;
 use super::request::Arrived;
 use super::trace::{Sampling, SpanId, Trace};
 
@@ -46,13 +45,11 @@ impl Origin {
     /// Finds out where a request comes from, and takes out of its head what is not ours to pass on;
     /// `own` is what we are called.
     pub fn find<B>(arrived: &mut Arrived<B>, settings: &Settings, own: Option<&str>) -> Self {
-        let Arrived { head, present, peer, .. } = arrived;
-        let trace = match present.has(Sought::Traceparent) || present.has(Sought::Tracestate) {
-            true => Trace::take(&mut head.headers, settings.sampling),
-            false => Trace::begin(settings.sampling),
-        };
-        if !settings.sends_baggage && present.has(Sought::Baggage) {
-            head.headers.remove(BAGGAGE);
+        let Arrived { head, peer, .. } = arrived;
+        let fields = &mut head.fields;
+        let trace = Trace::take(fields, settings.sampling);
+        if !settings.sends_baggage {
+            fields.remove(&BAGGAGE);
         }
         let version = head.version;
         let (mut client, mut is_tls, mut hops) = (None, false, Vec::new());
@@ -63,7 +60,7 @@ impl Origin {
             is_tls = peer.is_tls;
             if send.is_some() || !wanted.trusted.is_empty() {
                 let proto = if peer.is_tls { "https" } else { "http" };
-                let found = Hops::of(&head.headers, address, proto, wanted);
+                let found = Hops::of(fields, address, proto, wanted);
                 client = found.client();
                 hops = send.map(|dialect| found.tell(dialect, own)).unwrap_or_default();
             }

@@ -1,7 +1,7 @@
 //! A request on its way: each gate it passes gives it another type, so that a gate that is left
 //! out or moved does not compile.
 
-use super::present::Present;
+use super::fields::Fields;
 use super::rejection::{Rejection, Unsound};
 use super::trail::Trail;
 use crate::credential::Missing;
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -25,10 +25,37 @@ use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+/// The head of a request.
+#[derive(Clone)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// The target.
+    pub uri: Uri,
+    /// The version of HTTP that it came by.
+    pub version: Version,
+    /// The fields.
+    pub fields: Fields,
+}
+
+/// Without fields and target, which hold what must not be logged.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl From<Parts> for Head {
+    fn from(parts: Parts) -> Self {
+        let Parts { method, uri, version, headers, .. } = parts;
+        Self { method, uri, version, fields: headers.into() }
+    }
+}
+
 /// A request as it comes from a connection.
 pub struct Received<B> {
     /// Its head. From here to the upstream it stays in one place, however often the request is moved.
-    pub head: Box<Parts>,
+    pub head: Box<Head>,
     /// The body, on its way.
     pub body: B,
     /// Who is at the other end, if that is known.
@@ -55,16 +82,14 @@ impl<B> fmt::Debug for Received<B> {
 impl<B> From<Request<B>> for Received<B> {
     fn from(request: Request<B>) -> Self {
         let (head, body) = request.into_parts();
-        Self { head: Box::new(head), body, peer: None, unsound: None, interim: None }
+        Self { head: Box::new(head.into()), body, peer: None, unsound: None, interim: None }
     }
 }
 
 /// A request that has an id, and of which nothing else is known.
 pub struct Arrived<B> {
     /// Its head.
-    pub head: Box<Parts>,
-    /// What the head has of what gates look for.
-    pub present: Present,
+    pub head: Box<Head>,
     /// The body, on its way.
     pub body: B,
     /// Who is at the other end, if that is known.
@@ -81,9 +106,7 @@ pub struct Arrived<B> {
 #[derive(Clone)]
 pub struct Routed<B> {
     /// The head, as it came.
-    pub head: Box<Parts>,
-    /// What the head had of what gates look for.
-    pub present: Present,
+    pub head: Box<Head>,
     /// The normal form of the path, and the query where the route takes one.
     pub target: PathAndQuery,
     /// The body: on its way, or all of it.
@@ -118,9 +141,9 @@ impl<B> fmt::Debug for Routed<B> {
 
 /// Method and fields of a request are those of its head.
 impl<B> Deref for Routed<B> {
-    type Target = Parts;
+    type Target = Head;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &Head {
         &self.head
     }
 }
@@ -132,8 +155,7 @@ impl<B> Arrived<B> {
         let mut trail = Trail::begin(head.method.clone());
         trail.interim = interim;
         let trail = Rc::new(trail);
-        let present = Present::of(&head.headers);
-        Self { head, present, body, peer, unsound, id, trail }
+        Self { head, body, peer, unsound, id, trail }
     }
 }
 
@@ -155,7 +177,7 @@ impl<B> Routed<B> {
     /// what the caller shows.
     pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Rejection> {
         let Some(credential) = &self.partner.credential else {
-            return Ok(self.headers.get(AUTHORIZATION).cloned());
+            return Ok(self.fields.get(&AUTHORIZATION).cloned());
         };
         let shown = credential.authorization();
         shown.map(Some).map_err(|Missing { wait }| Rejection::CredentialUnavailable { wait })
@@ -163,8 +185,8 @@ impl<B> Routed<B> {
 
     /// The same with another body, and the body it had.
     pub fn replace_body<C>(self, body: C) -> (Routed<C>, B) {
-        let Self { head, present, target, body: old, partner, route, snapshot, id, trail } = self;
-        let new = Routed { head, present, target, body, partner, route, snapshot, id, trail };
+        let Self { head, target, body: old, partner, route, snapshot, id, trail } = self;
+        let new = Routed { head, target, body, partner, route, snapshot, id, trail };
         (new, old)
     }
 }

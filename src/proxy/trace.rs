@@ -6,9 +6,8 @@ mod sampling;
 pub use sampling::Sampling;
 
 use super::fields::Fields;
-use super::headers::sole;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -58,21 +57,21 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Takes the trace out of `headers`; it is continued if it is well-formed, else another begins.
+    /// Takes the trace out of `fields`; it is continued if it is well-formed, else another begins.
     /// `sampling` says whether it is recorded; nothing is recorded without.
-    pub fn take(headers: &mut HeaderMap, sampling: Option<Sampling>) -> Self {
-        let parent = sole(headers, &TRACEPARENT).ok().flatten();
+    pub fn take(fields: &mut Fields, sampling: Option<Sampling>) -> Self {
+        let parent = fields.sole(&TRACEPARENT).ok().flatten();
         let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
             Some(Parent { id, span: parent, flags }) => {
                 let span = SpanId::make();
                 let (is_recorded, parent) = (flags & SAMPLED != 0, Some(parent));
-                let state = HeaderValue::try_from(state_of(headers, span)).ok();
+                let state = HeaderValue::try_from(state_of(fields, span)).ok();
                 Self { id, parent, span, flags, is_recorded, state }.sampled(sampling)
             }
             None => Self::begin(sampling),
         };
-        headers.remove(TRACEPARENT);
-        headers.remove(TRACESTATE);
+        fields.remove(&TRACEPARENT);
+        fields.remove(&TRACESTATE);
         trace
     }
 
@@ -221,9 +220,9 @@ fn is_hex(text: &str, length: usize) -> bool {
 }
 
 /// What is noted of a trace: our span, and behind it what others have noted.
-fn state_of(headers: &HeaderMap, SpanId(span): SpanId) -> String {
+fn state_of(fields: &Fields, SpanId(span): SpanId) -> String {
     let mut state = format!("{KEY}={}", span.escape_ascii());
-    let mut others = members(headers).unwrap_or_default();
+    let mut others = members(fields).unwrap_or_default();
     others.truncate(MEMBERS_MAX - 1);
     let length =
         |others: &[&str]| state.len() + others.iter().map(|other| other.len() + 1).sum::<usize>();
@@ -239,9 +238,9 @@ fn state_of(headers: &HeaderMap, SpanId(span): SpanId) -> String {
 }
 
 /// What others have noted of a trace; nothing if one of them is malformed.
-fn members(headers: &HeaderMap) -> Option<Vec<&str>> {
+fn members(fields: &Fields) -> Option<Vec<&str>> {
     let mut members: Vec<(&str, &str)> = Vec::new();
-    for line in headers.get_all(TRACESTATE) {
+    for line in fields.get_all(&TRACESTATE) {
         let texts = line.to_str().ok()?.split(',').map(|text| text.trim_matches([' ', '\t']));
         for text in texts.filter(|text| !text.is_empty()) {
             let (key, value) = text.split_once('=')?;
@@ -271,15 +270,17 @@ fn is_value(value: &str) -> bool {
 mod tests {
     use super::*;
 
+    use http::HeaderMap;
+
     const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
     fn take(lines: &[(&'static str, &str)]) -> (Trace, HeaderMap) {
-        let mut headers = HeaderMap::new();
+        let mut came = Fields::default();
         for (name, value) in lines {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
+            came.add(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let trace = Trace::take(&mut headers, None);
-        assert!(headers.is_empty(), "{headers:?}");
+        let trace = Trace::take(&mut came, None);
+        assert_eq!(came.iter().count(), 0, "{came:?}");
         let mut fields = Fields::default();
         trace.sign(&mut fields, None);
         (trace, HeaderMap::from(&fields))

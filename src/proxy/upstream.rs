@@ -34,9 +34,8 @@ use super::body::Content;
 use super::budget::Budget;
 use super::fields::Fields;
 use super::headers::Via;
-use super::middleware::Local;
 use super::rejection::Rejection;
-use super::request::{Permitted, RequestId, Routed};
+use super::request::{Head, Permitted, RequestId, Routed};
 use super::span::{OpenSpan, Stage};
 use super::trail::{Sent, Trail};
 use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
@@ -50,7 +49,6 @@ use crate::tls::Credentials;
 use ask::Asks;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, Version};
 use memory::{Forgetting, Memory};
@@ -59,13 +57,11 @@ use pool::Pool;
 use rustls::ClientConfig;
 use shared::UnderWay;
 use tokio::time::Instant;
-use tower::Service;
 
 use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// The API behind the gateway, and how it is reached. Counts are for each worker.
@@ -275,19 +271,24 @@ impl Upstream {
         }
     }
 
-    async fn send(self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
+    /// Sends what is permitted, and waits for the head of its answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or the request cannot be sent.
+    pub async fn send(&self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
         let authorization = routed.authorization()?;
         let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
         let Routed { head, target, id, trail, route, .. } = routed;
-        let Parts { method, headers, .. } = *head;
+        let Head { method, fields, .. } = *head;
         // To HTTP/1.0 a body without a length could break off and look whole.
         let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
         let leads = chunks && !route.links.is_empty();
         let addresses = self.0.addresses.as_ref().filter(|_| leads);
         let identity = &snapshot.partners.identity;
-        let mut fields = Fields::passed_on(headers, identity, &self.0.request_id);
+        let mut fields = fields.passed_on(identity, &self.0.request_id);
         if partner.credential.is_some() {
             fields.remove(&header::COOKIE);
         }
@@ -352,19 +353,5 @@ impl Upstream {
             }
             None => response.map(Content::from),
         })
-    }
-}
-
-impl Service<Permitted> for Upstream {
-    type Response = Response<Content>;
-    type Error = Rejection;
-    type Future = Local<Result<Response<Content>, Rejection>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, permitted: Permitted) -> Self::Future {
-        Box::pin(self.clone().send(permitted))
     }
 }

@@ -18,15 +18,15 @@ use super::phase::{Draining, Phase};
 use crate::proxy::alarm::Alarm;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
+use crate::proxy::fields::Fields;
 use crate::proxy::rejection::Unsound;
-use crate::proxy::request::{Interim, Received};
+use crate::proxy::request::{Head, Interim, Received};
 use crate::proxy::stack::Answer;
 
 use answer::{Asked, Sending};
 use line::Line;
 
-use http::request::Parts;
-use http::{Method, Request, Version};
+use http::{Method, Uri, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -71,7 +71,7 @@ pub(super) struct One<I, S> {
 /// What comes next on a connection.
 #[derive(Debug)]
 enum Next {
-    Request(Box<Parts>),
+    Request(Box<Head>),
     Unsound(Unsound),
     Nothing,
 }
@@ -171,7 +171,7 @@ where
     }
 
     /// Has the request answered; nothing where nobody waits for it any more.
-    async fn answer(&mut self, head: Box<Parts>, unsound: Option<Unsound>) -> Option<Answer> {
+    async fn answer(&mut self, head: Box<Head>, unsound: Option<Unsound>) -> Option<Answer> {
         self.line.borrow_mut().set_answering(Some(head.version));
         let body = match self.line.borrow().requests.left() {
             Some(0) => Incoming::empty(),
@@ -296,8 +296,11 @@ where
 
 /// What stands for a request that is none, on its way through the stack: there it is answered, with an
 /// id and in the policy's form.
-fn stand_in() -> Box<Parts> {
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method = Method::from_bytes(b"REFUSED").unwrap_or_default();
-    Box::new(head)
+fn stand_in() -> Box<Head> {
+    Box::new(Head {
+        method: Method::from_bytes(b"REFUSED").unwrap_or_default(),
+        uri: Uri::default(),
+        version: Version::HTTP_11,
+        fields: Fields::default(),
+    })
 }

@@ -5,6 +5,7 @@ use patchgate::config::{Source, load_policy};
 use patchgate::policy::{
     Caller, ErrorForm, Facts, IfMatch, NormalPath, Policy, Resolution, Route, Verdict,
 };
+use patchgate::proxy::fields::Fields;
 use patchgate::proxy::problem::{self, Manner, Wanted};
 use patchgate::proxy::rejection::Rejection;
 use patchgate::proxy::request::RequestId;
@@ -12,7 +13,7 @@ use patchgate::proxy::trail::Trail;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use http::{HeaderMap, Method};
+use http::Method;
 use mimalloc::MiMalloc;
 
 use std::fs;
@@ -95,7 +96,7 @@ fn refusals(criterion: &mut Criterion) {
         bencher.iter(|| {
             let Verdict::Refuse(found) = judge(&policy, route, &body) else { panic!("a permit") };
             let (id, trail) = (RequestId::make(), Trail::begin(Method::PATCH));
-            let wanted = Wanted::read(&HeaderMap::new());
+            let wanted = Wanted::read(&Fields::default());
             let manner = Manner { form: ErrorForm::Problem, wanted, own: "patchgate" };
             problem::answer(&Rejection::Refused(found), manner, &id, &trail)
         });

@@ -11,8 +11,7 @@ use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution,
 use patchgate::proxy::Shared;
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
-use patchgate::proxy::present::Present;
-use patchgate::proxy::request::{RequestId, Routed};
+use patchgate::proxy::request::{Head, RequestId, Routed};
 use patchgate::proxy::trail::{Source as Came, Trail};
 use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
 use patchgate::snapshot::Snapshot;
@@ -21,7 +20,7 @@ use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -142,13 +141,13 @@ fn routed(body: &'static str) -> Routed<Bytes> {
     let route = Arc::clone(route);
     let (id, tier) = ("one".to_owned(), "standard".into());
     let account = Arc::new(Account::new("gate", Quotas::default()));
-    let mut headers = HeaderMap::new();
-    headers.insert(header::IF_MATCH, HeaderValue::from_static(TAG));
-    headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-a-token"));
-    let (mut head, ()) = Request::new(()).into_parts();
-    (head.method, head.headers) = (Method::PATCH, headers);
+    let fields = [
+        (header::IF_MATCH, HeaderValue::from_static(TAG)),
+        (header::AUTHORIZATION, HeaderValue::from_static("Bearer of-a-token")),
+    ];
+    let (method, uri, version) = (Method::PATCH, Uri::default(), Version::HTTP_11);
+    let head = Head { method, uri, version, fields: fields.into_iter().collect() };
     Routed {
-        present: Present::of(&head.headers),
         head: Box::new(head),
         target: PathAndQuery::from_static(PATH),
         body: Bytes::from_static(body.as_bytes()),

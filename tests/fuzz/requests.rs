@@ -72,11 +72,11 @@ fn read(bytes: &[u8], step: usize) -> Seen {
 }
 
 impl Found {
-    fn of(head: &http::request::Parts) -> Self {
+    fn of(head: &patchgate::proxy::request::Head) -> Self {
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.as_str().to_owned(), value.as_bytes().to_vec())
         };
-        let mut fields: Vec<_> = head.headers.iter().map(field).collect();
+        let mut fields: Vec<_> = head.fields.iter().map(field).collect();
         fields.sort();
         Self {
             method: head.method.as_str().to_owned(),

@@ -4,11 +4,11 @@
 use crate::harness::*;
 
 use patchgate::partner::Network;
+use patchgate::proxy::fields::Fields;
 use patchgate::proxy::forwarded::{self, Dialect, Hops};
 use patchgate::tls::Credentials;
 
-use http::HeaderMap;
-use http::header::HeaderValue;
+use http::header::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 use rustls::{ClientConnection, StreamOwned};
 
@@ -282,23 +282,23 @@ proptest! {
             (Dialect::Forwarded, "forwarded", "for=\"[2001:db8::1]\""),
             (Dialect::XForwarded, "x-forwarded-for", "1.1.1.1"),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut fields = Fields::default();
             let lines = match is_apart {
                 true => vec![said.clone(), seen.to_owned()],
                 false => vec![format!("{said}, {seen}")],
             };
             for line in lines {
-                headers.append(name, HeaderValue::from_str(&line).unwrap());
+                fields.add(HeaderName::from_static(name), HeaderValue::from_str(&line).unwrap());
             }
             let trusted = vec![Network { address: [10, 0, 0, 0].into(), prefix: 8 }];
             let settings = forwarded::Settings { trusted, read, send: Some(read) };
-            let hops = Hops::of(&headers, peer, "http", &settings);
+            let hops = Hops::of(&fields, peer, "http", &settings);
             let client = hops.client().unwrap().to_string();
             let is_seen = seen.contains(&client);
-            prop_assert!(is_seen || client == peer.to_string(), "{headers:?}: {client}");
-            prop_assert!(is_seen || !is_apart, "{headers:?}");
+            prop_assert!(is_seen || client == peer.to_string(), "{said}: {client}");
+            prop_assert!(is_seen || !is_apart, "{said}");
             // Another gateway behind this one finds the same.
-            let told = hops.tell(read, Some("us")).into_iter().collect::<HeaderMap>();
+            let told = hops.tell(read, Some("us")).into_iter().collect::<Fields>();
             let again = Hops::of(&told, [10, 0, 0, 8].into(), "http", &settings);
             prop_assert_eq!(again.client().unwrap().to_string(), client, "{:?}", told);
         }

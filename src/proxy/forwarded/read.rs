@@ -1,9 +1,10 @@
 //! What hops tell of the hop before them, to the letter.
 
+use crate::proxy::fields::Fields;
 use crate::proxy::headers::is_host;
 use crate::proxy::octets::is_token;
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderName};
 
 use std::net::IpAddr;
 
@@ -74,8 +75,8 @@ pub(super) fn is_proto(proto: &str) -> bool {
 
 /// What `Forwarded` tells, the first hop first; `None` for what is malformed. Of a malformed line
 /// nothing is taken.
-pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Option<Hop<'_>>> {
-    let lines = headers.get_all(header::FORWARDED).iter();
+pub(super) fn forwarded(fields: &Fields) -> Vec<Option<Hop<'_>>> {
+    let lines = fields.get_all(&header::FORWARDED);
     lines.flat_map(|line| line.to_str().ok().and_then(elements).unwrap_or(vec![None])).collect()
 }
 
@@ -157,7 +158,7 @@ fn value_of(text: &str) -> Option<&str> {
 }
 
 /// What `X-Forwarded-For` tells, the first hop first; `None` for what is malformed.
-pub(super) fn x_forwarded(headers: &HeaderMap) -> Vec<Option<Hop<'_>>> {
+pub(super) fn x_forwarded(fields: &Fields) -> Vec<Option<Hop<'_>>> {
     // Here an address of IPv6 may stand without brackets.
     fn node(text: &str) -> Option<Node<'_>> {
         match text.parse() {
@@ -166,7 +167,7 @@ pub(super) fn x_forwarded(headers: &HeaderMap) -> Vec<Option<Hop<'_>>> {
         }
     }
     let mut told = Vec::new();
-    for line in headers.get_all(X_FORWARDED_FOR) {
+    for line in fields.get_all(&X_FORWARDED_FOR) {
         match line.to_str() {
             Ok(line) => told.extend(line.split(',').map(|text| {
                 let node = node(text.trim_matches([' ', '\t']))?;

@@ -5,14 +5,13 @@ use super::{Local, Step};
 
 use crate::policy::route::BodyForm;
 use crate::proxy::budget::{Budget, Cut, Pace};
+use crate::proxy::fields::Fields;
 use crate::proxy::gzip;
-use crate::proxy::headers::sole;
-use crate::proxy::present::Sought;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http_body::Body;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -92,12 +91,12 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
     let route = &routed.route;
     let max = match route.body {
         BodyForm::Document | BodyForm::JsonPatch | BodyForm::MergePatch | BodyForm::Replacement => {
-            let given = routed.headers.get(header::CONTENT_TYPE);
+            let given = routed.fields.get(&header::CONTENT_TYPE);
             if !given.is_some_and(|given| is_accepted(given, &route.media_types)) {
                 return Err(Rejection::MediaTypeUnsupported(std::sync::Arc::clone(route)));
             }
             // It is judged as a whole.
-            if routed.present.has(Sought::ContentRange) {
+            if routed.fields.has(&header::CONTENT_RANGE) {
                 return Err(Rejection::HeadMalformed(
                     "`Content-Range` makes the body a part of something; send the whole without it",
                 ));
@@ -107,11 +106,7 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
         BodyForm::Nothing => route.max_body.max(UNWANTED_MAX),
     };
     let accepted = if route.gzip { "gzip, identity" } else { "identity" };
-    let coding = match routed.present.has(Sought::ContentEncoding) {
-        true => coding(&routed.headers),
-        false => Some(Coding::None),
-    };
-    let coding = match coding {
+    let coding = match coding(&routed.fields) {
         Some(Coding::Gzip) if !route.gzip => None,
         coding => coding,
     };
@@ -120,7 +115,7 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
         return Err(Rejection::BodyTooLarge { max });
     }
     if coding == Coding::Gzip {
-        gzip::uncode(&mut routed.head.headers)?;
+        gzip::uncode(&mut routed.head.fields)?;
     }
     Ok((max, coding))
 }
@@ -141,8 +136,8 @@ fn is_utf8_charset(parameter: &str) -> bool {
 }
 
 /// The coding that the body is in, if it is one that is known.
-fn coding(headers: &HeaderMap) -> Option<Coding> {
-    let Some(name) = sole(headers, &header::CONTENT_ENCODING).ok()? else {
+fn coding(fields: &Fields) -> Option<Coding> {
+    let Some(name) = fields.sole(&header::CONTENT_ENCODING).ok()? else {
         return Some(Coding::None);
     };
     let is = |known: &str| name.as_bytes().eq_ignore_ascii_case(known.as_bytes());

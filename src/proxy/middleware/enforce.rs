@@ -66,8 +66,8 @@ impl Service<Routed<Bytes>> for Enforce<Upstream> {
     type Error = Rejection;
     type Future = Local<Result<Response<Content>, Rejection>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        self.upstream.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, routed: Routed<Bytes>) -> Self::Future {
@@ -79,10 +79,10 @@ async fn enforce(
     gate: Enforce<Upstream>,
     routed: Routed<Bytes>,
 ) -> Result<Response<Content>, Rejection> {
-    let Enforce { mut upstream, aside } = gate;
+    let Enforce { upstream, aside } = gate;
     let beside = Beside::of(aside.shadow.as_ref(), &routed);
-    let lines = routed.headers.get_all(header::IF_MATCH);
-    let if_match = IfMatch::parse(lines.iter().map(|line| line.as_bytes()));
+    let lines = routed.fields.get_all(&header::IF_MATCH);
+    let if_match = IfMatch::parse(lines.map(|line| line.as_bytes()));
     // Before it is judged: nothing is done that nobody could write down.
     let recorder = aside.recorder.as_ref().filter(|_| !routed.method.is_safe());
     let recorder = match recorder {
@@ -92,25 +92,25 @@ async fn enforce(
     match judge_and_count(&routed, &if_match, recorder, &beside).await? {
         Ruling::Permit(permit) => {
             let (routed, _) = routed.replace_body(());
-            upstream.call(Permitted { routed, permit }).await
+            upstream.send(Permitted { routed, permit }).await
         }
         // Most requests need no state, and theirs is the future that is made for each.
         Ruling::NeedsCurrent((need, facts)) => {
-            Box::pin(by_state(&mut upstream, &routed, &facts, need, &beside)).await
+            Box::pin(by_state(&upstream, &routed, &facts, need, &beside)).await
         }
     }
 }
 
 /// Reads the current state, judges by it, and sends what is permitted, pinned to it.
 async fn by_state(
-    upstream: &mut Upstream,
+    upstream: &Upstream,
     routed: &Routed<Bytes>,
     facts: &Facts<'_>,
     need: Need,
     beside: &Beside<'_>,
 ) -> Result<Response<Content>, Rejection> {
     let if_match = facts.if_match();
-    if *if_match == IfMatch::Absent && routed.headers.contains_key(header::IF_UNMODIFIED_SINCE) {
+    if *if_match == IfMatch::Absent && routed.fields.has(&header::IF_UNMODIFIED_SINCE) {
         // Beside the `If-Match` of a pin, the upstream would have to ignore it (RFC 9110 §13.1.4).
         return Err(Rejection::HeadMalformed(
             "`If-Unmodified-Since` does not hold where the current state is needed; send `If-Match`",
@@ -186,12 +186,12 @@ async fn by_state(
 }
 
 async fn send(
-    upstream: &mut Upstream,
+    upstream: &Upstream,
     routed: &Routed<Bytes>,
     permit: Permit,
 ) -> Result<Response<Content>, Rejection> {
     let (routed, _) = routed.clone().replace_body(());
-    upstream.call(Permitted { routed, permit }).await
+    upstream.send(Permitted { routed, permit }).await
 }
 
 fn is_pinned(permit: &Result<Permit, Rejection>) -> bool {

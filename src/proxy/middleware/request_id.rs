@@ -1,6 +1,5 @@
 //! Gives every request an id, and every answer the id of its request, however it ends.
 
-use crate::proxy::headers::sole;
 use crate::proxy::request::{Arrived, IdForm, Received, RequestId};
 
 use http::{HeaderName, Response};
@@ -42,7 +41,7 @@ where
     }
 
     fn call(&mut self, received: Received<B>) -> Self::Future {
-        let given = sole(&received.head.headers, &self.field).ok().flatten();
+        let given = received.head.fields.sole(&self.field).ok().flatten();
         let kept = given.and_then(|value| RequestId::parse(value, self.form));
         let id = kept.unwrap_or_else(RequestId::make);
         let inner = self.inner.call(Arrived::new(received, id.clone()));

@@ -3,7 +3,6 @@
 use crate::live::Live;
 use crate::proxy::body::Content;
 use crate::proxy::headers;
-use crate::proxy::present::Sought;
 use crate::proxy::problem::{self, Manner, Wanted};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, RequestId};
@@ -60,10 +59,7 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let id = arrived.id.clone();
         let trail = Rc::clone(&arrived.trail);
-        let wanted = match arrived.present.has(Sought::Accept) {
-            true => Wanted::read(&arrived.head.headers),
-            false => Wanted::ANYTHING,
-        };
+        let wanted = Wanted::read(&arrived.head.fields);
         // Gates that need not wait do their work in `call`, and may panic there.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
         Rescuing { inner, id, trail, wanted, ours: Rc::clone(&self.ours) }

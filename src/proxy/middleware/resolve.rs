@@ -6,16 +6,14 @@ use super::Step;
 use crate::live::Live;
 use crate::policy::{NormalPath, Resolution, Route};
 use crate::proxy::body::Content;
-use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, nominated, sole};
+use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, nominated};
 use crate::proxy::identity;
-use crate::proxy::present::{Present, Sought};
 use crate::proxy::problem::add_internal;
 use crate::proxy::rejection::Rejection;
-use crate::proxy::request::{Arrived, Routed};
+use crate::proxy::request::{Arrived, Head, Routed};
 use crate::snapshot::{Host, Hosts};
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri};
 use tower::layer::layer_fn;
@@ -54,14 +52,14 @@ impl<S> Resolve<S> {
     }
 
     fn resolve<B>(&self, arrived: Arrived<B>) -> Result<Resolved<B>, Rejection> {
-        let Arrived { head, present, body, peer, unsound, id, trail } = arrived;
+        let Arrived { head, body, peer, unsound, id, trail } = arrived;
         let snapshot = self.live.load();
         let _ = trail.snapshot.set(Arc::clone(&snapshot));
         if let Some(unsound) = unsound {
             return Err(unsound.into());
         }
         let is_tls = peer.as_ref().is_some_and(|peer| peer.is_tls);
-        let path = self.check_head(&head, present, snapshot.hosts.as_ref(), is_tls)?;
+        let path = self.check_head(&head, snapshot.hosts.as_ref(), is_tls)?;
         let route = match snapshot.policy.routes.resolve(head.method.as_str(), &path) {
             Resolution::Found(route) => Arc::clone(route),
             Resolution::MethodNotAllowed(mut allowed) => {
@@ -80,10 +78,10 @@ impl<S> Resolve<S> {
         let address = peer.as_ref().map(|peer| peer.address);
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let partners = &snapshot.partners;
-        let partner = identity::find(partners, &head.headers, address, certificate)?;
+        let partner = identity::find(partners, &head.fields, address, certificate)?;
         let partner = Arc::clone(partner);
         let _ = trail.partner.set(Arc::clone(&partner));
-        let routed = Routed { head, present, target, body, partner, route, snapshot, id, trail };
+        let routed = Routed { head, target, body, partner, route, snapshot, id, trail };
         Ok(Resolved::Routed(routed))
     }
 
@@ -91,14 +89,13 @@ impl<S> Resolve<S> {
     /// `hosts`, if those are told.
     fn check_head<'h>(
         &self,
-        head: &'h Parts,
-        present: Present,
+        head: &'h Head,
         hosts: Option<&Hosts>,
         is_tls: bool,
     ) -> Result<NormalPath<'h>, Rejection> {
         let malformed = |why| Err(Rejection::HeadMalformed(why));
-        let headers = &head.headers;
-        let Ok(Some(line)) = sole(headers, &header::HOST) else {
+        let fields = &head.fields;
+        let Ok(Some(line)) = fields.sole(&header::HOST) else {
             return malformed("exactly one `Host` is needed");
         };
         let Some(host) = Host::read(line.as_bytes()) else {
@@ -119,14 +116,14 @@ impl<S> Resolve<S> {
                 return Err(Rejection::HostUnknown);
             }
         }
-        if present.has(Sought::Authorization) && sole(headers, &header::AUTHORIZATION).is_err() {
+        if fields.sole(&header::AUTHORIZATION).is_err() {
             return malformed("`Authorization` is there twice");
         }
-        if sole(headers, &header::CONTENT_TYPE).is_err() {
+        if fields.sole(&header::CONTENT_TYPE).is_err() {
             return malformed("`Content-Type` is there twice");
         }
         let is_known = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"100-continue");
-        if present.has(Sought::Expect) && !headers.get_all(header::EXPECT).iter().all(is_known) {
+        if !fields.get_all(&header::EXPECT).all(is_known) {
             return Err(Rejection::ExpectationUnknown);
         }
         let takes_away = |name: &[u8]| match HeaderName::from_bytes(name) {
@@ -138,11 +135,11 @@ impl<S> Resolve<S> {
             let words: [&[u8]; 2] = [b"close", b"keep-alive"];
             !words.iter().any(|word| name.eq_ignore_ascii_case(word))
         };
-        if present.has(Sought::Connection) && nominated(headers).filter(is_field).any(takes_away) {
+        let mut nominated = nominated(fields.get_all(&header::CONNECTION)).filter(is_field);
+        if nominated.any(takes_away) {
             return malformed("`Connection` names a field that has to be passed on");
         }
-        let passed = |via: &Via| present.has(Sought::Via) && via.is_in(headers);
-        if self.via.as_ref().is_some_and(passed) {
+        if self.via.as_ref().is_some_and(|via| via.is_in(fields)) {
             return Err(Rejection::LoopDetected);
         }
         NormalPath::of(head.uri.path()).ok_or(Rejection::Unrouted)

@@ -1,6 +1,8 @@
 //! Which of the forms of a problem a caller would rather have (RFC 9110 §12.5.1).
 
-use http::header::{self, HeaderMap};
+use crate::proxy::fields::Fields;
+
+use http::header;
 
 /// How much a caller wants each form, from 0, which is not at all, to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +16,8 @@ impl Wanted {
     pub const ANYTHING: Self = Self { json: 1000, problem: 1000 };
 
     /// What `Accept` says; without it, or where it cannot be read, everything is as good.
-    pub fn read(headers: &HeaderMap) -> Self {
-        let mut lines = headers.get_all(header::ACCEPT).iter().peekable();
+    pub fn read(fields: &Fields) -> Self {
+        let mut lines = fields.get_all(&header::ACCEPT).peekable();
         if lines.peek().is_none() {
             return Self::ANYTHING;
         }
@@ -86,12 +88,9 @@ mod tests {
                 0,
             ),
         ] {
-            let lines = lines.iter().map(|line| (header::ACCEPT, HeaderValue::from_static(line)));
-            let mut headers = HeaderMap::new();
-            for (name, value) in lines {
-                headers.append(name, value);
-            }
-            assert_eq!(Wanted::read(&headers), Wanted { json, problem }, "{headers:?}");
+            let fields = lines.iter().map(|line| (header::ACCEPT, HeaderValue::from_static(line)));
+            let fields = fields.collect();
+            assert_eq!(Wanted::read(&fields), Wanted { json, problem }, "{lines:?}");
         }
     }
 }

@@ -28,7 +28,9 @@ mod tests {
     use super::super::{RANDOM, TRACEPARENT, Trace};
     use super::*;
 
-    use http::{HeaderMap, HeaderValue};
+    use crate::proxy::fields::Fields;
+
+    use http::HeaderValue;
 
     const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -36,8 +38,8 @@ mod tests {
     fn which_traces_are_recorded_is_the_callers_to_say_or_a_share() {
         let sampled = |flags: u8, follows_callers, ratio| {
             let parent = HeaderValue::try_from(format!("00-{ID}-00f067aa0ba902b7-{flags:02x}"));
-            let mut headers = HeaderMap::from_iter([(TRACEPARENT, parent.unwrap())]);
-            let trace = Trace::take(&mut headers, Some(Sampling { follows_callers, ratio }));
+            let mut fields = Fields::from_iter([(TRACEPARENT, parent.unwrap())]);
+            let trace = Trace::take(&mut fields, Some(Sampling { follows_callers, ratio }));
             assert_eq!(trace.begin_span().is_some(), trace.is_recorded());
             assert_eq!(trace.flags(), u8::from(trace.is_recorded()) | flags & RANDOM);
             trace.is_recorded()
@@ -48,7 +50,7 @@ mod tests {
         assert!(!sampled(0, false, 0.18) && sampled(0, false, 0.20));
         let begun = |ratio| {
             let sampling = Sampling { follows_callers: true, ratio };
-            let traces = (0..10_000).map(|_| Trace::take(&mut HeaderMap::new(), Some(sampling)));
+            let traces = (0..10_000).map(|_| Trace::take(&mut Fields::default(), Some(sampling)));
             traces.filter(Trace::is_recorded).count()
         };
         assert_eq!((begun(0.0), begun(1.0)), (0, 10_000));

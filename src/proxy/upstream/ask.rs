@@ -53,7 +53,7 @@ impl Asks {
     pub(super) fn ask<B>(&self, _: Need, routed: &Routed<B>) -> Ask {
         let lent = routed.partner.credential.as_ref();
         let lent = lent.map(|credential| credential.number().to_be_bytes());
-        let own = routed.headers.get(header::AUTHORIZATION).filter(|_| lent.is_none());
+        let own = routed.fields.get(&header::AUTHORIZATION).filter(|_| lent.is_none());
         let parts = [
             Some(routed.snapshot.digest.as_bytes()),
             Some(routed.route.id.as_bytes()),

@@ -10,7 +10,6 @@ use crate::policy::{Current, EntityTag, Need};
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
 use crate::proxy::fields::Fields;
-use crate::proxy::headers::sole;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
 use crate::proxy::span::{OpenSpan, Stage};
@@ -205,10 +204,11 @@ fn unavailable(fault: Fault) -> Rejection {
 /// The text of `ETag`. One that is no text, or is not the only one, is not taken for one that is not
 /// there: it has to be found wanting, and nothing else may stand in for it.
 fn tag(headers: &HeaderMap) -> Option<String> {
-    let text = match sole(headers, &header::ETAG) {
-        Ok(None) => return None,
-        Ok(Some(line)) => line.to_str().unwrap_or_default(),
-        Err(_twice) => "",
+    let mut lines = headers.get_all(header::ETAG).iter();
+    let text = match (lines.next(), lines.next()) {
+        (None, _) => return None,
+        (Some(line), None) => line.to_str().unwrap_or_default(),
+        (Some(_), Some(_)) => "",
     };
     Some(text.to_owned())
 }

@@ -4,13 +4,14 @@
 //! It is looked at line by line as it comes, so that what cannot become a head is refused at once,
 //! and no byte is looked at twice.
 
+use crate::proxy::fields::Fields;
 use crate::proxy::octets::{is_target, is_token, is_value};
 use crate::proxy::rejection::Unsound;
+use crate::proxy::request;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::request::Parts;
-use http::{Method, Request, Uri, Version};
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Uri, Version};
 use memchr::memchr;
 
 /// How large a head may be.
@@ -140,18 +141,17 @@ impl Head {
     }
 
     /// What all of `bytes` are the head of, and what it says of its connection.
-    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Box<Parts>, Told), Unsound> {
+    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Box<request::Head>, Told), Unsound> {
         let told = Told { framing: self.framing()?, closes: self.closes, expects: self.expects };
         let part = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-        let mut head = Box::new(Request::new(()).into_parts().0);
         let First { method, target, is_old } = self.first;
         let target = bytes.slice_ref(part(method + 1, target));
-        head.method =
+        let method =
             Method::from_bytes(part(0, method)).map_err(|_| Unsound::Malformed(REQUEST_LINE))?;
-        head.uri = Uri::from_maybe_shared(target)
+        let uri = Uri::from_maybe_shared(target)
             .map_err(|_| Unsound::Malformed("the request target is malformed"))?;
-        head.version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
-        head.headers = HeaderMap::with_capacity(self.fields.len());
+        let version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+        let mut fields = Fields::with_room(self.fields.len());
         for Field { name, value } in &self.fields {
             let name = HeaderName::from_bytes(part(name.0, name.1));
             let value = HeaderValue::from_maybe_shared(bytes.slice_ref(part(value.0, value.1)));
@@ -160,9 +160,9 @@ impl Head {
             };
             // Whoever prints a request by accident prints none of its values.
             value.set_sensitive(true);
-            head.headers.try_append(name, value).map_err(|_| Unsound::HeadTooLarge)?;
+            fields.add(name, value);
         }
-        Ok((head, told))
+        Ok((Box::new(request::Head { method, uri, version, fields }), told))
     }
 
     /// Reads a line that begins at `at`.

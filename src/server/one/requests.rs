@@ -4,9 +4,9 @@
 use super::head::{Bounds, Framing, Head, Told};
 use crate::proxy::chunks::{Chunks, Extensions, Taken};
 use crate::proxy::rejection::Unsound;
+use crate::proxy::request;
 
 use bytes::BytesMut;
-use http::request::Parts;
 
 /// What was read of a connection and not taken yet.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Requests {
     /// # Errors
     ///
     /// When no request comes any more: what is there is none.
-    pub fn take_head(&mut self) -> Result<Option<Box<Parts>>, Unsound> {
+    pub fn take_head(&mut self) -> Result<Option<Box<request::Head>>, Unsound> {
         if matches!(self.place, Place::Body(0)) && !self.bytes.is_empty() {
             self.place = Place::Head(Box::default());
         }
