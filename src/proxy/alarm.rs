@@ -1,8 +1,10 @@
-//! A timer that one connection has for all that is waited for on it, one thing after the other.
+//! Timers for what is waited for one thing after the other: on a connection, or by the requests of a worker.
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use std::cell::RefCell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// A timer that is made when it is first needed. One that ends too early is cheaper than one that is set
@@ -24,6 +26,28 @@ impl Alarm {
             timer.as_mut().reset(deadline);
         }
         Poll::Pending
+    }
+}
+
+/// So many are kept for those who come next.
+const KEPT: usize = 256;
+
+/// Alarms of a worker: each is used by one request, and then by another.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms(Rc<RefCell<Vec<Alarm>>>);
+
+impl Alarms {
+    /// One that nobody uses.
+    pub fn take(&self) -> Alarm {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps `alarm` for whoever comes next.
+    pub fn put_back(&self, alarm: Alarm) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < KEPT {
+            kept.push(alarm);
+        }
     }
 }
 

@@ -280,8 +280,7 @@ impl Upstream {
         let Permitted { routed, permit } = permitted;
         let turn = throttle::turn(&routed).await?;
         let authorization = routed.authorization()?;
-        let (snapshot, partner) = (Arc::clone(&routed.snapshot), Arc::clone(&routed.partner));
-        let Routed { head, target, id, trail, route, .. } = routed;
+        let Routed { head, target, partner, route, snapshot, id, trail, .. } = routed;
         let Head { method, fields, .. } = *head;
         // To HTTP/1.0 a body without a length could break off and look whole.
         let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);

@@ -2,11 +2,12 @@
 //!
 //! The future inside is dropped when the time is over; what it had learned is in the trail.
 
+use crate::proxy::alarm::{Alarm, Alarms};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Arrived;
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::Instant;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -20,12 +21,13 @@ use std::time::Duration;
 pub struct Deadline<S> {
     inner: S,
     time: Duration,
+    alarms: Alarms,
 }
 
 impl<S> Deadline<S> {
     /// A request may take `time`.
     pub fn layer(time: Duration) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, time })
+        layer_fn(move |inner| Self { inner, time, alarms: Alarms::default() })
     }
 }
 
@@ -44,7 +46,8 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let until = arrived.trail.began + self.time;
         let _it_comes_here_once = arrived.trail.until.set(until);
-        Bounded { inner: self.inner.call(arrived), end: sleep_until(until) }
+        let alarms = self.alarms.clone();
+        Bounded { inner: self.inner.call(arrived), until, alarm: None, alarms }
     }
 }
 
@@ -54,8 +57,19 @@ pin_project! {
     pub struct Bounded<F> {
         #[pin]
         inner: F,
-        #[pin]
-        end: Sleep,
+        until: Instant,
+        // Only those that wait for something need one.
+        alarm: Option<Alarm>,
+        alarms: Alarms,
+    }
+
+    impl<F> PinnedDrop for Bounded<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(alarm) = this.alarm.take() {
+                this.alarms.put_back(alarm);
+            }
+        }
     }
 }
 
@@ -70,7 +84,8 @@ where
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result);
         }
-        this.end.poll(cx).map(|()| Err(Rejection::DeadlineExceeded))
+        let alarm = this.alarm.get_or_insert_with(|| this.alarms.take());
+        alarm.poll_until(cx, *this.until).map(|()| Err(Rejection::DeadlineExceeded))
     }
 }
 
@@ -82,22 +97,35 @@ mod tests {
     use http::Request;
     use tower::{ServiceExt, service_fn};
 
-    fn arrived(body: bool) -> Arrived<bool> {
-        Arrived::new(Request::new(body).into(), RequestId::make())
+    /// A request that takes so many milliseconds, or for ever.
+    fn arrived(takes: Option<u64>) -> Arrived<Option<u64>> {
+        Arrived::new(Request::new(takes).into(), RequestId::make())
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_takes_too_long_is_ended() {
-        let inner = service_fn(|arrived: Arrived<bool>| async move {
+        let inner = service_fn(|arrived: Arrived<Option<u64>>| async move {
             assert!(arrived.trail.until.get().is_some());
-            if arrived.body {
-                std::future::pending::<()>().await;
+            match arrived.body {
+                Some(0) => {}
+                Some(time) => tokio::time::sleep(Duration::from_millis(time)).await,
+                None => std::future::pending().await,
             }
             Ok::<_, Rejection>(())
         });
-        let deadline = Deadline { inner, time: Duration::from_millis(20) };
-        assert!(deadline.clone().oneshot(arrived(false)).await.is_ok());
-        let late = deadline.oneshot(arrived(true)).await;
-        assert!(matches!(late, Err(Rejection::DeadlineExceeded)));
+        let deadline = Deadline::layer(Duration::from_millis(20)).layer(inner);
+        // Each takes over the alarm of the one before.
+        for takes in [Some(0), Some(15), None, Some(15), Some(19), None, None] {
+            let began = Instant::now();
+            let ended = deadline.clone().oneshot(arrived(takes)).await;
+            let time = began.elapsed().as_millis();
+            match takes {
+                Some(takes) => assert!(ended.is_ok() && time == takes.into(), "{takes}: {time}"),
+                None => {
+                    assert!(matches!(ended, Err(Rejection::DeadlineExceeded)));
+                    assert_eq!(time, 20);
+                }
+            }
+        }
     }
 }

@@ -5,20 +5,20 @@ use super::answer::write_interim;
 use super::head::Bounds;
 use super::requests::Requests;
 use crate::proxy::chunks::Taken;
+use crate::proxy::intake::Intake;
 use crate::proxy::request::Interim;
 use crate::server::incoming::{Source, Torn};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::{Response, Version};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// What is read at once, at first and at most: a body of 64 KiB comes in one piece with its head.
-const READ_MIN: usize = 1 << 10;
+/// What is read at once, at most: a body of 64 KiB comes in one piece with its head.
 const READ_MAX: usize = 80 << 10;
 /// So much is put together before it is written.
 const GATHERED: usize = 8 << 10;
@@ -29,7 +29,7 @@ pub(super) struct Line<I> {
     pub(super) socket: I,
     pub(super) requests: Requests,
     pub(super) outgoing: Outgoing,
-    read_size: usize,
+    intake: Intake,
     /// The version of the request whose answer is waited for.
     answering: Option<Version>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Line<I> {
 impl<I> Line<I> {
     pub(super) fn new(socket: I, bounds: Bounds) -> Self {
         let (requests, outgoing) = (Requests::new(bounds), Outgoing::default());
-        Self { socket, requests, outgoing, read_size: READ_MIN, answering: None }
+        Self { socket, requests, outgoing, intake: Intake::new(READ_MAX), answering: None }
     }
 
     /// Lets what is said before an answer pass, for as long as the answer has not begun.
@@ -49,24 +49,7 @@ impl<I> Line<I> {
 impl<I: AsyncRead + Unpin> Line<I> {
     /// Reads more: how many bytes, and none at the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let bytes = &mut self.requests.bytes;
-        if bytes.capacity() - bytes.len() < self.read_size / 2 {
-            bytes.reserve(self.read_size);
-        }
-        let room = bytes.capacity() - bytes.len();
-        let read = pin!(self.socket.read_buf(bytes)).poll(cx);
-        match read {
-            // Most connections are idle at most times.
-            Poll::Pending if bytes.is_empty() => *bytes = BytesMut::new(),
-            Poll::Ready(Ok(read)) if read == room => {
-                self.read_size = (self.read_size * 2).min(READ_MAX);
-            }
-            Poll::Ready(Ok(read)) if read < self.read_size / 4 => {
-                self.read_size = (self.read_size / 2).max(READ_MIN);
-            }
-            Poll::Ready(_) | Poll::Pending => {}
-        }
-        read
+        self.intake.poll_read(&mut self.socket, &mut self.requests.bytes, cx)
     }
 }
 
