@@ -4,8 +4,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-# The proxy has a core of its own; callers and the API share the other one.
-PROXY, OTHERS = "1", "0"
+# The proxy has a core of its own, where there are two; callers and the API share the other one.
+PROXY, OTHERS = ("1", "0") if os.cpu_count() > 1 else ("0", "0")
 WORK = Path(tempfile.mkdtemp(prefix="patchgate-bench-"))
 WORK.chmod(0o755)
 started = []
