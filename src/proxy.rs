@@ -13,7 +13,6 @@ pub mod forwarded;
 pub mod gzip;
 pub mod headers;
 pub mod identity;
-pub mod intake;
 pub mod middleware;
 pub mod octets;
 pub mod origin;

@@ -2,13 +2,15 @@
 //! current states. What does not fit is refused; nothing waits for room.
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use std::io::Read;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Room for so many bytes.
@@ -69,43 +71,22 @@ impl Budget {
         max: usize,
         pace: Option<(Instant, Pace)>,
     ) -> Result<Bytes, Cut> {
+        self.begin(&body, max)?.go_on(&mut body, pace).await
+    }
+
+    /// Begins to read a body as [`read`](Self::read) does, and takes room for what it announces.
+    ///
+    /// # Errors
+    ///
+    /// When it is too large, or there is no room.
+    pub fn begin<B: Body<Data = Bytes>>(&self, body: &B, max: usize) -> Result<Reading, Cut> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > max {
             return Err(Cut::TooLarge);
         }
         let mut share = Share { room: Arc::clone(&self.0), bytes: 0 };
         share.grow_to(announced)?;
-        let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-        loop {
-            let read = first.len().max(rest.len());
-            let frame = match pace {
-                None => body.frame().await,
-                Some((began, pace)) => {
-                    let end = began + pace.time_for(read);
-                    timeout_at(end, body.frame()).await.map_err(|_| Cut::TooSlow)?
-                }
-            };
-            let Some(frame) = frame else { break };
-            // A trailer is dropped: it must never count as a header.
-            let Ok(data) = frame.map_err(|_| Cut::Broken)?.into_data() else { continue };
-            if data.len() > max - read {
-                return Err(Cut::TooLarge);
-            }
-            share.grow_to(read + data.len())?;
-            // Most bodies come in one piece, which is then not copied.
-            if read == 0 {
-                first = data;
-                continue;
-            }
-            if rest.is_empty() {
-                rest.reserve(announced.max(first.len() + data.len()));
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
-            share.grow_to(rest.capacity())?;
-        }
-        let bytes = if rest.is_empty() { first } else { rest.freeze() };
-        Ok(if bytes.is_empty() { bytes } else { Bytes::from_owner(Held { bytes, _share: share }) })
+        Ok(Reading { share, announced, max, first: Bytes::new(), rest: BytesMut::new() })
     }
 
     /// Reads what `reader` gives at once, if it is at most `max` bytes. Room for it is taken as it
@@ -130,6 +111,91 @@ impl Budget {
             share.grow_to(whole.capacity())?;
         }
         Ok(Bytes::from_owner(Held { bytes: whole.into(), _share: share }))
+    }
+}
+
+/// A body of which a part was read.
+#[derive(Debug)]
+pub struct Reading {
+    share: Share,
+    announced: usize,
+    max: usize,
+    /// What came first, as long as nothing came after it.
+    first: Bytes,
+    /// All of it otherwise.
+    rest: BytesMut,
+}
+
+impl Reading {
+    /// Reads of `body` what has come already: most bodies come with their head. Tells whether that
+    /// is all.
+    ///
+    /// # Errors
+    ///
+    /// When it is cut short.
+    pub fn read_come<B: Body<Data = Bytes> + Unpin>(&mut self, body: &mut B) -> Result<bool, Cut> {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut cx) {
+            let Some(frame) = frame else { return Ok(true) };
+            self.add(frame.map_err(|_| Cut::Broken)?)?;
+        }
+        Ok(false)
+    }
+
+    /// Reads the rest of `body`; `pace` is how fast it has to come, and since when.
+    ///
+    /// # Errors
+    ///
+    /// When it is cut short.
+    pub async fn go_on<B: Body<Data = Bytes> + Unpin>(
+        mut self,
+        body: &mut B,
+        pace: Option<(Instant, Pace)>,
+    ) -> Result<Bytes, Cut> {
+        loop {
+            let frame = match pace {
+                None => body.frame().await,
+                Some((began, pace)) => {
+                    let end = began + pace.time_for(self.read());
+                    timeout_at(end, body.frame()).await.map_err(|_| Cut::TooSlow)?
+                }
+            };
+            let Some(frame) = frame else { return Ok(self.end()) };
+            self.add(frame.map_err(|_| Cut::Broken)?)?;
+        }
+    }
+
+    /// All that was read.
+    pub fn end(self) -> Bytes {
+        let Self { share, first, rest, .. } = self;
+        let bytes = if rest.is_empty() { first } else { rest.freeze() };
+        if bytes.is_empty() { bytes } else { Bytes::from_owner(Held { bytes, _share: share }) }
+    }
+
+    fn read(&self) -> usize {
+        self.first.len().max(self.rest.len())
+    }
+
+    fn add(&mut self, frame: Frame<Bytes>) -> Result<(), Cut> {
+        // A trailer is dropped: it must never count as a header.
+        let Ok(data) = frame.into_data() else { return Ok(()) };
+        let read = self.read();
+        if data.len() > self.max - read {
+            return Err(Cut::TooLarge);
+        }
+        self.share.grow_to(read + data.len())?;
+        // Most bodies come in one piece, which is then not copied.
+        if read == 0 {
+            self.first = data;
+            return Ok(());
+        }
+        let Self { share, announced, first, rest, .. } = self;
+        if rest.is_empty() {
+            rest.reserve((*announced).max(first.len() + data.len()));
+            rest.extend_from_slice(&std::mem::take(first));
+        }
+        rest.extend_from_slice(&data);
+        share.grow_to(rest.capacity())
     }
 }
 
@@ -183,10 +249,7 @@ impl AsRef<[u8]> for Held {
 mod tests {
     use super::*;
 
-    use http_body::{Frame, SizeHint};
-
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use http_body::SizeHint;
 
     struct Pieces(&'static [&'static str], u64);
 
@@ -223,6 +286,24 @@ mod tests {
             assert_eq!(budget.read(Pieces(parts, 0), 3, None).await, Err(Cut::TooLarge));
         }
         assert_eq!(budget.read(Pieces(&[], 4), 3, None).await, Err(Cut::TooLarge));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_has_come_is_read_at_once_and_the_rest_when_it_comes() {
+        let budget = Budget::new(1000);
+        let mut body = Pieces(&["ab", "", "c"], 0);
+        let mut reading = budget.begin(&body, 3).unwrap();
+        assert_eq!(reading.read_come(&mut body), Ok(true));
+        assert_eq!(reading.end(), "abc");
+        let mut body = Pieces(&["ab", "never"], 0);
+        let mut reading = budget.begin(&body, 3).unwrap();
+        assert_eq!(reading.read_come(&mut body), Ok(false));
+        assert_eq!(reading.go_on(&mut Pieces(&["c"], 0), None).await.unwrap(), "abc");
+        let mut body = Pieces(&["abcd", "never"], 0);
+        let mut reading = budget.begin(&body, 3).unwrap();
+        assert_eq!(reading.read_come(&mut body), Err(Cut::TooLarge));
+        drop(reading);
         assert_eq!(budget.used(), 0);
     }
 

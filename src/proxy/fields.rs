@@ -106,7 +106,7 @@ impl Fields {
                 return true;
             }
             // Some servers read `If_Match` as `If-Match`.
-            name.contains('_') && {
+            name.bytes().any(|byte| byte == b'_') && {
                 let twin = name.replace('_', "-");
                 stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)
             }

@@ -5,6 +5,11 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && are(TOKEN, bytes)
 }
 
+/// How many bytes it begins with that may stand in a token.
+pub fn token_length(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| class(**byte) & TOKEN != 0).count()
+}
+
 /// Whether it has no control character but tabs.
 pub fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, byte| all & ((*byte >= b' ' && *byte != 0x7f) | (*byte == b'\t')))
@@ -16,10 +21,13 @@ pub fn is_target(bytes: &[u8]) -> bool {
     !bytes.is_empty() && are(TARGET, bytes)
 }
 
-/// Whether all `bytes` are of `class`. It looks at all of them, which is quicker than to ask after each.
-fn are(class: u8, bytes: &[u8]) -> bool {
-    let of = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or_default();
-    bytes.iter().fold(class, |all, byte| all & of(byte)) != 0
+/// Whether all `bytes` are of the class `wanted`. It looks at all of them, which is quicker than to ask after each.
+fn are(wanted: u8, bytes: &[u8]) -> bool {
+    bytes.iter().fold(wanted, |all, byte| all & class(*byte)) != 0
+}
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 const TOKEN: u8 = 1;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod head;
+mod intake;
 mod line;
 mod requests;
 

@@ -36,14 +36,15 @@ impl<S> Collect<S> {
     }
 }
 
-impl<S, B> Service<Admitted<B>> for Collect<S>
+impl<S, B, R> Service<Admitted<B>> for Collect<S>
 where
-    S: Service<Routed<Bytes>, Error = Rejection> + Clone + 'static,
+    S: Service<Routed<Bytes>, Response = R, Error = Rejection>,
+    S: Service<Routed<Bytes>, Future = Local<Result<R, Rejection>>> + Clone + 'static,
     B: Body<Data = Bytes> + Unpin + 'static,
 {
-    type Response = S::Response;
+    type Response = R;
     type Error = Rejection;
-    type Future = Step<Local<Result<S::Response, Rejection>>, Result<S::Response, Rejection>>;
+    type Future = Step<S::Future, Result<R, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -54,27 +55,47 @@ where
             Ok(found) => found,
             Err(rejection) => return Step::end(Err(rejection)),
         };
-        if coding == Coding::None && routed.body.is_end_stream() {
-            let (routed, _) = routed.replace_body(Bytes::new());
-            return Step::inward(Box::pin(self.inner.call(routed)));
+        let begun = self.budget.begin(&routed.body, max).and_then(|mut reading| {
+            let is_whole = reading.read_come(&mut routed.body)?;
+            Ok((reading, is_whole))
+        });
+        let (reading, is_whole) = match begun {
+            Ok(begun) => begun,
+            Err(cut) => return Step::end(Err(rejection(cut, max))),
+        };
+        let (routed, mut body) = routed.replace_body(Bytes::new());
+        if is_whole && coding == Coding::None {
+            return Step::inward(self.inner.call(whole(routed, reading.end())));
         }
         let (mut inner, budget, pace) = (self.inner.clone(), self.budget.clone(), self.pace);
         Step::inward(Box::pin(async move {
-            let (mut routed, mut body) = routed.replace_body(Bytes::new());
             let pace = Some((routed.trail.began, pace));
-            let read = budget.read(&mut body, max, pace).await;
-            routed.body = read.map_err(|cut| match cut {
-                Cut::Broken => Rejection::BodyUnreadable,
-                Cut::NoRoom => Rejection::Overloaded,
-                Cut::TooLarge => Rejection::BodyTooLarge { max },
-                Cut::TooSlow => Rejection::BodyTooSlow,
-            })?;
-            routed.trail.bytes_in.set(routed.body.len() as u64);
+            let read = match is_whole {
+                true => Ok(reading.end()),
+                false => reading.go_on(&mut body, pace).await,
+            };
+            let mut routed = whole(routed, read.map_err(|cut| rejection(cut, max))?);
             if coding == Coding::Gzip {
                 routed.body = gzip::decode(&routed.body, max, &budget)?;
             }
             inner.call(routed).await
         }))
+    }
+}
+
+/// The request with `body`, which is all that came.
+fn whole(mut routed: Routed<Bytes>, body: Bytes) -> Routed<Bytes> {
+    routed.trail.bytes_in.set(body.len() as u64);
+    routed.body = body;
+    routed
+}
+
+fn rejection(cut: Cut, max: usize) -> Rejection {
+    match cut {
+        Cut::Broken => Rejection::BodyUnreadable,
+        Cut::NoRoom => Rejection::Overloaded,
+        Cut::TooLarge => Rejection::BodyTooLarge { max },
+        Cut::TooSlow => Rejection::BodyTooSlow,
     }
 }
 

@@ -13,22 +13,22 @@ use crate::outbound::Wire;
 use crate::proxy::alarm::Alarm;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
-use crate::proxy::intake::Intake;
 use crate::proxy::trail::Sent;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, StatusCode};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
 use head::{Framing, Head, Search, Unsound};
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
-/// What is read at once, at most.
+/// What is read at once, at first and at most.
+const READ_MIN: usize = 1 << 10;
 const READ_MAX: usize = 64 << 10;
 /// What is rather copied behind its head than written beside it.
 const COPY_MAX: usize = 4 << 10;
@@ -41,7 +41,7 @@ pub(super) struct One {
     outgoing: Outgoing,
     /// What was read and not passed on.
     incoming: BytesMut,
-    intake: Intake,
+    read_size: usize,
     /// How the answer's body ends, of which something is still to come.
     framing: Framing,
     persists: bool,
@@ -70,7 +70,7 @@ impl One {
             wire,
             outgoing: Outgoing::default(),
             incoming: BytesMut::new(),
-            intake: Intake::new(READ_MAX),
+            read_size: READ_MIN,
             framing: Framing::Length(0),
             persists: true,
             alarm: Alarm::default(),
@@ -222,7 +222,12 @@ impl One {
 
     /// Reads more, and nothing at the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.intake.poll_read(&mut self.wire, &mut self.incoming, cx)
+        self.incoming.reserve(self.read_size);
+        let read = ready!(pin!(self.wire.read_buf(&mut self.incoming)).poll(cx))?;
+        if read >= self.read_size {
+            self.read_size = (self.read_size * 2).min(READ_MAX);
+        }
+        Poll::Ready(Ok(read))
     }
 }
 

@@ -5,7 +5,7 @@
 //! and no byte is looked at twice.
 
 use crate::proxy::fields::Fields;
-use crate::proxy::octets::{is_target, is_token, is_value};
+use crate::proxy::octets::{is_target, is_token, is_value, token_length};
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request;
 
@@ -165,15 +165,23 @@ impl Head {
         Ok((Box::new(request::Head { method, uri, version, fields }), told))
     }
 
+    /// Makes room for the next head, and keeps what was taken for this one.
+    pub(super) fn forget(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { fields, ..Self::default() };
+    }
+
     /// Reads a line that begins at `at`.
     fn read_field(&mut self, line: &[u8], at: usize) -> Result<(), Unsound> {
         let malformed = |why| Err(Unsound::Malformed(why));
-        let Some(colon) = memchr(b':', line) else {
-            return malformed("a line is no field: it has no colon");
-        };
+        let colon = token_length(line);
         let (name, value) = line.split_at(colon);
-        if !is_token(name) {
-            return malformed("the name of a field has a blank before, in or behind it, or none");
+        if name.is_empty() || value.first() != Some(&b':') {
+            return malformed(match memchr(b':', line) {
+                Some(_) => "the name of a field has a blank before, in or behind it, or none",
+                None => "a line is no field: it has no colon",
+            });
         }
         let (blanks, value) = trim(value.get(1..).unwrap_or_default());
         if !is_value(value) {

@@ -3,9 +3,9 @@
 
 use super::answer::write_interim;
 use super::head::Bounds;
+use super::intake::Intake;
 use super::requests::Requests;
 use crate::proxy::chunks::Taken;
-use crate::proxy::intake::Intake;
 use crate::proxy::request::Interim;
 use crate::server::incoming::{Source, Torn};
 

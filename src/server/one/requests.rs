@@ -15,13 +15,15 @@ pub struct Requests {
     /// Where more is to be read to.
     pub bytes: BytesMut,
     place: Place,
+    /// What is known of the head that comes next.
+    head: Head,
     closes: bool,
     expects: bool,
 }
 
 #[derive(Debug)]
 enum Place {
-    Head(Box<Head>),
+    Head,
     Body(u64),
     Chunks(Box<Chunks>),
 }
@@ -29,8 +31,8 @@ enum Place {
 impl Requests {
     /// Of a connection that has just begun.
     pub fn new(bounds: Bounds) -> Self {
-        let place = Place::Body(0);
-        Self { bounds, bytes: BytesMut::new(), place, closes: false, expects: false }
+        let (place, head) = (Place::Body(0), Head::default());
+        Self { bounds, bytes: BytesMut::new(), place, head, closes: false, expects: false }
     }
 
     /// The head of the next request, once it is there and the body of the one before is taken.
@@ -40,11 +42,14 @@ impl Requests {
     /// When no request comes any more: what is there is none.
     pub fn take_head(&mut self) -> Result<Option<Box<request::Head>>, Unsound> {
         if matches!(self.place, Place::Body(0)) && !self.bytes.is_empty() {
-            self.place = Place::Head(Box::default());
+            self.place = Place::Head;
         }
-        let Place::Head(head) = &mut self.place else { return Ok(None) };
-        let Some(end) = head.look(&self.bytes, &self.bounds)? else { return Ok(None) };
-        let (head, told) = head.read(&self.bytes.split_to(end).freeze())?;
+        if !matches!(self.place, Place::Head) {
+            return Ok(None);
+        }
+        let Some(end) = self.head.look(&self.bytes, &self.bounds)? else { return Ok(None) };
+        let (head, told) = self.head.read(&self.bytes.split_to(end).freeze())?;
+        self.head.forget();
         let Told { framing, closes, expects } = told;
         self.place = match framing {
             Framing::Chunked => Place::Chunks(Box::new(Chunks::new(Extensions::Refused))),
@@ -57,7 +62,7 @@ impl Requests {
     /// What stands first of the body of the request whose head was taken.
     pub fn take_data(&mut self) -> Taken {
         let taken = match &mut self.place {
-            Place::Head(_) | Place::Body(0) => Taken::Ended,
+            Place::Head | Place::Body(0) => Taken::Ended,
             Place::Body(_) if self.bytes.is_empty() => Taken::Nothing,
             Place::Body(left) => {
                 let most = usize::try_from(*left).unwrap_or(usize::MAX);
@@ -79,7 +84,7 @@ impl Requests {
     /// How many bytes of the body are to come, if that is known.
     pub(super) fn left(&self) -> Option<u64> {
         match self.place {
-            Place::Head(_) => Some(0),
+            Place::Head => Some(0),
             Place::Body(left) => Some(left),
             Place::Chunks(_) => None,
         }
@@ -87,7 +92,7 @@ impl Requests {
 
     /// Whether a part of a head is there.
     pub(super) fn has_part(&self) -> bool {
-        matches!(self.place, Place::Head(_))
+        matches!(self.place, Place::Head)
     }
 
     /// Whether the caller wants no other request after this one.

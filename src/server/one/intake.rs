@@ -1,4 +1,4 @@
-//! How much is read of a connection at once.
+//! How much is read of a caller's connection at once.
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
@@ -13,19 +13,19 @@ const LEAST: usize = 1 << 10;
 
 /// How much is read of one connection at once: more where much comes, and less where little does.
 #[derive(Debug)]
-pub struct Intake {
+pub(super) struct Intake {
     size: usize,
     most: usize,
 }
 
 impl Intake {
     /// So much is read at `most`.
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { size: LEAST, most }
     }
 
     /// Reads more of `socket` behind `bytes`: how much, and none at the end.
-    pub fn poll_read<I: AsyncRead + Unpin>(
+    pub(super) fn poll_read<I: AsyncRead + Unpin>(
         &mut self,
         socket: &mut I,
         bytes: &mut BytesMut,
