@@ -231,6 +231,21 @@ def instructions(argv, port, load, env=None):
     return total / requests, functions
 
 
+def judged(ops, times):
+    """Instructions to read and judge a patch of so many ops: what more of them take, by the benchmark as cargo builds it."""
+    built = subprocess.run(["cargo", "bench", "--locked", "--quiet", "--bench", "judge", "--no-run", "--message-format=json"],
+                           cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    program = [found["executable"] for found in map(json.loads, built.splitlines()) if found.get("executable")][-1]
+
+    def total(times):
+        env = {**os.environ, "JUDGE_OPS": str(ops), "JUDGE_TIMES": str(times)}
+        counted = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program], env=env,
+                                 capture_output=True, text=True, check=True).stderr
+        return int(re.search(r"Collected : (\d+)", counted)[1])
+
+    return (total(2 * times) - total(times)) / times
+
+
 def system_calls(program, load):
     """System calls for each request, by name."""
     out = WORK / "strace.out"
