@@ -55,6 +55,8 @@ impl Alarms {
 mod tests {
     use super::*;
 
+    use tokio::time::timeout;
+
     use std::future::poll_fn;
     use std::time::Duration;
 
@@ -64,7 +66,8 @@ mod tests {
         let began = Instant::now();
         for seconds in [5, 2, 9, 1, 0] {
             let deadline = Instant::now() + Duration::from_secs(seconds);
-            poll_fn(|cx| alarm.poll_until(cx, deadline)).await;
+            let rings = poll_fn(|cx| alarm.poll_until(cx, deadline));
+            timeout(Duration::from_secs(60), rings).await.unwrap();
             assert_eq!(Instant::now(), deadline);
             // It is asked for again, and not waited for.
             let later = Instant::now() + Duration::from_secs(60);

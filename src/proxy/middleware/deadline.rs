@@ -95,6 +95,7 @@ mod tests {
     use crate::proxy::request::RequestId;
 
     use http::Request;
+    use tokio::time::timeout;
     use tower::{ServiceExt, service_fn};
 
     /// A request that takes so many milliseconds, or for ever.
@@ -117,7 +118,9 @@ mod tests {
         // Each takes over the alarm of the one before.
         for takes in [Some(0), Some(15), None, Some(15), Some(19), None, None] {
             let began = Instant::now();
-            let ended = deadline.clone().oneshot(arrived(takes)).await;
+            // Nothing lasts for ever here, whatever is wrong.
+            let ended = timeout(Duration::from_secs(1), deadline.clone().oneshot(arrived(takes)));
+            let ended = ended.await.unwrap();
             let time = began.elapsed().as_millis();
             match takes {
                 Some(takes) => assert!(ended.is_ok() && time == takes.into(), "{takes}: {time}"),
