@@ -117,7 +117,8 @@ mod tests {
     async fn who_waits_for_more_keeps_no_memory_for_it() {
         let (mut ours, _theirs) = tokio::io::duplex(64);
         for size in [LEAST, 4 << 10] {
-            let (mut intake, mut bytes) = (Intake { size, most: 8 << 10 }, BytesMut::with_capacity(9));
+            let (mut intake, mut bytes) =
+                (Intake { size, most: 8 << 10 }, BytesMut::with_capacity(9));
             poll_fn(|cx| {
                 assert!(intake.poll_read(&mut ours, &mut bytes, cx).is_pending());
                 Poll::Ready(())
