@@ -82,7 +82,8 @@ fn the_workflow_calls_the_scripts_that_everybody_can_call() {
     assert!(text(".ci/run").ends_with("exec bash tests/run\n"));
     let release = text("deploy/release");
     for called in ["deploy/build", "deploy/debian/build", "deploy/materials"] {
-        assert!(release.contains(called), "{called}");
+        let mut lines = release.lines().filter(|line| !line.starts_with('#'));
+        assert!(lines.any(|line| line.contains(called)), "{called}");
     }
     assert!(text("deploy/build").contains("cargo build --locked --profile dist"));
     for script in ["deploy/build", "deploy/release"] {
