@@ -245,9 +245,22 @@ impl Limits {
             Scope::Partner => (&account.hold, None),
         };
         let held = hold.left(self.clock.now());
-        if throttle.queue == 0 || (held.is_none() && !hold.has_line()) {
-            return held.map_or_else(|| Ok(Turn::default()), Err);
+        match throttle.queue == 0 || (held.is_none() && !hold.has_line()) {
+            true => held.map_or_else(|| Ok(Turn::default()), Err),
+            // Most requests go at once, and have no room for a wait.
+            false => Box::pin(self.queue(account, hold, other, held)).await,
         }
+    }
+
+    /// Waits in line.
+    async fn queue(
+        &self,
+        account: &Account,
+        hold: &Hold,
+        other: Option<&Arc<Hold>>,
+        held: Option<HeldBack>,
+    ) -> Result<Turn, HeldBack> {
+        let throttle = self.terms.throttle;
         // Those in line are waited for as well, and nobody knows for how long.
         let busy = HeldBack { wait: Duration::from_secs(1), is_unavailable: false };
         if let Some(held) = held.filter(|held| held.wait > throttle.patience) {
@@ -258,7 +271,7 @@ impl Limits {
         let Some(places) = places else { return Err(held.unwrap_or(busy)) };
         let wait = async {
             // Of each partner one at most stands in the line of all.
-            let first = other.unwrap_or(hold).turn().await?;
+            let first = other.map_or(hold, |other| other).turn().await?;
             let second = if other.is_some() { hold.turn().await } else { None };
             while let Some(held) = hold.left(self.clock.now()) {
                 tokio::time::sleep(held.wait).await;

@@ -11,7 +11,7 @@ mod visit;
 pub use connect::{Connector, Dial, Dialing, Duplex, Tcp, Transport, Way, Wire};
 pub use egress::Egress;
 pub use errand::{Bell, Errand, Rest, jittered, run};
-pub use retry_after::retry_after;
+pub use retry_after::{retry_after, wait_asked};
 pub use visit::{Answer, Unvisited, visit};
 
 /// Why no connection could be made. Nothing was sent.

@@ -4,6 +4,7 @@
 //! futures are not `Send`, and what the threads share is in [`Shared`] and atomic.
 
 pub mod alarm;
+pub mod answer;
 pub mod body;
 pub mod budget;
 pub mod change;
@@ -24,6 +25,7 @@ pub mod shadow;
 pub mod span;
 pub mod stack;
 pub mod tapped;
+pub mod target;
 pub mod trace;
 pub mod trail;
 pub mod upstream;

@@ -134,16 +134,16 @@ impl Account {
         }
     }
 
-    /// The value of `RateLimit`: how it stands after `decision`. Of a refusal only what was too
-    /// short is told, so that `Retry-After` is no earlier than anything in it.
-    pub fn rest(&self, decision: &Decision) -> Option<String> {
-        let mut text = String::with_capacity(64);
+    /// Writes the value of `RateLimit` into `text`: how it stands after `decision`. Of a refusal only what
+    /// was too short is told, so that `Retry-After` is no earlier than anything in it.
+    pub fn write_rest(&self, decision: &Decision, text: &mut Vec<u8>) {
+        let mut comma = "";
         let mut tell = |member: &str, left: u32, time: u64| {
-            let comma = if text.is_empty() { "" } else { ", " };
             let (mut count, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
             for part in [comma, member, ";r=", count.format(left), ";t=", seconds.format(time)] {
-                text.push_str(part);
+                text.extend_from_slice(part.as_bytes());
             }
+            comma = ", ";
         };
         if decision.is_crowded() {
             tell(&structured_string(&self.crowd), 0, whole_seconds(decision.wait()));
@@ -153,7 +153,6 @@ impl Account {
                 tell(member, standing.left, whole_seconds(standing.time));
             }
         }
-        (!text.is_empty()).then_some(text)
     }
 
     /// The same in one number each, as older fields have it: of the quota that is nearest to its

@@ -7,12 +7,21 @@ use std::time::{Duration, SystemTime};
 /// How long `Retry-After` asks to wait: the longest, where it is there several times. `None` where
 /// it is not there, lies in the past, or is nothing that RFC 9110 knows.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    // A date is meant by the clock of whoever wrote it.
     let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-    let now = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
     let lines = headers.get_all(header::RETRY_AFTER).iter();
+    wait_asked(date, lines.filter_map(|line| line.to_str().ok()), now)
+}
+
+/// The same of the lines of `Retry-After`; `date` is what `Date` says.
+pub fn wait_asked<'l>(
+    date: Option<&str>,
+    lines: impl Iterator<Item = &'l str>,
+    now: SystemTime,
+) -> Option<Duration> {
+    // A date is meant by the clock of whoever wrote it.
+    let now = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
     let waits = lines.filter_map(|line| {
-        let text = line.to_str().ok()?.trim();
+        let text = line.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             // More than fits is as long as can be.
             return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));

@@ -11,7 +11,6 @@ use crate::json::{self, Bounds, Object, Value};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderValue;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,8 +146,8 @@ impl Issuer {
 }
 
 /// The token of `Authorization: Bearer`, if the field is one.
-pub fn bearer(authorization: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+pub fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 

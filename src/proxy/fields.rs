@@ -1,24 +1,32 @@
-//! The fields of a request: as they came, and as they go upstream.
+//! The fields of a request or an answer: as they came, and as they go on.
 //!
-//! They are a list and no map: a request has few of them, and most are only written, one after the other.
+//! They stay the text that they came as, and what is added stands behind it. A message has few fields,
+//! most are only passed on, and those that are looked for are found by where they stand: no field is
+//! taken out of the text to be put into another.
 
-use super::headers::{is_guarded, nominated, stays_here};
-use crate::partner::IdentitySource;
+mod lines;
+mod onward;
+mod value;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+pub use lines::{Lines, NoField};
+pub use value::FieldValue;
+
+use super::octets::is_value;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use lines::{Line, length_bit};
 
 use std::fmt;
 
-/// Room for what the gateway adds.
-const OURS: usize = 8;
+/// Room for the text of what the gateway adds.
+const OURS_TEXT: usize = 320;
 
 /// Fields, in the order in which they came or are sent.
 #[derive(Clone, Default)]
 pub struct Fields {
-    lines: Vec<(HeaderName, HeaderValue)>,
-    /// How long the names are that are there, a bit for each length: most that are looked for are not
-    /// there, and that is seen at once.
-    lengths: u64,
+    /// What they stand in; there are other things in it as well.
+    text: Vec<u8>,
+    lines: Lines,
 }
 
 /// A field that may be there once is there twice.
@@ -26,22 +34,31 @@ pub struct Fields {
 pub struct Twice;
 
 impl Fields {
+    /// Those of a head, which stand in it as `lines` say.
+    pub fn of(head: &[u8], lines: Lines) -> Self {
+        let mut text = Vec::with_capacity(head.len() + OURS_TEXT);
+        text.extend_from_slice(head);
+        Self { text, lines }
+    }
+
     /// None so far, with room for `count`, and for ours.
     pub fn with_room(count: usize) -> Self {
-        Self { lines: Vec::with_capacity(count + OURS), lengths: 0 }
+        Self { text: Vec::with_capacity(OURS_TEXT), lines: Lines::with_room(count) }
     }
 
     /// All values of the field `name`.
-    pub fn get_all<'f>(
+    pub fn get_all<'f, 'n>(
         &'f self,
-        name: &HeaderName,
-    ) -> impl Iterator<Item = &'f HeaderValue> + Clone {
-        let lines = if self.may_have(name) { &*self.lines } else { &[] };
-        lines.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+        name: &'n HeaderName,
+    ) -> impl Iterator<Item = FieldValue<'f>> + Clone + use<'f, 'n> {
+        let may_be = self.lines.lengths & length_bit(name.as_str().len()) != 0;
+        let lines = if may_be { &*self.lines.all } else { &[] };
+        let is_it = move |line: &&Line| self.name(**line) == name.as_str().as_bytes();
+        lines.iter().filter(is_it).map(|line| self.value(*line))
     }
 
     /// The first value of the field `name`, if it is there.
-    pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+    pub fn get(&self, name: &HeaderName) -> Option<FieldValue<'_>> {
         self.get_all(name).next()
     }
 
@@ -50,7 +67,7 @@ impl Fields {
     /// # Errors
     ///
     /// When there are several.
-    pub fn sole(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, Twice> {
+    pub fn sole(&self, name: &HeaderName) -> Result<Option<FieldValue<'_>>, Twice> {
         let mut lines = self.get_all(name);
         match (lines.next(), lines.next()) {
             (line, None) => Ok(line),
@@ -63,65 +80,146 @@ impl Fields {
         self.get(name).is_some()
     }
 
-    /// Whether the field `name` may be there: there is one with a name of that length.
-    fn may_have(&self, name: &HeaderName) -> bool {
-        self.lengths & length_bit(name) != 0
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// Has `value` in the place of whatever was there by that name.
-    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.remove(&name);
+    pub fn set<'v>(&mut self, name: &HeaderName, value: impl Into<FieldValue<'v>>) {
+        self.remove(name);
         self.add(name, value);
     }
 
     /// Adds `value` to whatever is there by that name.
-    pub fn add(&mut self, name: HeaderName, value: HeaderValue) {
-        self.lengths |= length_bit(&name);
-        self.lines.push((name, value));
+    pub fn add<'v>(&mut self, name: &HeaderName, value: impl Into<FieldValue<'v>>) {
+        let FieldValue(value) = value.into();
+        self.add_line(name, |text| text.extend_from_slice(value));
+    }
+
+    /// Adds a field whose value is `number`.
+    pub fn add_number(&mut self, name: &HeaderName, number: u64) {
+        self.add(name, FieldValue(itoa::Buffer::new().format(number).as_bytes()));
+    }
+
+    /// Adds a field whose value is what `write` writes, unless that is nothing, or no value.
+    pub fn write(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
+        self.add_line(name, write);
+        let written = self.lines.all.last().map_or(FieldValue::EMPTY, |line| self.value(*line));
+        if written == FieldValue::EMPTY || !is_value(written.0) {
+            self.lines.pop();
+        }
+    }
+
+    fn add_line(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
+        let text = &mut self.text;
+        let start = text.len();
+        text.extend_from_slice(name.as_str().as_bytes());
+        let colon = text.len();
+        text.extend_from_slice(b": ");
+        let value = text.len();
+        write(text);
+        let end = text.len();
+        text.extend_from_slice(b"\r\n");
+        self.lines.push(Line { start, colon, value, end });
     }
 
     /// Leaves out whatever is there by that name.
     pub fn remove(&mut self, name: &HeaderName) {
         if self.has(name) {
-            self.lines.retain(|(known, _)| known != name);
+            self.retain(|known| known != name.as_str());
         }
     }
 
-    /// One after the other.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.lines.iter().map(|(name, value)| (name, value))
+    /// Leaves out all but those whose name `stays`.
+    pub fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        let Self { text, lines } = self;
+        lines.all.retain(|line| stays(str_of(text, line.start, line.colon)));
     }
 
-    /// Those that go on: none that is about one connection, says something that only a trusted hop may
-    /// say, tells who the caller is, or that every request has from us.
-    #[must_use]
-    pub fn passed_on(mut self, identity: &[IdentitySource], request_id: &HeaderName) -> Self {
-        let identifies = |name: &str| {
-            let mut fields = identity.iter().filter_map(IdentitySource::field);
-            fields.any(|field| field == name)
-        };
-        let ends_here = |name: &str| {
-            let is_ours = matches!(name, "content-length" | "host") || name == request_id.as_str();
-            if is_ours || stays_here(name) || identifies(name) {
-                return true;
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
+        let name = |line: Line| str_of(&self.text, line.start, line.colon);
+        self.lines.all.iter().map(move |line| (name(*line), self.value(*line)))
+    }
+
+    /// Writes them into `out`, as HTTP/1.1 has them.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        self.write_those(out, |_, _| true);
+    }
+
+    /// The same of those that `goes` says. It is asked after each, in their order.
+    ///
+    /// What stands together is written in one piece.
+    pub fn write_those<'f>(
+        &'f self,
+        out: &mut Vec<u8>,
+        mut goes: impl FnMut(&'f [u8], FieldValue<'f>) -> bool,
+    ) {
+        let (mut from, mut to) = (0, 0);
+        for line in &self.lines.all {
+            if !goes(self.name(*line), self.value(*line)) {
+                continue;
             }
-            // Some servers read `If_Match` as `If-Match`.
-            name.bytes().any(|byte| byte == b'_') && {
-                let twin = name.replace('_', "-");
-                stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)
+            if line.start == to && self.is_plain(*line) {
+                to = line.end + 2;
+                continue;
             }
+            out.extend_from_slice(self.text.get(from..to).unwrap_or_default());
+            if self.is_plain(*line) {
+                (from, to) = (line.start, line.end + 2);
+            } else {
+                out.extend_from_slice(self.name(*line));
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(self.value(*line).0);
+                out.extend_from_slice(b"\r\n");
+                (from, to) = (0, 0);
+            }
+        }
+        out.extend_from_slice(self.text.get(from..to).unwrap_or_default());
+    }
+
+    /// Whether a line stands in the text as it would be written.
+    fn is_plain(&self, line: Line) -> bool {
+        let is = |from: usize, wanted: &[u8; 2]| {
+            self.text.get(from..).and_then(<[u8]>::first_chunk) == Some(wanted)
         };
-        let nominated: Vec<HeaderName> = nominated(self.get_all(&header::CONNECTION))
-            .filter_map(|name| HeaderName::from_bytes(name).ok())
-            .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE))
-            .collect();
-        self.lines.retain(|(name, _)| !ends_here(name.as_str()) && !nominated.contains(name));
-        self
+        line.value == line.colon + 2 && is(line.colon, b": ") && is(line.end, b"\r\n")
+    }
+
+    fn name(&self, line: Line) -> &[u8] {
+        self.text.get(line.start..line.colon).unwrap_or_default()
+    }
+
+    fn value(&self, line: Line) -> FieldValue<'_> {
+        FieldValue(self.text.get(line.value..line.end).unwrap_or_default())
+    }
+
+    /// As a map, whose values may be printed if they are not `secret`.
+    pub fn to_map(&self, secret: bool) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.lines.len());
+        for (name, value) in self.iter() {
+            // Every field of ours can be one of a map.
+            if let (Ok(name), Ok(mut value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.0))
+            {
+                value.set_sensitive(secret);
+                headers.append(name, value);
+            }
+        }
+        headers
     }
 }
 
-fn length_bit(name: &HeaderName) -> u64 {
-    1 << (name.as_str().len() % 64)
+/// A name; it is a token, and so a text.
+fn str_of(text: &[u8], from: usize, to: usize) -> &str {
+    let name = text.get(from..to).unwrap_or_default();
+    str::from_utf8(name).unwrap_or_default()
 }
 
 /// Without what stands in them, which must not be logged.
@@ -134,99 +232,85 @@ impl fmt::Debug for Fields {
 impl FromIterator<(HeaderName, HeaderValue)> for Fields {
     fn from_iter<L: IntoIterator<Item = (HeaderName, HeaderValue)>>(lines: L) -> Self {
         let mut fields = Self::default();
-        lines.into_iter().for_each(|(name, value)| fields.add(name, value));
+        lines.into_iter().for_each(|(name, value)| fields.add(&name, &value));
         fields
     }
 }
 
-impl From<HeaderMap> for Fields {
-    fn from(headers: HeaderMap) -> Self {
+impl From<&HeaderMap> for Fields {
+    fn from(headers: &HeaderMap) -> Self {
         let mut fields = Self::with_room(headers.len());
-        // The further lines of a field come without its name.
-        let mut current = None;
-        for (name, value) in headers {
-            current = name.or(current);
-            if let Some(name) = &current {
-                fields.add(name.clone(), value);
-            }
-        }
+        headers.iter().for_each(|(name, value)| fields.add(name, value));
         fields
-    }
-}
-
-impl From<&Fields> for HeaderMap {
-    fn from(fields: &Fields) -> Self {
-        let mut headers = Self::with_capacity(fields.lines.len());
-        for (name, value) in &fields.lines {
-            headers.append(name, value.clone());
-        }
-        headers
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partner::Unverified;
 
-    fn fields(lines: &[(&str, &str)]) -> Fields {
-        let line = |(name, value): &(&str, &str)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            (name, HeaderValue::from_str(value).unwrap())
-        };
-        lines.iter().map(line).collect()
+    use http::header;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> HeaderName {
+        HeaderName::from_bytes(text.as_bytes()).unwrap()
     }
 
-    #[test]
-    fn what_belongs_to_this_hop_does_not_leave_it() {
-        let came = fields(&[
-            ("connection", "close, x-secret"),
-            ("x-secret", "1"),
-            ("keep-alive", "1"),
-            ("te", "trailers"),
-            ("proxy-authorization", "x"),
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x_forwarded_for", "1.1.1.1"),
-            ("if_match", "\"a\""),
-            ("x_mine", "kept"),
-            ("x-http-method-override", "DELETE"),
-            ("x-partner-id", "acme"),
-            ("if-match", "\"b\""),
-        ]);
-        let name = HeaderName::from_static("x-partner-id");
-        let source = Unverified::Header { name, from: Vec::new() };
-        let identity = [IdentitySource::Unverified(source)];
-        let left = came.passed_on(&identity, &HeaderName::from_static("request-id"));
-        let left: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(left, ["x_mine", "if-match"]);
+    fn fields(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::default();
+        for (field, value) in lines {
+            fields.add(&name(field), FieldValue::of(value).unwrap());
+        }
+        fields
+    }
+
+    fn written(fields: &Fields) -> String {
+        let mut out = Vec::new();
+        fields.write_to(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// What is read of a head without its first line.
+    fn read(head: &str) -> Result<Fields, NoField> {
+        let (mut bytes, mut lines) = (head.as_bytes().to_vec(), Lines::with_room(0));
+        let mut start = 0;
+        for line in head.split_inclusive("\r\n") {
+            let end = start + line.len();
+            lines.read(&mut bytes[start..end - 2], start)?;
+            start = end;
+        }
+        Ok(Fields::of(&bytes, lines))
     }
 
     #[test]
     fn ours_stand_in_the_place_of_theirs() {
-        let came = fields(&[("via", "1.1 a"), ("host", "a"), ("host", "b"), ("via", "1.1 b")]);
-        let id = HeaderName::from_static("request-id");
-        let mut fields = came.passed_on(&[], &id);
-        fields.set(header::HOST, HeaderValue::from_static("c"));
-        fields.add(header::VIA, HeaderValue::from_static("1.1 us"));
+        let head = "Via:1.1 a\r\nHost: a\r\nHOST: b\r\nX: \t c \r\nvia: 1.1 b\r\n";
+        let mut fields = read(head).unwrap();
+        fields.pass_on(&[], &HeaderName::from_static("request-id"));
+        fields.set(&header::HOST, FieldValue::of("c").unwrap());
+        fields.add(&header::VIA, FieldValue::of("1.1 us").unwrap());
+        fields.add_number(&header::AGE, 7);
+        fields.write(&header::ALLOW, |_| {});
+        fields.write(&header::ACCEPT, |text| text.extend_from_slice(b"a\r\nb: c"));
         fields.remove(&header::DATE);
-        let headers = HeaderMap::from(&fields);
-        let all = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap());
-        assert_eq!(all(header::HOST).collect::<Vec<_>>(), ["c"]);
-        assert_eq!(all(header::VIA).collect::<Vec<_>>(), ["1.1 a", "1.1 b", "1.1 us"]);
-        assert_eq!(fields.iter().count(), 4);
+        let expected = "via: 1.1 a\r\nx: c\r\nvia: 1.1 b\r\nhost: c\r\nvia: 1.1 us\r\nage: 7\r\n";
+        assert_eq!(written(&fields), expected);
+        let mut some = Vec::new();
+        fields.write_those(&mut some, |name, value| name != b"via" || value.as_bytes() == b"1.1 b");
+        assert_eq!(some, b"x: c\r\nvia: 1.1 b\r\nhost: c\r\nage: 7\r\n");
     }
 
     #[test]
     fn what_is_there_is_found_and_what_is_there_twice_is_no_sole_one() {
         let long = "x".repeat(64 + "accept".len());
         let fields = fields(&[("accept", "a"), ("Cookie", "b"), ("ACCEPT", "c"), (&long, "d")]);
-        let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).unwrap();
-        let all = |text: &str| fields.get_all(&name(text)).cloned().collect::<Vec<_>>();
-        assert_eq!(all("accept"), ["a", "c"]);
-        assert_eq!(all(&long), ["d"]);
-        assert_eq!(fields.get(&header::ACCEPT), Some(&HeaderValue::from_static("a")));
+        let value = |text| FieldValue::of(text).unwrap();
+        let all = |text: &str| fields.get_all(&name(text)).collect::<Vec<_>>();
+        assert_eq!(all("accept"), [value("a"), value("c")]);
+        assert_eq!(all(&long), [value("d")]);
+        assert_eq!(fields.get(&header::ACCEPT), Some(value("a")));
         assert_eq!(fields.sole(&header::ACCEPT), Err(Twice));
-        assert_eq!(fields.sole(&header::COOKIE), Ok(Some(&HeaderValue::from_static("b"))));
+        assert_eq!(fields.sole(&header::COOKIE), Ok(Some(value("b"))));
         // The one of the same length as others, the other of another.
         for absent in [header::EXPECT, header::VIA] {
             assert_eq!(fields.sole(&absent), Ok(None));
@@ -237,10 +321,50 @@ mod tests {
     #[test]
     fn they_are_the_same_as_a_map_and_back() {
         let came = fields(&[("via", "a"), ("host", "b"), ("via", "c")]);
-        let back = Fields::from(HeaderMap::from(&came));
-        let text = |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {value:?}");
-        let lines: Vec<_> = back.iter().map(text).collect();
-        assert_eq!(lines, ["via: \"a\"", "via: \"c\"", "host: \"b\""]);
-        assert_eq!(format!("{back:?}"), "3 fields");
+        let map = came.to_map(true);
+        assert!(map.values().all(HeaderValue::is_sensitive));
+        assert!(!came.to_map(false).values().any(HeaderValue::is_sensitive));
+        let back = Fields::from(&map);
+        assert_eq!(written(&back), "via: a\r\nvia: c\r\nhost: b\r\n");
+        let secret = FieldValue::of("secret").unwrap();
+        assert_eq!(format!("{back:?}, {secret:?}"), "3 fields, 6 bytes");
+    }
+
+    proptest! {
+        /// Another parser reads of what is written what it reads of what came.
+        #[test]
+        fn what_goes_on_is_what_came(
+            lines in prop::collection::vec(
+                ("[A-Za-z_!]{0,3}", "(: |:|:  |:\t| : )", "[a-z: \t\u{80}]{0,6}", "[ \t]{0,2}"),
+                0..6,
+            ),
+            kept in prop::collection::vec(any::<bool>(), 6),
+        ) {
+            let text = |(name, colon, value, blanks): &(String, String, String, String)| {
+                format!("{name}{colon}{value}{blanks}\r\n")
+            };
+            let head: String = lines.iter().map(text).collect();
+            let parsed = parse(&head);
+            let Ok(fields) = read(&head) else {
+                prop_assert_eq!(parsed, None, "{:?}", head);
+                return Ok(());
+            };
+            let parsed = parsed.unwrap();
+            prop_assert_eq!(parse(&written(&fields)), Some(parsed.clone()), "{:?}", head);
+            // The same of some of them alone.
+            let (mut some, mut each) = (Vec::new(), kept.iter());
+            fields.write_those(&mut some, |_, _| *each.next().unwrap());
+            let expected = parsed.into_iter().zip(kept).filter(|(_, kept)| *kept);
+            let expected = expected.map(|(field, _)| field).collect();
+            prop_assert_eq!(parse(str::from_utf8(&some).unwrap()), Some(expected), "{:?}", head);
+        }
+    }
+
+    fn parse(head: &str) -> Option<Vec<(String, Vec<u8>)>> {
+        let (mut lines, head) = ([httparse::EMPTY_HEADER; 8], format!("{head}\r\n"));
+        let (end, parsed) = httparse::parse_headers(head.as_bytes(), &mut lines).ok()?.unwrap();
+        assert_eq!(end, head.len());
+        let line = |line: &httparse::Header<'_>| (line.name.to_lowercase(), line.value.to_vec());
+        Some(parsed.iter().map(line).collect())
     }
 }

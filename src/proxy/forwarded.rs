@@ -3,12 +3,12 @@
 
 mod read;
 
-use super::fields::Fields;
+use super::fields::{FieldValue, Fields};
 use super::headers::is_host;
 use super::octets::is_token;
 use crate::partner::Network;
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
 use read::{Hop, Node, X_FORWARDED_FOR, is_proto};
 
 use std::fmt::Write;
@@ -48,7 +48,7 @@ impl<'h> Hops<'h> {
     /// Goes back from `peer`, which called us by `proto`, for as long as it meets who is trusted and
     /// tells of another hop.
     pub fn of(fields: &'h Fields, peer: IpAddr, proto: &'h str, settings: &Settings) -> Self {
-        let host = fields.get(&header::HOST).and_then(|host| host.to_str().ok());
+        let host = fields.get(&header::HOST).and_then(FieldValue::as_str);
         let mut hops = vec![Hop { node: Node::Address(peer), proto: Some(proto), host }];
         let trusts =
             |address: IpAddr| settings.trusted.iter().any(|network| network.contains(address));
@@ -68,7 +68,7 @@ impl<'h> Hops<'h> {
         }
         if settings.read == Dialect::XForwarded && hops.len() > 1 {
             // These fields tell of the first hop alone.
-            let only = |name| fields.sole(&name).ok().flatten()?.to_str().ok();
+            let only = |name| fields.sole(&name).ok().flatten()?.as_str();
             if let Some(first) = hops.last_mut() {
                 first.proto = only(X_FORWARDED_PROTO).filter(|text| is_proto(text));
                 first.host = only(X_FORWARDED_HOST).filter(|text| is_host(text.as_bytes()));
@@ -86,7 +86,7 @@ impl<'h> Hops<'h> {
     }
 
     /// The fields that tell of the hops, in `dialect`; `own` is what we are called.
-    pub fn tell(&self, dialect: Dialect, own: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
+    pub fn tell(&self, dialect: Dialect, own: Option<&str>) -> Vec<(HeaderName, String)> {
         let known = |part: fn(&Hop<'h>) -> Option<&'h str>| {
             self.0.iter().rev().find_map(part).map(str::to_owned)
         };
@@ -102,7 +102,7 @@ impl<'h> Hops<'h> {
             }
         };
         let field = |(name, value): (HeaderName, Option<String>)| {
-            Some((name, HeaderValue::try_from(value?).ok()?))
+            value.filter(|value| FieldValue::of(value).is_some()).map(|value| (name, value))
         };
         fields.into_iter().filter_map(field).collect()
     }
@@ -149,12 +149,12 @@ mod tests {
         let settings = Settings { trusted: trusted.into(), read, send: None };
         let mut fields = Fields::default();
         for (name, value) in lines {
-            fields.add(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            fields.add(&HeaderName::from_static(name), FieldValue::of(value).unwrap());
         }
         let hops = Hops::of(&fields, PEER.parse().unwrap(), "http", &settings);
         let told = |dialect| {
             let fields = hops.tell(dialect, Some("us"));
-            fields.iter().map(|(_, value)| value.to_str().unwrap()).collect::<Vec<_>>().join(" | ")
+            fields.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" | ")
         };
         let client = hops.client().unwrap().to_string();
         (client, told(Dialect::Forwarded), told(Dialect::XForwarded))

@@ -1,13 +1,13 @@
 //! Header fields: what stays on its hop, what is never believed, what the gateway adds.
 
-use super::fields::Fields;
+use super::fields::{FieldValue, Fields};
 use super::trail::Trail;
 use crate::limits::structured_string;
 use crate::snapshot::Host;
 use crate::violation::Violations;
 
 use http::Version;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ const OLDER: [HeaderName; 3] = [
 
 /// The field names that `lines` of `Connection` nominate for this hop only.
 pub fn nominated<'h>(
-    lines: impl Iterator<Item = &'h HeaderValue>,
+    lines: impl Iterator<Item = FieldValue<'h>>,
 ) -> impl Iterator<Item = &'h [u8]> {
     lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
@@ -113,17 +113,11 @@ fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// Takes out of an answer what is about the upstream's connection.
-pub fn clean_answer(headers: &mut HeaderMap) {
+pub fn clean_answer(fields: &mut Fields) {
     // `Alt-Svc` would lead the caller past the gateway.
     let goes = |name: &str| is_hop_by_hop(name) || matches!(name, "alt-svc" | "proxy-authenticate");
-    let mut gone: Vec<HeaderName> = nominated(headers.get_all(header::CONNECTION).iter())
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE))
-        .collect();
-    gone.extend(headers.keys().filter(|name| goes(name.as_str())).cloned());
-    for name in gone {
-        headers.remove(name);
-    }
+    let nominated = fields.nominated();
+    fields.retain(|name| !goes(name) && !nominated.iter().any(|other| other == name));
 }
 
 /// What we are called in `Via`.
@@ -148,13 +142,12 @@ impl Via {
     }
 
     /// What tells that we have received a message, by `version`.
-    pub fn received(&self, version: Version) -> HeaderValue {
-        let value = match version {
+    pub fn received(&self, version: Version) -> &HeaderValue {
+        match version {
             Version::HTTP_10 => &self.one_zero,
             Version::HTTP_2 => &self.two,
             _ => &self.one,
-        };
-        value.clone()
+        }
     }
 
     /// Whether `fields` say that we have received the message before.
@@ -176,23 +169,22 @@ pub fn is_host(host: &[u8]) -> bool {
 
 /// Adds how the partner's limits stand, beside what the upstream says of its own: that stays as it
 /// is, and of the older fields ours are only added where it has none.
-pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
+pub fn add_rate_limit(fields: &mut Fields, trail: &Trail) {
     let (Some(partner), Some(decision)) = (trail.partner.get(), trail.limits.get()) else { return };
     let account = &partner.account;
     if let Some(value) = account.policy(decision.class()) {
-        headers.append(RATE_LIMIT_POLICY, value.clone());
+        fields.add(&RATE_LIMIT_POLICY, value);
     }
-    if let Some(Ok(value)) = account.rest(&decision).map(HeaderValue::try_from) {
-        headers.append(RATE_LIMIT, value);
-    }
+    fields.write(&RATE_LIMIT, |text| account.write_rest(&decision, text));
     let older_fields =
         trail.snapshot.get().is_some_and(|snapshot| snapshot.limits.terms.older_fields);
-    if !older_fields || OLDER.iter().any(|name| headers.contains_key(name)) {
+    if !older_fields || OLDER.iter().any(|name| fields.has(name)) {
         return;
     }
     if let Some((most, left, time)) = account.nearest(&decision) {
-        let values = [most.into(), left.into(), time.into()];
-        headers.extend(OLDER.into_iter().zip(values));
+        for (name, value) in OLDER.iter().zip([most.into(), left.into(), time]) {
+            fields.add_number(name, value);
+        }
     }
 }
 
@@ -200,7 +192,7 @@ pub fn add_rate_limit(headers: &mut HeaderMap, trail: &Trail) {
 const WARNINGS: usize = 8;
 
 /// Tells what the policy warns of: a list of codes (RFC 9651), each with the op and the place.
-pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
+pub fn add_warnings(fields: &mut Fields, warnings: &Violations) {
     if warnings.is_empty() {
         return;
     }
@@ -221,8 +213,8 @@ pub fn add_warnings(headers: &mut HeaderMap, warnings: &Violations) {
     if untold > 0 {
         text.push_str(&format!(", more;count={untold}"));
     }
-    if let Ok(value) = HeaderValue::try_from(text) {
-        headers.append(PATCHGATE_WARNING, value);
+    if let Some(value) = FieldValue::of(&text) {
+        fields.add(&PATCHGATE_WARNING, value);
     }
 }
 

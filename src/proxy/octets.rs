@@ -5,9 +5,15 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && are(TOKEN, bytes)
 }
 
-/// How many bytes it begins with that may stand in a token.
-pub fn token_length(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| class(**byte) & TOKEN != 0).count()
+/// Puts the token that `bytes` begin with in lower case, and tells how many bytes it has.
+pub fn lower_token(bytes: &mut [u8]) -> usize {
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        match LOWER.get(usize::from(*byte)) {
+            Some(0) | None => return at,
+            Some(lower) => *byte = *lower,
+        }
+    }
+    bytes.len()
 }
 
 /// Whether it has no control character but tabs.
@@ -33,7 +39,21 @@ fn class(byte: u8) -> u8 {
 const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
 
-const CLASSES: [u8; 256] = {
+/// The bytes of a token in lower case, and 0 for all others.
+static LOWER: [u8; 256] = {
+    let mut lower = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7f {
+        #[allow(clippy::indexing_slicing, reason = "a fault here would not compile")]
+        if CLASSES[byte as usize] & TOKEN != 0 {
+            lower[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    lower
+};
+
+static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0_u8;
     while byte < 0x7f {

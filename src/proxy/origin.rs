@@ -1,12 +1,12 @@
 //! Where a request comes from: over which hops, by which version of HTTP, and in which trace.
 
-use super::fields::Fields;
+use super::fields::{FieldValue, Fields};
 use super::forwarded::{self, Hops};
 use super::request::Arrived;
 use super::trace::{Sampling, SpanId, Trace};
 
 use http::Version;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ pub struct Origin {
     /// The trace that it belongs to.
     pub trace: Trace,
     sends_trace: bool,
-    hops: Vec<(HeaderName, HeaderValue)>,
+    hops: Vec<(HeaderName, String)>,
 }
 
 impl Origin {
@@ -75,7 +75,7 @@ impl Origin {
             self.trace.sign(fields, span);
         }
         for (name, value) in &self.hops {
-            fields.set(name.clone(), value.clone());
+            fields.set(name, FieldValue::of(value).unwrap_or(FieldValue::EMPTY));
         }
     }
 }

@@ -11,7 +11,9 @@ pub use accept::Wanted;
 pub use kind::{Kind, kind};
 pub use status::{add_internal, error_type};
 
+use super::answer::Answer;
 use super::body::Content;
+use super::fields::{FieldValue, Fields};
 use super::headers::ACCEPT_PATCH;
 use super::rejection::Rejection;
 use super::request::RequestId;
@@ -22,8 +24,7 @@ use crate::policy::{ErrorForm, Route};
 use crate::telemetry::line::{Line, name};
 use crate::violation::{Violation, Violations};
 
-use http::Response;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
 use kind::{told, type_uri};
 
 const JSON: &str = "application/json";
@@ -35,29 +36,24 @@ const BODY: usize = 1024;
 /// Why a proxy answered by itself (RFC 9209).
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
-/// Fields that go with the answer.
-fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
-    let retry = |wait: u64| HeaderValue::from(wait);
+/// Adds what goes with the answer.
+fn add_fields(rejection: &Rejection, fields: &mut Fields) {
     match rejection {
         // What is left of the body is not read.
         Rejection::BodyTooLarge { .. } | Rejection::BodyTooSlow | Rejection::BodyUnreadable => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            add(&header::CONNECTION, "close", fields);
         }
         Rejection::CodingUnsupported { accepted } => {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+            add(&header::ACCEPT_ENCODING, accepted, fields);
         }
-        Rejection::MediaTypeUnsupported(route) => add_accept_patch(route, headers),
-        Rejection::MethodNotAllowed { allow } => {
-            if let Ok(value) = HeaderValue::from_str(allow) {
-                headers.insert(header::ALLOW, value);
-            }
-        }
+        Rejection::MediaTypeUnsupported(route) => add_accept_patch(route, fields),
+        Rejection::MethodNotAllowed { allow } => add(&header::ALLOW, allow, fields),
         Rejection::Overloaded
         | Rejection::AuditUnavailable
         | Rejection::KeysUnavailable
         | Rejection::CurrentUnavailable(Fault::Saturated)
         | Rejection::UpstreamFailed(Fault::Saturated) => {
-            headers.insert(header::RETRY_AFTER, retry(1));
+            fields.add_number(&header::RETRY_AFTER, 1);
         }
         Rejection::CurrentUnavailable(Fault::Paused(wait))
         | Rejection::UpstreamFailed(Fault::Paused(wait))
@@ -65,13 +61,11 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
         | Rejection::LimitsUnavailable { wait }
         | Rejection::RateLimited { wait, .. }
         | Rejection::UpstreamThrottled(HeldBack { wait, .. }) => {
-            headers.insert(header::RETRY_AFTER, retry(whole_seconds(*wait)));
+            fields.add_number(&header::RETRY_AFTER, whole_seconds(*wait));
         }
         Rejection::Unidentified { challenges } => {
-            let value = HeaderValue::from_str(challenges);
-            let value = value.ok().filter(|value| !value.is_empty());
-            let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
-            headers.insert(header::WWW_AUTHENTICATE, value);
+            let value = Some(&**challenges).filter(|value| !value.is_empty());
+            add(&header::WWW_AUTHENTICATE, value.unwrap_or("Bearer"), fields);
         }
         Rejection::CodingMalformed
         | Rejection::CurrentUnavailable(_)
@@ -92,12 +86,17 @@ fn fields(rejection: &Rejection, headers: &mut HeaderMap) {
     }
 }
 
-/// Adds `Accept-Patch` where `route` takes patches, else `Accept`.
-pub fn add_accept_patch(route: &Route, headers: &mut HeaderMap) {
-    let patches = route.methods.iter().any(|method| method == "PATCH");
-    if let Ok(value) = HeaderValue::from_str(&route.media_types.join(", ")) {
-        headers.insert(if patches { ACCEPT_PATCH } else { header::ACCEPT }, value);
+fn add(name: &HeaderName, value: &str, fields: &mut Fields) {
+    if let Some(value) = FieldValue::of(value) {
+        fields.add(name, value);
     }
+}
+
+/// Adds `Accept-Patch` where `route` takes patches, else `Accept`.
+fn add_accept_patch(route: &Route, fields: &mut Fields) {
+    let patches = route.methods.iter().any(|method| method == "PATCH");
+    let name = if patches { ACCEPT_PATCH } else { header::ACCEPT };
+    add(&name, &route.media_types.join(", "), fields);
 }
 
 /// What an answer of the gateway's own depends on, beside the reason for it.
@@ -117,7 +116,7 @@ pub fn answer(
     manner: Manner<'_>,
     id: &RequestId,
     trail: &Trail,
-) -> Response<Content> {
+) -> Answer<Content> {
     let kind = kind(rejection);
     trail.rejection.set(Some(kind));
     let violations = if let Rejection::Refused(violations) = rejection {
@@ -136,16 +135,12 @@ pub fn answer(
         ErrorForm::Problem if wants_json > wants_problem => (JSON, problem()),
         ErrorForm::Problem => (PROBLEM_JSON, problem()),
     };
-    let mut response = Response::new(Content::from(body));
-    *response.status_mut() = kind.status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(value) = status::field(rejection, manner.own, trail) {
-        headers.insert(PROXY_STATUS, value);
-    }
-    fields(rejection, headers);
-    response
+    let mut fields = Fields::with_room(0);
+    add(&header::CONTENT_TYPE, media_type, &mut fields);
+    add(&header::CACHE_CONTROL, "no-store", &mut fields);
+    add(&PROXY_STATUS, &status::value(rejection, manner.own, trail), &mut fields);
+    add_fields(rejection, &mut fields);
+    Answer { fields, ..Answer::new(kind.status, Content::from(body)) }
 }
 
 fn write(

@@ -1,8 +1,10 @@
 //! A request on its way: each gate it passes gives it another type, so that a gate that is left
 //! out or moved does not compile.
 
-use super::fields::Fields;
+use super::answer::Answer;
+use super::fields::{FieldValue, Fields};
 use super::rejection::{Rejection, Unsound};
+use super::target::Target;
 use super::trail::Trail;
 use crate::credential::Missing;
 use crate::limits::Decision;
@@ -11,11 +13,8 @@ use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
 
-use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderValue, Method, Request, Version};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -30,8 +29,8 @@ use std::sync::Arc;
 pub struct Head {
     /// The method.
     pub method: Method,
-    /// The target.
-    pub uri: Uri,
+    /// What it is for.
+    pub target: Target,
     /// The version of HTTP that it came by.
     pub version: Version,
     /// The fields.
@@ -48,7 +47,7 @@ impl fmt::Debug for Head {
 impl From<Parts> for Head {
     fn from(parts: Parts) -> Self {
         let Parts { method, uri, version, headers, .. } = parts;
-        Self { method, uri, version, fields: headers.into() }
+        Self { method, target: uri.into(), version, fields: Fields::from(&headers) }
     }
 }
 
@@ -69,7 +68,7 @@ pub struct Received<B> {
 /// Passes on what the API says before its answer (RFC 9110 §15.2).
 pub trait Interim {
     /// Passes `answer` on, where it may be understood.
-    fn pass(&self, answer: &Response<()>);
+    fn pass(&self, answer: Answer<()>);
 }
 
 /// Without the request, which holds what must not be logged.
@@ -108,7 +107,7 @@ pub struct Routed<B> {
     /// The head, as it came.
     pub head: Box<Head>,
     /// The normal form of the path, and the query where the route takes one.
-    pub target: PathAndQuery,
+    pub target: Target,
     /// The body: on its way, or all of it.
     pub body: B,
     /// Who is calling.
@@ -160,6 +159,15 @@ impl<B> Arrived<B> {
 }
 
 impl<B> Routed<B> {
+    /// Lets it through, if the limits do; the trail learns how they stand.
+    pub(super) fn admit(&self, decision: Decision) -> Result<(), Rejection> {
+        if !decision.is_admitted() {
+            return Err(self.over(&decision));
+        }
+        self.trail.limits.set(Some(decision));
+        Ok(())
+    }
+
     /// The rejection of it where a limit has no room; the trail learns of it too.
     pub(super) fn over(&self, decision: &Decision) -> Rejection {
         self.trail.limits.set(Some(*decision));
@@ -173,12 +181,10 @@ impl<B> Routed<B> {
         Rejection::RateLimited { wait: decision.wait(), violated }
     }
 
-    /// What the upstream is shown: what the partner is lent, and nothing of the caller's beside it; else
-    /// what the caller shows.
-    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Rejection> {
-        let Some(credential) = &self.partner.credential else {
-            return Ok(self.fields.get(&AUTHORIZATION).cloned());
-        };
+    /// What the partner is lent to show the upstream, if it is lent anything: then nothing of the caller's
+    /// is shown beside it.
+    pub(super) fn lent(&self) -> Result<Option<HeaderValue>, Rejection> {
+        let Some(credential) = &self.partner.credential else { return Ok(None) };
         let shown = credential.authorization();
         shown.map(Some).map_err(|Missing { wait }| Rejection::CredentialUnavailable { wait })
     }
@@ -234,37 +240,29 @@ pub enum IdForm {
 
 /// The id of a request: `[0-9A-Za-z._-]{1,128}`. Whoever tells of the request has it; they share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(Rc<HeaderValue>);
+pub struct RequestId(Rc<str>);
 
 impl RequestId {
     /// A new one.
     pub fn make() -> Self {
         let mut text = [0; Hyphenated::LENGTH];
-        Uuid::now_v7().hyphenated().encode_lower(&mut text);
-        // The text of a UUID is always a field value.
-        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
-        Self(Rc::new(value.unwrap_or(HeaderValue::from_static("unnamed"))))
+        Self((&*Uuid::now_v7().hyphenated().encode_lower(&mut text)).into())
     }
 
     /// The id that `value` is, if it has the right form.
-    pub fn parse(value: &HeaderValue, form: IdForm) -> Option<Self> {
-        let text = value.to_str().ok()?;
+    pub fn parse(value: FieldValue<'_>, form: IdForm) -> Option<Self> {
+        let text = value.as_str()?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let fits = match form {
             IdForm::Guid => Param::Guid.fits(text),
             IdForm::Token => (1..=128).contains(&text.len()) && text.bytes().all(plain),
         };
-        fits.then(|| Self(Rc::new(value.clone())))
-    }
-
-    /// As a field value.
-    pub fn value(&self) -> &HeaderValue {
-        &self.0
+        fits.then(|| Self(text.into()))
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        &self.0
     }
 
     /// As a URN, in two parts: `urn:uuid:…` where it is a UUID.
@@ -272,6 +270,13 @@ impl RequestId {
         let text = self.as_str();
         let uuid = text.len() == 36 && Uuid::try_parse(text).is_ok();
         [if uuid { "urn:uuid:" } else { "urn:request:" }, text]
+    }
+}
+
+/// Nothing else may be one, and so it is always a field value.
+impl<'i> From<&'i RequestId> for FieldValue<'i> {
+    fn from(id: &'i RequestId) -> Self {
+        Self::of(&id.0).unwrap_or(Self::EMPTY)
     }
 }
 
@@ -291,13 +296,13 @@ mod tests {
             ("a%0d", false),
             ("<a>", false),
         ] {
-            let value = HeaderValue::from_str(text).unwrap();
-            assert_eq!(RequestId::parse(&value, IdForm::Token).is_some(), kept, "{text}");
-            assert!(RequestId::parse(&value, IdForm::Guid).is_none(), "{text}");
+            let value = FieldValue::of(text).unwrap();
+            assert_eq!(RequestId::parse(value, IdForm::Token).is_some(), kept, "{text}");
+            assert!(RequestId::parse(value, IdForm::Guid).is_none(), "{text}");
         }
         for text in [&*Uuid::now_v7().to_string(), "01A2030C-fc67-70b1-8fef-0a0ad6421b6a"] {
-            let value = HeaderValue::from_str(text).unwrap();
-            assert_eq!(RequestId::parse(&value, IdForm::Guid).unwrap().as_str(), text);
+            let value = FieldValue::of(text).unwrap();
+            assert_eq!(RequestId::parse(value, IdForm::Guid).unwrap().as_str(), text);
         }
     }
 
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn a_made_id_is_a_uuid_urn() {
         assert!(RequestId::make().urn().concat().starts_with("urn:uuid:0"));
-        let own = RequestId::parse(&HeaderValue::from_static("retry-7"), IdForm::Token).unwrap();
+        let own = RequestId::parse(FieldValue::of("retry-7").unwrap(), IdForm::Token).unwrap();
         assert_eq!(own.urn().concat(), "urn:request:retry-7");
     }
 }

@@ -93,7 +93,7 @@ impl Shadow {
 #[derive(Debug)]
 pub(super) struct Beside<'r> {
     shadow: Option<&'r Shadow>,
-    question: RefCell<Option<Question>>,
+    question: RefCell<Option<Box<Question>>>,
 }
 
 impl<'r> Beside<'r> {
@@ -115,7 +115,7 @@ impl<'r> Beside<'r> {
             return;
         }
         let codes = |violations: &Violations| violations.iter().map(|found| found.code).collect();
-        self.question.replace(Some(Question {
+        self.question.replace(Some(Box::new(Question {
             snapshot: Arc::clone(&routed.snapshot),
             request_id: routed.id.as_str().to_owned(),
             method: routed.method.clone(),
@@ -126,14 +126,14 @@ impl<'r> Beside<'r> {
             form: routed.route.body,
             seen: seen.cloned(),
             refused: refused.map(codes),
-        }));
+        })));
     }
 }
 
 impl Drop for Beside<'_> {
     fn drop(&mut self) {
         if let (Some(shadow), Some(question)) = (self.shadow, self.question.take()) {
-            shadow.ask(question);
+            shadow.ask(*question);
         }
     }
 }

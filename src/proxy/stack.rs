@@ -1,5 +1,6 @@
 //! Everything that happens to a request, in the order it happens.
 
+use super::answer;
 use super::headers::Via;
 use super::middleware::collect::Collect;
 use super::middleware::deadline::Deadline;
@@ -17,14 +18,13 @@ use super::{Settings, Shared, body};
 use crate::telemetry::LogWriter;
 
 use bytes::Bytes;
-use http::Response;
 use http_body::Body;
 use tower::{Service, ServiceBuilder};
 
 use std::convert::Infallible;
 
 /// An answer as it leaves.
-pub type Answer = Response<Observed<body::Content>>;
+pub type Answer = answer::Answer<Observed<body::Content>>;
 
 /// Everything that happens to a request, in the order it happens.
 pub fn stack<B: Body<Data = Bytes> + Unpin + 'static>(

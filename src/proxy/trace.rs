@@ -7,7 +7,7 @@ pub use sampling::Sampling;
 
 use super::fields::Fields;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -53,7 +53,7 @@ pub struct Trace {
     span: SpanId,
     flags: u8,
     is_recorded: bool,
-    state: Option<HeaderValue>,
+    state: Option<String>,
 }
 
 impl Trace {
@@ -61,11 +61,11 @@ impl Trace {
     /// `sampling` says whether it is recorded; nothing is recorded without.
     pub fn take(fields: &mut Fields, sampling: Option<Sampling>) -> Self {
         let parent = fields.sole(&TRACEPARENT).ok().flatten();
-        let trace = match parent.and_then(|parent| parse(parent.to_str().ok()?)) {
+        let trace = match parent.and_then(|parent| parse(parent.as_str()?)) {
             Some(Parent { id, span: parent, flags }) => {
                 let span = SpanId::make();
                 let (is_recorded, parent) = (flags & SAMPLED != 0, Some(parent));
-                let state = HeaderValue::try_from(state_of(fields, span)).ok();
+                let state = Some(state_of(fields, span));
                 Self { id, parent, span, flags, is_recorded, state }.sampled(sampling)
             }
             None => Self::begin(sampling),
@@ -142,12 +142,13 @@ impl Trace {
             (false, true) => b"-02",
             (true, true) => b"-03",
         };
-        let text = [b"00-", &self.id[..], b"-", &span, flags].concat();
-        // Such a text is always a field value.
-        let parent = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
-        fields.set(TRACEPARENT, parent);
+        fields.write(&TRACEPARENT, |text| {
+            for part in [b"00-", &self.id[..], b"-", &span, flags] {
+                text.extend_from_slice(part);
+            }
+        });
         if let Some(state) = &self.state {
-            fields.set(TRACESTATE, state.clone());
+            fields.write(&TRACESTATE, |text| text.extend_from_slice(state.as_bytes()));
         }
     }
 }
@@ -241,7 +242,7 @@ fn state_of(fields: &Fields, SpanId(span): SpanId) -> String {
 fn members(fields: &Fields) -> Option<Vec<&str>> {
     let mut members: Vec<(&str, &str)> = Vec::new();
     for line in fields.get_all(&TRACESTATE) {
-        let texts = line.to_str().ok()?.split(',').map(|text| text.trim_matches([' ', '\t']));
+        let texts = line.as_str()?.split(',').map(|text| text.trim_matches([' ', '\t']));
         for text in texts.filter(|text| !text.is_empty()) {
             let (key, value) = text.split_once('=')?;
             let known = members.iter().any(|(other, _)| *other == key);
@@ -269,6 +270,7 @@ fn is_value(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::fields::FieldValue;
 
     use http::HeaderMap;
 
@@ -277,13 +279,13 @@ mod tests {
     fn take(lines: &[(&'static str, &str)]) -> (Trace, HeaderMap) {
         let mut came = Fields::default();
         for (name, value) in lines {
-            came.add(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            came.add(&HeaderName::from_static(name), FieldValue::of(value).unwrap());
         }
         let trace = Trace::take(&mut came, None);
         assert_eq!(came.iter().count(), 0, "{came:?}");
         let mut fields = Fields::default();
         trace.sign(&mut fields, None);
-        (trace, HeaderMap::from(&fields))
+        (trace, fields.to_map(false))
     }
 
     #[test]

@@ -30,27 +30,27 @@ pub use links::Led;
 pub use memory::Remembered;
 pub use shared::Since;
 
+use super::answer::Answer;
 use super::body::Content;
 use super::budget::Budget;
-use super::fields::Fields;
+use super::fields::{FieldValue, Fields};
 use super::headers::Via;
 use super::rejection::Rejection;
-use super::request::{Head, Permitted, RequestId, Routed};
+use super::request::{Permitted, RequestId, Routed};
 use super::span::{OpenSpan, Stage};
+use super::target::Target;
 use super::trail::{Sent, Trail};
 use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
-use crate::policy::NormalPath;
 use crate::policy::links::Addresses;
+use crate::policy::{NormalPath, Permit};
 use crate::proxy::{self, Shared};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Asked, Histogram, Recent};
 use crate::tls::Credentials;
 
 use ask::Asks;
-use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, Response, StatusCode, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 use memory::{Forgetting, Memory};
 use message::{Message, Progress};
 use pool::Pool;
@@ -249,22 +249,21 @@ impl Upstream {
     }
 
     /// What `target` is upstream: two parts, each in normal form, one after the other.
-    fn target(&self, target: PathAndQuery) -> Result<PathAndQuery, Rejection> {
-        if self.0.base_path.is_empty() {
-            return Ok(target);
+    fn target(&self, target: Target) -> Target {
+        match &*self.0.base_path {
+            "" => target,
+            base => Target::of(&format!("{base}{}", target.as_str())),
         }
-        let whole = PathAndQuery::try_from(format!("{}{target}", self.0.base_path));
-        whole.map_err(|_| Rejection::Unrouted)
     }
 
     /// Adds what every request upstream carries.
     fn sign(&self, fields: &mut Fields, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
-        fields.add(header::HOST, self.0.host.clone());
-        fields.add(self.0.request_id.clone(), id.value().clone());
+        fields.add(&header::HOST, &self.0.host);
+        fields.add(&self.0.request_id, id);
         let origin = trail.origin.get();
         if let Some(via) = &self.0.via {
             let version = origin.map_or(Version::HTTP_11, |origin| origin.version);
-            fields.add(header::VIA, via.received(version));
+            fields.add(&header::VIA, via.received(version));
         }
         if let Some(origin) = origin {
             origin.sign(fields, span.id());
@@ -276,81 +275,100 @@ impl Upstream {
     /// # Errors
     ///
     /// When there is none, or the request cannot be sent.
-    pub async fn send(&self, permitted: Permitted) -> Result<Response<Content>, Rejection> {
-        let Permitted { routed, permit } = permitted;
-        let turn = throttle::turn(&routed).await?;
-        let authorization = routed.authorization()?;
-        let Routed { head, target, partner, route, snapshot, id, trail, .. } = routed;
-        let Head { method, fields, .. } = *head;
-        // To HTTP/1.0 a body without a length could break off and look whole.
-        let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
-        let leads = chunks && !route.links.is_empty();
-        let addresses = self.0.addresses.as_ref().filter(|_| leads);
-        let identity = &snapshot.partners.identity;
-        let mut fields = fields.passed_on(identity, &self.0.request_id);
-        if partner.credential.is_some() {
+    pub fn send<'u>(
+        &'u self,
+        permitted: Permitted,
+    ) -> impl Future<Output = Result<Answer<Content>, Rejection>> + use<'u> {
+        let Permitted { mut routed, permit } = permitted;
+        async move {
+            let turn = throttle::turn(&routed).await?;
+            let lent = routed.lent()?;
+            let mut message = Message {
+                method: routed.method.clone(),
+                target: self.target(routed.target.clone()),
+                fields: std::mem::take(&mut routed.head.fields),
+                body: permit.body().clone(),
+            };
+            let Routed { partner, route, snapshot, id, trail, .. } = &routed;
+            // To HTTP/1.0 a body without a length could break off and look whole.
+            let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
+            let leads = chunks && !route.links.is_empty();
+            let addresses = self.0.addresses.as_ref().filter(|_| leads);
+            trail.attempts.set(trail.attempts.get() + 1);
+            let began = Instant::now();
+            let span = trail.begin_span(Stage::Upstream, || began);
+            self.address(&mut message, &routed, lent.as_ref(), &permit, &span)?;
+            if addresses.is_some() {
+                links::ask_for_all(&mut message.fields);
+            }
+            let _forgetting = (!message.method.is_safe()).then_some(Forgetting {
+                memory: &self.0.memory,
+                asks: &self.0.asks,
+                target: &routed.target,
+                trail,
+            });
+            let until = trail.until.get().copied();
+            let result = self.exchange(&message, began, until, |progress| match progress {
+                Progress::Interim(answer) => self.pass(answer, trail),
+                Progress::Sent(sent) => trail.sent.set(sent),
+            });
+            let result = result.await;
+            match &result {
+                Ok(answer) => {
+                    span.answered(answer.status);
+                    span.over(answer.body.answered());
+                }
+                Err(fault) => span.failed(fault.slug()),
+            }
+            drop(span);
+            let answer = result.map_err(Rejection::UpstreamFailed)?;
+            self.heed(&snapshot.limits, &partner.account, &answer);
+            drop(turn);
+            let status = answer.status;
+            partner.doubt(status, lent.as_ref());
+            if status == StatusCode::SWITCHING_PROTOCOLS {
+                // Nobody asked for it, and what follows is no HTTP.
+                return Err(Rejection::UpstreamFailed(Fault::Broken));
+            }
+            trail.sent.set(Sent::Answered(status));
+            trail.upstream_status.set(Some(status));
+            let answer = self.receive(answer, id, trail);
+            Ok(match addresses {
+                Some(addresses) => {
+                    links::lead(answer, &message.method, route, addresses).map(Content::from)
+                }
+                None => answer.map(Content::from),
+            })
+        }
+    }
+
+    /// Gives `message`, which has the fields of `routed`, those that the upstream is to see.
+    fn address(
+        &self,
+        message: &mut Message,
+        routed: &Routed<()>,
+        lent: Option<&HeaderValue>,
+        permit: &Permit,
+        span: &OpenSpan<'_>,
+    ) -> Result<(), Rejection> {
+        let fields = &mut message.fields;
+        fields.pass_on(&routed.snapshot.partners.identity, &self.0.request_id);
+        if let Some(shown) = lent {
             fields.remove(&header::COOKIE);
+            fields.set(&header::AUTHORIZATION, shown);
         }
-        if let Some(shown) = &authorization {
-            fields.set(header::AUTHORIZATION, shown.clone());
-        }
-        trail.attempts.set(trail.attempts.get() + 1);
-        let began = Instant::now();
-        let span = trail.begin_span(Stage::Upstream, || began);
-        self.sign(&mut fields, &id, &trail, &span);
-        if addresses.is_some() {
-            links::ask_for_all(&mut fields);
-        }
+        self.sign(fields, &routed.id, &routed.trail, span);
         if let Some(pin) = permit.pin() {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
-            let value = HeaderValue::from_str(pin.as_str());
-            let value = value.map_err(|_| Rejection::CurrentUnavailable(unusable))?;
-            fields.set(header::IF_MATCH, value);
-            trail.pinned.set(true);
+            let value = FieldValue::of(pin.as_str());
+            let value = value.ok_or(Rejection::CurrentUnavailable(unusable))?;
+            fields.set(&header::IF_MATCH, value);
+            routed.trail.pinned.set(true);
         }
-        let body: Bytes = permit.body().clone();
-        let has_body = matches!(method, Method::PATCH | Method::POST | Method::PUT);
-        if has_body || !body.is_empty() {
-            fields.add(header::CONTENT_LENGTH, body.len().into());
+        let has_body = matches!(message.method, Method::PATCH | Method::POST | Method::PUT);
+        if has_body || !message.body.is_empty() {
+            fields.add_number(&header::CONTENT_LENGTH, message.body.len() as u64);
         }
-        let _forgetting = (!method.is_safe()).then(|| Forgetting {
-            memory: &self.0.memory,
-            asks: &self.0.asks,
-            target: target.clone(),
-            trail: &trail,
-        });
-        let message = Message { method, target: self.target(target)?, fields, body };
-        let until = trail.until.get().copied();
-        let result = self.exchange(&message, began, until, |progress| match progress {
-            Progress::Interim(answer) => self.pass(answer, &trail),
-            Progress::Sent(sent) => trail.sent.set(sent),
-        });
-        let result = result.await;
-        match &result {
-            Ok(response) => {
-                span.answered(response.status());
-                span.over(response.body().answered());
-            }
-            Err(fault) => span.failed(fault.slug()),
-        }
-        drop(span);
-        let response = result.map_err(Rejection::UpstreamFailed)?;
-        self.heed(&snapshot.limits, &partner.account, &response);
-        drop(turn);
-        let status = response.status();
-        partner.doubt(status, authorization.as_ref());
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            // Nobody asked for it, and what follows is no HTTP.
-            return Err(Rejection::UpstreamFailed(Fault::Broken));
-        }
-        trail.sent.set(Sent::Answered(status));
-        trail.upstream_status.set(Some(status));
-        let response = self.receive(response, &id, &trail);
-        Ok(match addresses {
-            Some(addresses) => {
-                links::lead(response, &message.method, &route, addresses).map(Content::from)
-            }
-            None => response.map(Content::from),
-        })
+        Ok(())
     }
 }

@@ -23,11 +23,12 @@ use crate::proxy::fields::Fields;
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request::{Head, Interim, Received};
 use crate::proxy::stack::Answer;
+use crate::proxy::target::Target;
 
 use answer::{Asked, Sending};
 use line::Line;
 
-use http::{Method, Uri, Version};
+use http::{Method, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -225,10 +226,12 @@ where
 
     /// Sends `answer`, and tells whether another one may follow.
     async fn send(&mut self, answer: Answer, asked: Asked) -> Result<bool, Ended> {
-        let hint = answer.body().size_hint();
-        let mut sending =
-            Sending::begin(&answer, &hint, asked, &mut self.line.borrow_mut().outgoing);
-        let mut body = pin!((!sending.is_bare()).then(|| answer.into_body()));
+        let (mut sending, body) = {
+            let (head, body) = answer.split();
+            let out = &mut self.line.borrow_mut().outgoing;
+            (Sending::begin(&head, &body.size_hint(), asked, out), body)
+        };
+        let mut body = pin!((!sending.is_bare()).then_some(body));
         let mut broken = false;
         poll_fn(|cx| {
             loop {
@@ -300,7 +303,7 @@ where
 fn stand_in() -> Box<Head> {
     Box::new(Head {
         method: Method::from_bytes(b"REFUSED").unwrap_or_default(),
-        uri: Uri::default(),
+        target: Target::of("/"),
         version: Version::HTTP_11,
         fields: Fields::default(),
     })

@@ -9,6 +9,7 @@ use patchgate::otlp::{self, Exporter};
 use patchgate::outbound::Way;
 use patchgate::partner::Partner;
 use patchgate::policy::{Caller, Disclosure, Facts, IfMatch, NormalPath, Resolution, Route, Shown};
+use patchgate::proxy::answer::Answer;
 use patchgate::proxy::change::Recorder;
 use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::middleware::observe::{Counted, Observe, Told, Tracer};
@@ -21,7 +22,7 @@ use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use mimalloc::MiMalloc;
 use tower::{Layer, Service, service_fn};
@@ -137,7 +138,7 @@ fn telling(criterion: &mut Criterion) {
     let recorder = Recorder::new(audit.clone(), SHOWN, &[]);
     let mut inner = service_fn(|arrived: Arrived<()>| {
         black_box(&arrived.trail);
-        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+        std::future::ready(Ok::<_, Infallible>(Answer::new(StatusCode::OK, Empty::<Bytes>::new())))
     });
     let arrived = || {
         let arrived = Arrived::new(Request::new(()).into(), RequestId::make());
@@ -145,7 +146,7 @@ fn telling(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("a request");
     group.bench_function("nobody is told of", |bencher| {
-        bencher.iter(|| now(now(inner.call(arrived())).expect("an answer").into_body().collect()))
+        bencher.iter(|| now(now(inner.call(arrived())).expect("an answer").body.collect()))
     });
     let null = || Destination::File(PathBuf::from("/dev/null"));
     for (name, destination, recorder, tracer) in [
@@ -180,7 +181,7 @@ fn telling(criterion: &mut Criterion) {
                 let change = recorder.begin(room, target, &facts, &IfMatch::Absent);
                 arrived.trail.change.set(Some(Box::new(change)));
             }
-            now(now(observed.call(arrived)).expect("an answer").into_body().collect())
+            now(now(observed.call(arrived)).expect("an answer").body.collect())
         };
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|count| {

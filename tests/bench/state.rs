@@ -12,6 +12,7 @@ use patchgate::proxy::Shared;
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
 use patchgate::proxy::request::{Head, RequestId, Routed};
+use patchgate::proxy::target::Target;
 use patchgate::proxy::trail::{Source as Came, Trail};
 use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
 use patchgate::snapshot::Snapshot;
@@ -19,8 +20,7 @@ use patchgate::telemetry::{AccessLog, Destination, Telemetry};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -145,11 +145,11 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         (header::IF_MATCH, HeaderValue::from_static(TAG)),
         (header::AUTHORIZATION, HeaderValue::from_static("Bearer of-a-token")),
     ];
-    let (method, uri, version) = (Method::PATCH, Uri::default(), Version::HTTP_11);
-    let head = Head { method, uri, version, fields: fields.into_iter().collect() };
+    let (method, target, version) = (Method::PATCH, Target::of(PATH), Version::HTTP_11);
+    let head = Head { method, target, version, fields: fields.into_iter().collect() };
     Routed {
         head: Box::new(head),
-        target: PathAndQuery::from_static(PATH),
+        target: Target::of(PATH),
         body: Bytes::from_static(body.as_bytes()),
         partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,
@@ -172,7 +172,7 @@ fn requests(criterion: &mut Criterion) {
         let mut ask = || {
             let answer = enforce.call(routed.clone());
             let answer = local.block_on(&runtime, answer);
-            assert!(answer.is_ok_and(|answer| answer.status() == StatusCode::CONFLICT));
+            assert!(answer.is_ok_and(|answer| answer.status == StatusCode::CONFLICT));
         };
         ask();
         ask();

@@ -10,14 +10,16 @@ use patchgate::partner::{Partner, Partners};
 use patchgate::policy::route::Param;
 use patchgate::policy::schema::Schema;
 use patchgate::policy::{ErrorForm, Policy, Route, Routes};
+use patchgate::proxy::answer::Answer;
 use patchgate::proxy::body::Content;
+use patchgate::proxy::fields::FieldValue;
 use patchgate::proxy::middleware::resolve::Resolve;
 use patchgate::proxy::rejection::Rejection;
 use patchgate::proxy::request::{Arrived, RequestId, Routed};
 use patchgate::snapshot::Snapshot;
 
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use regex::bytes::Regex;
 use serde_json::json;
 use tower::{Layer, Service, service_fn};
@@ -26,6 +28,8 @@ use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
+
+const TARGET: HeaderName = HeaderName::from_static("x-target");
 
 /// The first line of the input is a request target, each other one a `Host`.
 pub fn run(input: &[u8]) {
@@ -80,16 +84,18 @@ fn resolve(request: Request<()>) -> Result<String, Rejection> {
     }
     let id = HeaderName::from_static("request-id");
     let inner = service_fn(|routed: Routed<()>| {
-        let target = HeaderValue::try_from(routed.target.as_str()).expect("a target");
-        let mut response = Response::new(Content::empty());
-        response.headers_mut().insert("x-target", target);
-        ready(Ok::<_, Rejection>(response))
+        let mut answer = Answer::new(StatusCode::OK, Content::empty());
+        answer.fields.add(&TARGET, FieldValue::of(routed.target.as_str()).expect("a target"));
+        ready(Ok::<_, Rejection>(answer))
     });
     let mut gate = LIVE.with(|live| Resolve::layer(live.clone(), id, None, "us").layer(inner));
     let arrived = Arrived::new(request.into(), RequestId::make());
     let answer = pin!(gate.call(arrived)).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(answer) = answer else { panic!("it decides without waiting") };
-    answer.map(|answer| answer.headers()["x-target"].to_str().expect("text").to_owned())
+    answer.map(|answer| {
+        let target = answer.fields.get(&TARGET).and_then(FieldValue::as_str);
+        target.expect("a target").to_owned()
+    })
 }
 
 fn live() -> Live {

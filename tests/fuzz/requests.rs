@@ -1,6 +1,8 @@
 //! The reader of requests beside `httparse`, which most others read heads with.
 
 use patchgate::proxy::chunks::Taken;
+use patchgate::proxy::fields::FieldValue;
+use patchgate::proxy::target::Target;
 use patchgate::server::{Bounds, Requests};
 
 const BOUNDS: Bounds = Bounds { line: 60, header: 120, fields: 5 };
@@ -73,20 +75,23 @@ fn read(bytes: &[u8], step: usize) -> Seen {
 
 impl Found {
     fn of(head: &patchgate::proxy::request::Head) -> Self {
-        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            (name.as_str().to_owned(), value.as_bytes().to_vec())
-        };
+        let field =
+            |(name, value): (&str, FieldValue<'_>)| (name.to_owned(), value.as_bytes().to_vec());
         let mut fields: Vec<_> = head.fields.iter().map(field).collect();
         fields.sort();
         Self {
             method: head.method.as_str().to_owned(),
-            target: head.uri.to_string(),
+            target: text(&head.target),
             version: head.version,
             fields,
             body: Vec::new(),
             is_whole: false,
         }
     }
+}
+
+fn text(target: &Target) -> String {
+    target.whole().map_or_else(|| target.as_str().to_owned(), ToString::to_string)
 }
 
 /// The other parser finds the same requests in `bytes`, with the same bodies, and nothing between them.

@@ -4,11 +4,11 @@
 use crate::harness::*;
 
 use patchgate::partner::Network;
-use patchgate::proxy::fields::Fields;
+use patchgate::proxy::fields::{FieldValue, Fields};
 use patchgate::proxy::forwarded::{self, Dialect, Hops};
 use patchgate::tls::Credentials;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 use proptest::prelude::*;
 use rustls::{ClientConnection, StreamOwned};
 
@@ -288,7 +288,7 @@ proptest! {
                 false => vec![format!("{said}, {seen}")],
             };
             for line in lines {
-                fields.add(HeaderName::from_static(name), HeaderValue::from_str(&line).unwrap());
+                fields.add(&HeaderName::from_static(name), FieldValue::of(&line).unwrap());
             }
             let trusted = vec![Network { address: [10, 0, 0, 0].into(), prefix: 8 }];
             let settings = forwarded::Settings { trusted, read, send: Some(read) };
@@ -298,7 +298,10 @@ proptest! {
             prop_assert!(is_seen || client == peer.to_string(), "{said}: {client}");
             prop_assert!(is_seen || !is_apart, "{said}");
             // Another gateway behind this one finds the same.
-            let told = hops.tell(read, Some("us")).into_iter().collect::<Fields>();
+            let mut told = Fields::default();
+            for (name, value) in hops.tell(read, Some("us")) {
+                told.add(&name, FieldValue::of(&value).unwrap());
+            }
             let again = Hops::of(&told, [10, 0, 0, 8].into(), "http", &settings);
             prop_assert_eq!(again.client().unwrap().to_string(), client, "{:?}", told);
         }

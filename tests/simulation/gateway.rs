@@ -15,7 +15,7 @@ use patchgate::proxy::{self, Shared, stack};
 use patchgate::snapshot::Snapshot;
 use patchgate::telemetry::Telemetry;
 
-use http::{HeaderName, Request};
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -133,8 +133,10 @@ pub async fn serve(shared: Shared, plan: &Plan) -> turmoil::Result {
         let (tcp, _) = listener.accept().await?;
         let stack = stack.clone();
         spawn_local(async move {
-            let service =
-                service_fn(move |request: Request<Incoming>| stack.clone().call(request.into()));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = stack.clone().call(request.into());
+                async move { answer.await.map(Response::from) }
+            });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(tcp), service);
             let _ = connection.await;
         });

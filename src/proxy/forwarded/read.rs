@@ -77,7 +77,7 @@ pub(super) fn is_proto(proto: &str) -> bool {
 /// nothing is taken.
 pub(super) fn forwarded(fields: &Fields) -> Vec<Option<Hop<'_>>> {
     let lines = fields.get_all(&header::FORWARDED);
-    lines.flat_map(|line| line.to_str().ok().and_then(elements).unwrap_or(vec![None])).collect()
+    lines.flat_map(|line| line.as_str().and_then(elements).unwrap_or(vec![None])).collect()
 }
 
 /// The elements of one line; `None` where nobody can tell where one of them ends.
@@ -168,12 +168,12 @@ pub(super) fn x_forwarded(fields: &Fields) -> Vec<Option<Hop<'_>>> {
     }
     let mut told = Vec::new();
     for line in fields.get_all(&X_FORWARDED_FOR) {
-        match line.to_str() {
-            Ok(line) => told.extend(line.split(',').map(|text| {
+        match line.as_str() {
+            Some(line) => told.extend(line.split(',').map(|text| {
                 let node = node(text.trim_matches([' ', '\t']))?;
                 Some(Hop { node, proto: None, host: None })
             })),
-            Err(_) => told.push(None),
+            None => told.push(None),
         }
     }
     told

@@ -5,13 +5,13 @@ use super::{Local, Step};
 
 use crate::policy::route::BodyForm;
 use crate::proxy::budget::{Budget, Cut, Pace};
-use crate::proxy::fields::Fields;
+use crate::proxy::fields::{FieldValue, Fields};
 use crate::proxy::gzip;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header;
 use http_body::Body;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -142,8 +142,8 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
 }
 
 /// Whether `given` is one of `accepted`, with no parameter but a charset that says UTF-8.
-fn is_accepted(given: &HeaderValue, accepted: &[String]) -> bool {
-    let Ok(text) = given.to_str() else { return false };
+fn is_accepted(given: FieldValue<'_>, accepted: &[String]) -> bool {
+    let Some(text) = given.as_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     accepted.iter().any(|known| known.eq_ignore_ascii_case(essence)) && parts.all(is_utf8_charset)
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_media_type_is_known_in_any_spelling_and_with_no_odd_parameter() {
         let accepted = ["application/json-patch+json".to_owned(), "application/json".to_owned()];
-        let is = |text| is_accepted(&HeaderValue::from_static(text), &accepted);
+        let is = |text| is_accepted(FieldValue::of(text).unwrap(), &accepted);
         for text in [
             "application/json",
             "Application/JSON-Patch+json ; Charset=\"UTF-8\"",

@@ -7,6 +7,7 @@ use super::Local;
 use crate::audit::Room;
 use crate::limits;
 use crate::policy::{Caller, Current, Facts, IfMatch, Need, Permit, Verdict};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
 use crate::proxy::change::Recorder;
 use crate::proxy::rejection::Rejection;
@@ -18,7 +19,7 @@ use crate::proxy::upstream::{Fault, Fetched, Representation, Since, Upstream};
 use crate::violation::Class;
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{StatusCode, header};
 use tokio::time::Instant;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -62,41 +63,50 @@ impl<S> Enforce<S> {
 }
 
 impl Service<Routed<Bytes>> for Enforce<Upstream> {
-    type Response = Response<Content>;
+    type Response = Answer<Content>;
     type Error = Rejection;
-    type Future = Local<Result<Response<Content>, Rejection>>;
+    type Future = Local<Result<Answer<Content>, Rejection>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, routed: Routed<Bytes>) -> Self::Future {
-        Box::pin(enforce(self.clone(), routed))
+        Box::pin(self.clone().enforce(routed))
     }
 }
 
-async fn enforce(
-    gate: Enforce<Upstream>,
-    routed: Routed<Bytes>,
-) -> Result<Response<Content>, Rejection> {
-    let Enforce { upstream, aside } = gate;
-    let beside = Beside::of(aside.shadow.as_ref(), &routed);
-    let lines = routed.fields.get_all(&header::IF_MATCH);
-    let if_match = IfMatch::parse(lines.map(|line| line.as_bytes()));
-    // Before it is judged: nothing is done that nobody could write down.
-    let recorder = aside.recorder.as_ref().filter(|_| !routed.method.is_safe());
-    let recorder = match recorder {
-        Some(recorder) => Some((recorder, recorder.admit()?)),
-        None => None,
-    };
-    match judge_and_count(&routed, &if_match, recorder, &beside).await? {
-        Ruling::Permit(permit) => {
-            let (routed, _) = routed.replace_body(());
-            upstream.send(Permitted { routed, permit }).await
-        }
-        // Most requests need no state, and theirs is the future that is made for each.
-        Ruling::NeedsCurrent((need, facts)) => {
-            Box::pin(by_state(&upstream, &routed, &facts, need, &beside)).await
+impl Enforce<Upstream> {
+    /// No `async fn`: its future would keep room for what it is given beside what it makes of that. And what
+    /// is waited for is in a box of its own, made only then: many requests come no further than the judge.
+    fn enforce(
+        self,
+        routed: Routed<Bytes>,
+    ) -> impl Future<Output = Result<Answer<Content>, Rejection>> {
+        let Self { upstream, aside } = self;
+        async move {
+            let beside = Beside::of(aside.shadow.as_ref(), &routed);
+            let lines = routed.fields.get_all(&header::IF_MATCH);
+            let if_match = IfMatch::parse(lines.map(|line| line.as_bytes()));
+            // Before it is judged: nothing is done that nobody could write down.
+            let recorder = aside.recorder.as_ref().filter(|_| !routed.method.is_safe());
+            let recorder = match recorder {
+                Some(recorder) => Some((recorder, recorder.admit()?)),
+                None => None,
+            };
+            let (ruling, cost) = judge_first(&routed, &if_match, recorder, &beside);
+            if let Some(cost) = cost {
+                spend(&routed, cost).await?;
+            }
+            match ruling? {
+                Ruling::Permit(permit) => {
+                    let (routed, _) = routed.replace_body(());
+                    Box::pin(upstream.send(Permitted { routed, permit })).await
+                }
+                Ruling::NeedsCurrent((need, facts)) => {
+                    Box::pin(by_state(&upstream, &routed, &facts, need, &beside)).await
+                }
+            }
         }
     }
 }
@@ -108,7 +118,7 @@ async fn by_state(
     facts: &Facts<'_>,
     need: Need,
     beside: &Beside<'_>,
-) -> Result<Response<Content>, Rejection> {
+) -> Result<Answer<Content>, Rejection> {
     let if_match = facts.if_match();
     if *if_match == IfMatch::Absent && routed.fields.has(&header::IF_UNMODIFIED_SINCE) {
         // Beside the `If-Match` of a pin, the upstream would have to ignore it (RFC 9110 §13.1.4).
@@ -140,9 +150,9 @@ async fn by_state(
     loop {
         let seen = match upstream.current(&ask, routed, since).await? {
             Fetched::Found(seen) => seen,
-            Fetched::Answered(response) => {
+            Fetched::Answered(answer) => {
                 routed.trail.decision.set(Some(Decision::Reject));
-                return Ok(response);
+                return Ok(answer);
             }
         };
         let is_shared = routed.trail.source.get() == Some(Source::Shared);
@@ -170,14 +180,14 @@ async fn by_state(
         if sent.is_err() && is_pinned {
             resolve::resolve(upstream, &ask, routed, &seen).await;
         }
-        let response = sent?;
+        let answer = sent?;
         // Where the condition was ours, so is its failure: the document moved in between.
-        let moved = is_pinned && response.status() == StatusCode::PRECONDITION_FAILED;
+        let moved = is_pinned && answer.status == StatusCode::PRECONDITION_FAILED;
         if !moved && routed.trail.outcome() == Some(Outcome::NotApplied) {
             current.into_iter().for_each(|current| upstream.remember(&ask, &seen, current));
         }
         if !moved || is_callers || rejudged == REJUDGED_MAX {
-            return Ok(response);
+            return Ok(answer);
         }
         rejudged += 1;
         since = upstream.now();
@@ -189,7 +199,7 @@ async fn send(
     upstream: &Upstream,
     routed: &Routed<Bytes>,
     permit: Permit,
-) -> Result<Response<Content>, Rejection> {
+) -> Result<Answer<Content>, Rejection> {
     let (routed, _) = routed.clone().replace_body(());
     upstream.send(Permitted { routed, permit }).await
 }
@@ -210,24 +220,16 @@ fn read<'s>(routed: &Routed<Bytes>, seen: &'s Representation) -> Result<Current<
     current.map_err(|_| Rejection::CurrentUnavailable(unusable))
 }
 
-/// Judges without the current state, and spends of the partner's limits what the request costs:
-/// here, where its ops are known and nothing was sent yet.
-async fn judge_and_count<'r>(
-    routed: &'r Routed<Bytes>,
-    if_match: &'r IfMatch,
-    recorder: Option<(&Recorder, Room)>,
-    beside: &Beside<'_>,
-) -> Result<First<'r>, Rejection> {
-    let (ruling, cost) = judge_first(routed, if_match, recorder, beside);
-    if let Some(cost) = cost {
-        let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
-        let decision = limits.decide(account, limits::Class::of(&routed.method), cost).await;
-        if !decision.is_admitted() {
-            return Err(routed.over(&decision));
-        }
-        routed.trail.limits.set(Some(decision));
-    }
-    ruling
+/// Spends of the partner's limits what the request costs: here, where its ops are known and nothing was
+/// sent yet.
+async fn spend(routed: &Routed<Bytes>, cost: NonZeroU32) -> Result<(), Rejection> {
+    let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
+    let class = limits::Class::of(&routed.method);
+    let decision = match limits.has_to_wait(account, class) {
+        false => limits.decide_here(account, class, cost),
+        true => Box::pin(limits.decide(account, class, cost)).await,
+    };
+    routed.admit(decision)
 }
 
 /// What the policy says without the current state; where it needs that, with the facts as they were read.

@@ -3,10 +3,10 @@
 use super::Step;
 
 use crate::limits::{Capacity, Slot};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
 use crate::proxy::rejection::Rejection;
 
-use http::Response;
 use pin_project_lite::pin_project;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -32,11 +32,11 @@ impl<S> InFlight<S> {
 
 impl<S, R> Service<R> for InFlight<S>
 where
-    S: Service<R, Response = Response<Content>, Error = Rejection>,
+    S: Service<R, Response = Answer<Content>, Error = Rejection>,
 {
-    type Response = Response<Content>;
+    type Response = Answer<Content>;
     type Error = Rejection;
-    type Future = Step<Holding<S::Future>, Result<Response<Content>, Rejection>>;
+    type Future = Step<Holding<S::Future>, Result<Answer<Content>, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -68,17 +68,17 @@ impl<F> Holding<F> {
 
 impl<F> Future for Holding<F>
 where
-    F: Future<Output = Result<Response<Content>, Rejection>>,
+    F: Future<Output = Result<Answer<Content>, Rejection>>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
+        let answer = ready!(this.inner.poll(cx))?;
         let slot = this.slot.take();
         Poll::Ready(Ok(match slot {
-            Some(slot) => response.map(|content| content.holding(slot)),
-            None => response,
+            Some(slot) => answer.map(|content| content.holding(slot)),
+            None => answer,
         }))
     }
 }

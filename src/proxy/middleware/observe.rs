@@ -11,13 +11,14 @@ mod spans;
 pub use count::Counted;
 pub use spans::Tracer;
 
+use crate::proxy::answer::Answer;
 use crate::proxy::change::Recorder;
 use crate::proxy::origin::Origin;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
 use crate::telemetry::{LogWriter, Telemetry};
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -64,9 +65,9 @@ impl<S> Observe<S> {
 
 impl<S, B, C> Service<Arrived<B>> for Observe<S>
 where
-    S: Service<Arrived<B>, Response = Response<C>>,
+    S: Service<Arrived<B>, Response = Answer<C>>,
 {
-    type Response = Response<Observed<C>>;
+    type Response = Answer<Observed<C>>;
     type Error = S::Error;
     type Future = Observing<S::Future>;
 
@@ -98,18 +99,18 @@ pin_project! {
 
 impl<F, C, E> Future for Observing<F>
 where
-    F: Future<Output = Result<Response<C>, E>>,
+    F: Future<Output = Result<Answer<C>, E>>,
 {
-    type Output = Result<Response<Observed<C>>, E>;
+    type Output = Result<Answer<Observed<C>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
+        let answer = ready!(this.inner.poll(cx))?;
         let mut ended = this.ended.take();
         if let Some(ended) = &mut ended {
-            ended.status = Some(response.status());
+            ended.status = Some(answer.status);
         }
-        Poll::Ready(Ok(response.map(|body| Observed { body, ended })))
+        Poll::Ready(Ok(answer.map(|body| Observed { body, ended })))
     }
 }
 

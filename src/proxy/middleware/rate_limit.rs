@@ -5,12 +5,12 @@ use super::Step;
 use super::in_flight::Holding;
 
 use crate::limits::{Class, Decision};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
 use crate::proxy::identity;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Admitted, Routed};
 
-use http::Response;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -36,12 +36,12 @@ impl<S> RateLimit<S> {
 
 impl<S, B> Service<Routed<B>> for RateLimit<S>
 where
-    S: Service<Admitted<B>, Response = Response<Content>, Error = Rejection> + Clone + 'static,
+    S: Service<Admitted<B>, Response = Answer<Content>, Error = Rejection> + Clone + 'static,
     B: 'static,
 {
-    type Response = Response<Content>;
+    type Response = Answer<Content>;
     type Error = Rejection;
-    type Future = Step<Holding<S::Future>, Result<Response<Content>, Rejection>>;
+    type Future = Step<Holding<S::Future>, Result<Answer<Content>, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -62,7 +62,7 @@ where
                 let mut inner = self.inner.clone();
                 return Step::later(Box::pin(async move {
                     let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
-                    admit(&routed, limits.decide(account, class, cost).await)?;
+                    routed.admit(limits.decide(account, class, cost).await)?;
                     open?;
                     Holding::new(inner.call(Admitted(routed)), slot).await
                 }));
@@ -70,17 +70,9 @@ where
             true => limits.decide_here(account, class, cost),
             false => limits.look(account, class, cost),
         };
-        match admit(&routed, decision).and(open) {
+        match routed.admit(decision).and(open) {
             Ok(()) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
             Err(rejection) => Step::end(Err(rejection)),
         }
     }
-}
-
-fn admit<B>(routed: &Routed<B>, decision: Decision) -> Result<(), Rejection> {
-    if !decision.is_admitted() {
-        return Err(routed.over(&decision));
-    }
-    routed.trail.limits.set(Some(decision));
-    Ok(())
 }

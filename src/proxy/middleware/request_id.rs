@@ -1,8 +1,9 @@
 //! Gives every request an id, and every answer the id of its request, however it ends.
 
+use crate::proxy::answer::Answer;
 use crate::proxy::request::{Arrived, IdForm, Received, RequestId};
 
-use http::{HeaderName, Response};
+use http::HeaderName;
 use pin_project_lite::pin_project;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -30,9 +31,9 @@ impl<S> SetRequestId<S> {
 
 impl<S, B, C> Service<Received<B>> for SetRequestId<S>
 where
-    S: Service<Arrived<B>, Response = Response<C>>,
+    S: Service<Arrived<B>, Response = Answer<C>>,
 {
-    type Response = Response<C>;
+    type Response = Answer<C>;
     type Error = S::Error;
     type Future = WithId<S::Future>;
 
@@ -62,15 +63,15 @@ pin_project! {
 
 impl<F, C, E> Future for WithId<F>
 where
-    F: Future<Output = Result<Response<C>, E>>,
+    F: Future<Output = Result<Answer<C>, E>>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
-        if let Ok(response) = &mut result {
-            response.headers_mut().insert(&**this.field, this.id.value().clone());
+        if let Ok(answer) = &mut result {
+            answer.fields.set(this.field, &*this.id);
         }
         Poll::Ready(result)
     }

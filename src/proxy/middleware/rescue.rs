@@ -1,6 +1,7 @@
 //! From here on inward a failure becomes an answer, and a panic too.
 
 use crate::live::Live;
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
 use crate::proxy::headers;
 use crate::proxy::problem::{self, Manner, Wanted};
@@ -8,7 +9,6 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, RequestId};
 use crate::proxy::trail::Trail;
 
-use http::Response;
 use pin_project_lite::pin_project;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
@@ -46,9 +46,9 @@ impl<S> Rescue<S> {
 
 impl<S, B> Service<Arrived<B>> for Rescue<S>
 where
-    S: Service<Arrived<B>, Response = Response<Content>, Error = Rejection>,
+    S: Service<Arrived<B>, Response = Answer<Content>, Error = Rejection>,
 {
-    type Response = Response<Content>;
+    type Response = Answer<Content>;
     type Error = Infallible;
     type Future = Rescuing<S::Future>;
 
@@ -81,9 +81,9 @@ pin_project! {
 
 impl<F> Future for Rescuing<F>
 where
-    F: Future<Output = Result<Response<Content>, Rejection>>,
+    F: Future<Output = Result<Answer<Content>, Rejection>>,
 {
-    type Output = Result<Response<Content>, Infallible>;
+    type Output = Result<Answer<Content>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -95,27 +95,29 @@ where
             Ok(poll) => ready!(poll),
             Err(_) => Err(Rejection::Failed),
         };
-        let mut response = result.unwrap_or_else(|rejection| {
+        let mut answer = result.unwrap_or_else(|rejection| {
             let snapshot = this.trail.snapshot.get_or_init(|| this.ours.live.load());
             let form = snapshot.policy.errors;
             let manner = Manner { form, wanted: *this.wanted, own: &this.ours.name };
             problem::answer(&rejection, manner, this.id, this.trail)
         });
         // Here, where every answer of a request that was counted passes.
-        headers::add_rate_limit(response.headers_mut(), this.trail);
-        headers::add_warnings(response.headers_mut(), &this.trail.warnings.borrow());
-        Poll::Ready(Ok(response))
+        headers::add_rate_limit(&mut answer.fields, this.trail);
+        headers::add_warnings(&mut answer.fields, &this.trail.warnings.borrow());
+        Poll::Ready(Ok(answer))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::credential::Credentials;
     use crate::limits::Limits;
     use crate::partner::Partners;
     use crate::policy::Policy;
     use crate::snapshot::Snapshot;
+    use http::StatusCode;
 
     use http::Request;
     use http_body_util::BodyExt;
@@ -146,7 +148,7 @@ mod tests {
     async fn a_panic_is_answered_with_500_and_says_nothing_of_itself() {
         let late = service_fn(|_: Arrived<()>| async {
             tokio::task::yield_now().await;
-            if true { panic!("secret") } else { Ok(Response::new(Content::empty())) }
+            if true { panic!("secret") } else { Ok(Answer::new(StatusCode::OK, Content::empty())) }
         });
         let early = service_fn(|_: Arrived<()>| {
             if true { panic!("secret") } else { std::future::ready(Err(Rejection::Overloaded)) }
@@ -159,8 +161,8 @@ mod tests {
         ];
         for (index, answer) in answers.into_iter().enumerate() {
             let answer = answer.unwrap();
-            assert_eq!(answer.status(), 500);
-            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(answer.status, 500);
+            let body = answer.body.collect().await.unwrap().to_bytes();
             let body = String::from_utf8(body.to_vec()).unwrap();
             assert!(!body.contains("secret"), "{body}");
             assert_eq!(body.contains(&urn), index == 0, "{body}");

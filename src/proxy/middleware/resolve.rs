@@ -5,17 +5,19 @@ use super::Step;
 
 use crate::live::Live;
 use crate::policy::{NormalPath, Resolution, Route};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
+use crate::proxy::fields::FieldValue;
 use crate::proxy::headers::{ACCEPT_PATCH, Via, is_guarded, nominated};
 use crate::proxy::identity;
 use crate::proxy::problem::add_internal;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::{Arrived, Head, Routed};
+use crate::proxy::target::Target;
 use crate::snapshot::{Host, Hosts};
 
-use http::header::{self, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, Response, StatusCode, Uri};
+use http::header::{self, HeaderName};
+use http::{Method, StatusCode, Uri};
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
@@ -65,16 +67,16 @@ impl<S> Resolve<S> {
             Resolution::MethodNotAllowed(mut allowed) => {
                 if head.method == Method::OPTIONS {
                     allowed.push("OPTIONS");
-                    let mut response = options(&allowed, snapshot.policy.routes.iter());
-                    add_internal(response.headers_mut(), &self.own);
-                    return Ok(Resolved::Options(response));
+                    let mut answer = options(&allowed, snapshot.policy.routes.iter());
+                    add_internal(&mut answer.fields, &self.own);
+                    return Ok(Resolved::Options(answer));
                 }
                 return Err(Rejection::MethodNotAllowed { allow: allowed.join(", ") });
             }
             Resolution::Unknown => return Err(Rejection::Unrouted),
         };
         let _ = trail.route.set(Arc::clone(&route));
-        let target = target(&head.uri, &path, &route)?;
+        let target = target(&head.target, &path, &route)?;
         let address = peer.as_ref().map(|peer| peer.address);
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let partners = &snapshot.partners;
@@ -104,14 +106,16 @@ impl<S> Resolve<S> {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Rejection::MethodUnsupported);
         }
-        if let Some(authority) = head.uri.authority() {
-            let web = matches!(head.uri.scheme_str(), Some("http" | "https"));
+        let whole = head.target.whole();
+        if let Some((uri, authority)) = whole.and_then(|uri| Some((uri, uri.authority()?))) {
+            let web = matches!(uri.scheme_str(), Some("http" | "https"));
             if !web || !authority.as_str().as_bytes().eq_ignore_ascii_case(line.as_bytes()) {
                 return malformed("the request target names another host than `Host`");
             }
         }
         if let Some(hosts) = hosts {
-            let is_https = head.uri.scheme_str().map_or(is_tls, |scheme| scheme == "https");
+            let is_https =
+                whole.and_then(Uri::scheme_str).map_or(is_tls, |scheme| scheme == "https");
             if !hosts.include(&host, if is_https { 443 } else { 80 }) {
                 return Err(Rejection::HostUnknown);
             }
@@ -122,7 +126,7 @@ impl<S> Resolve<S> {
         if fields.sole(&header::CONTENT_TYPE).is_err() {
             return malformed("`Content-Type` is there twice");
         }
-        let is_known = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        let is_known = |line: FieldValue<'_>| line.as_bytes().eq_ignore_ascii_case(b"100-continue");
         if !fields.get_all(&header::EXPECT).all(is_known) {
             return Err(Rejection::ExpectationUnknown);
         }
@@ -142,18 +146,18 @@ impl<S> Resolve<S> {
         if self.via.as_ref().is_some_and(|via| via.is_in(fields)) {
             return Err(Rejection::LoopDetected);
         }
-        NormalPath::of(head.uri.path()).ok_or(Rejection::Unrouted)
+        NormalPath::of(head.target.path()).ok_or(Rejection::Unrouted)
     }
 }
 
 enum Resolved<B> {
-    Options(Response<Content>),
+    Options(Answer<Content>),
     Routed(Routed<B>),
 }
 
 /// What is sent on: the normal form of the path, and the query as it came.
-fn target(uri: &Uri, path: &NormalPath<'_>, route: &Route) -> Result<PathAndQuery, Rejection> {
-    match uri.query() {
+fn target(came: &Target, path: &NormalPath<'_>, route: &Route) -> Result<Target, Rejection> {
+    match came.query() {
         Some(_) if !route.query => {
             return Err(Rejection::HeadMalformed("this route takes no query"));
         }
@@ -162,27 +166,19 @@ fn target(uri: &Uri, path: &NormalPath<'_>, route: &Route) -> Result<PathAndQuer
         }
         Some(_) | None => {}
     }
-    let unroutable = || Rejection::Unrouted;
-    match uri.path_and_query() {
-        Some(target) if target.path() == path.as_str() => Ok(target.clone()),
-        _ => match uri.query() {
-            Some(query) => PathAndQuery::try_from(format!("{}?{query}", path.as_str())),
-            None => PathAndQuery::try_from(path.as_str()),
-        }
-        .map_err(|_| unroutable()),
-    }
+    Ok(match came.query() {
+        _ if came.path() == path.as_str() => came.clone(),
+        Some(query) => Target::of(&format!("{}?{query}", path.as_str())),
+        None => Target::of(path.as_str()),
+    })
 }
 
 /// What a path can do, told without asking the upstream.
-fn options<'r>(
-    allowed: &[&str],
-    routes: impl Iterator<Item = &'r Arc<Route>>,
-) -> Response<Content> {
-    let mut response = Response::new(Content::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
-        headers.insert(header::ALLOW, value);
+fn options<'r>(allowed: &[&str], routes: impl Iterator<Item = &'r Arc<Route>>) -> Answer<Content> {
+    let mut answer = Answer::new(StatusCode::NO_CONTENT, Content::empty());
+    let fields = &mut answer.fields;
+    if let Some(value) = FieldValue::of(&allowed.join(", ")) {
+        fields.add(&header::ALLOW, value);
     }
     if allowed.contains(&"PATCH") {
         let mut types: Vec<&str> = routes
@@ -191,20 +187,20 @@ fn options<'r>(
             .collect();
         types.sort_unstable();
         types.dedup();
-        if let Ok(value) = HeaderValue::from_str(&types.join(", ")) {
-            headers.insert(ACCEPT_PATCH, value);
+        if let Some(value) = FieldValue::of(&types.join(", ")) {
+            fields.add(&ACCEPT_PATCH, value);
         }
     }
-    response
+    answer
 }
 
 impl<S, B> Service<Arrived<B>> for Resolve<S>
 where
-    S: Service<Routed<B>, Response = Response<Content>, Error = Rejection>,
+    S: Service<Routed<B>, Response = Answer<Content>, Error = Rejection>,
 {
-    type Response = Response<Content>;
+    type Response = Answer<Content>;
     type Error = Rejection;
-    type Future = Step<S::Future, Result<Response<Content>, Rejection>>;
+    type Future = Step<S::Future, Result<Answer<Content>, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -213,7 +209,7 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         match self.resolve(arrived) {
             Ok(Resolved::Routed(routed)) => Step::inward(self.inner.call(routed)),
-            Ok(Resolved::Options(response)) => Step::end(Ok(response)),
+            Ok(Resolved::Options(answer)) => Step::end(Ok(answer)),
             Err(rejection) => Step::end(Err(rejection)),
         }
     }

@@ -23,7 +23,7 @@ impl Wanted {
         }
         // For each form the weight that the most specific range gives it, and how specific that is.
         let (mut json, mut problem) = ((0, 0), (0, 0));
-        let ranges = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+        let ranges = lines.flat_map(|line| line.as_str().unwrap_or_default().split(','));
         for range in ranges {
             let mut parts = range.split(';').map(|part| part.trim_matches([' ', '\t']));
             let name = parts.next().unwrap_or_default();

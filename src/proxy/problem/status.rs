@@ -8,7 +8,7 @@ use crate::proxy::rejection::Rejection;
 use crate::proxy::trail::{Sent, Trail};
 use crate::proxy::upstream::Fault;
 
-use http::header::{HeaderMap, HeaderValue};
+use crate::proxy::fields::Fields;
 
 use std::fmt::Write;
 
@@ -70,10 +70,9 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
 }
 
 /// Tells that `own`, which is our name, has answered by itself, and that nothing was wrong.
-pub fn add_internal(headers: &mut HeaderMap, own: &str) {
-    if let Ok(value) = HeaderValue::try_from(of(own, "proxy_internal_response")) {
-        headers.insert(PROXY_STATUS, value);
-    }
+pub fn add_internal(fields: &mut Fields, own: &str) {
+    let value = of(own, "proxy_internal_response");
+    fields.write(&PROXY_STATUS, |text| text.extend_from_slice(value.as_bytes()));
 }
 
 /// The name is a token where it can be one.
@@ -84,8 +83,8 @@ fn of(own: &str, error: &str) -> String {
     }
 }
 
-/// The field with which `own`, which is our name, tells of a rejection.
-pub(super) fn field(rejection: &Rejection, own: &str, trail: &Trail) -> Option<HeaderValue> {
+/// With what `own`, which is our name, tells of a rejection.
+pub(super) fn value(rejection: &Rejection, own: &str, trail: &Trail) -> String {
     let error = error_type(rejection, trail.sent.get());
     let mut text = of(own, error);
     // Writing to a `String` cannot fail.
@@ -96,5 +95,5 @@ pub(super) fn field(rejection: &Rejection, own: &str, trail: &Trail) -> Option<H
     {
         let _ = write!(text, ";received-status={}", status.as_u16());
     }
-    HeaderValue::try_from(text).ok()
+    text
 }

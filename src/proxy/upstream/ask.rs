@@ -6,7 +6,6 @@ use crate::proxy::request::Routed;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use aws_lc_rs::rand::SystemRandom;
 use http::header;
-use http::uri::PathAndQuery;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -62,12 +61,12 @@ impl Asks {
             lent.as_ref().map(|number| &number[..]),
             own.map(|shown| shown.as_bytes()),
         ];
-        Ask { document: self.document(&routed.target), digest: self.digest(&parts) }
+        Ask { document: self.document(routed.target.path()), digest: self.digest(&parts) }
     }
 
-    /// The document that `target` is of.
-    pub(super) fn document(&self, target: &PathAndQuery) -> Document {
-        Document(self.hasher.hash_one(target.path()))
+    /// The document that `path` leads to.
+    pub(super) fn document(&self, path: &str) -> Document {
+        Document(self.hasher.hash_one(path))
     }
 
     /// A digest that differs where a part does, and where one is empty that was not there.
@@ -96,6 +95,7 @@ impl Ask {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::target::Target;
 
     #[test]
     fn what_is_empty_is_not_what_is_absent_and_no_part_runs_into_the_next() {
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_query_makes_no_other_document() {
         let asks = Asks::new().unwrap();
-        let document = |target| asks.document(&PathAndQuery::from_static(target));
+        let document = |target| asks.document(Target::of(target).path());
         assert_eq!(document("/a?b"), document("/a"));
         assert_ne!(document("/a"), document("/b"));
     }

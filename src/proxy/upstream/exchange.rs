@@ -4,17 +4,18 @@ use super::circuit::{Entry, Pass};
 use super::lease::Lease;
 use super::message::{Message, Progress};
 use super::{Fault, Inner, Upstream};
+use crate::proxy::answer::Answer;
 use crate::proxy::fields::Fields;
 use crate::proxy::request::RequestId;
+use crate::proxy::target::Target;
 use crate::proxy::trail::known_method;
 use crate::telemetry::metrics::{Asked, OTHER};
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{Method, Response, header};
+use http::{Method, header};
 use tokio::time::Instant;
 
-type Answered = Result<Response<Lease>, Fault>;
+type Answered = Result<Answer<Lease>, Fault>;
 
 impl Upstream {
     /// Sends `message`, which was taken up at the moment `began`, and for whose answer somebody waits
@@ -62,13 +63,13 @@ impl Upstream {
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
     /// that changes anything.
     fn question(&self) -> Message {
-        let target = self.0.base_path.parse();
+        let base_path = &*self.0.base_path;
         let mut fields = Fields::default();
-        fields.add(header::HOST, self.0.host.clone());
-        fields.add(self.0.request_id.clone(), RequestId::make().value().clone());
+        fields.add(&header::HOST, &self.0.host);
+        fields.add(&self.0.request_id, &RequestId::make());
         Message {
             method: Method::HEAD,
-            target: target.unwrap_or_else(|_| PathAndQuery::from_static("/")),
+            target: Target::of(if base_path.is_empty() { "/" } else { base_path }),
             fields,
             body: Bytes::new(),
         }
@@ -89,8 +90,8 @@ struct Timing<'u> {
 impl Timing<'_> {
     fn end(mut self, answered: &Answered) {
         let answer = answered.as_ref().ok();
-        self.ended = answer.map(|answer| answer.body().answered());
-        self.status = answer.map(|answer| answer.status().as_u16());
+        self.ended = answer.map(|answer| answer.body.answered());
+        self.status = answer.map(|answer| answer.status.as_u16());
         self.fault = answered.as_ref().err().map_or("", |fault| fault.slug());
     }
 }
@@ -112,7 +113,7 @@ impl Drop for Timing<'_> {
 /// Tells the circuit how an exchange ended.
 fn learn(pass: Pass, answered: &Answered) {
     match answered {
-        Ok(response) => pass.end(!matches!(response.status().as_u16(), 502..=504)),
+        Ok(response) => pass.end(!matches!(response.status.as_u16(), 502..=504)),
         Err(
             Fault::Broken
             | Fault::Proxy(_)

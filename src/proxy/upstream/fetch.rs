@@ -7,17 +7,18 @@ use super::shared::{Part, Shared, Since};
 use super::{Fault, Streamed, Upstream, throttle};
 use crate::limits::Class;
 use crate::policy::{Current, EntityTag, Need};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Content;
 use crate::proxy::budget::Cut;
-use crate::proxy::fields::Fields;
+use crate::proxy::fields::{FieldValue, Fields};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
 use crate::proxy::span::{OpenSpan, Stage};
 use crate::proxy::trail::Source;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::header::{self, HeaderValue};
+use http::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use std::num::NonZeroU32;
@@ -28,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Fetched {
     /// An answer that says the caller may not have it, or that it is not there: theirs to see.
-    Answered(Response<Content>),
+    Answered(Answer<Content>),
     /// It.
     Found(Rc<Representation>),
 }
@@ -141,38 +142,38 @@ impl Upstream {
         span: &OpenSpan<'_>,
     ) -> Result<Fetched, Rejection> {
         let mut fields = Fields::default();
-        fields.add(header::ACCEPT, HeaderValue::from_static("application/json"));
-        fields.add(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let authorization = routed.authorization()?;
-        if let Some(shown) = &authorization {
-            fields.add(header::AUTHORIZATION, shown.clone());
+        fields.add(&header::ACCEPT, &HeaderValue::from_static("application/json"));
+        fields.add(&header::ACCEPT_ENCODING, &HeaderValue::from_static("identity"));
+        let lent = routed.lent()?;
+        let own = || routed.fields.get(&header::AUTHORIZATION);
+        if let Some(shown) = lent.as_ref().map(FieldValue::from).or_else(own) {
+            fields.add(&header::AUTHORIZATION, shown);
         }
         self.sign(&mut fields, &routed.id, &routed.trail, span);
-        let unusable = Fault::Unusable("the resource has no URI upstream");
-        let target = self.target(routed.target.clone()).map_err(|_| unavailable(unusable))?;
+        let target = self.target(routed.target.clone());
         let message = Message { method: Method::GET, target, fields, body: Bytes::new() };
 
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
         let answer = self.exchange(&message, Instant::now(), Some(until), |_| {}).await;
         let answer = answer.map_err(unavailable)?;
-        let status = answer.status();
+        let status = answer.status;
         span.answered(status);
-        routed.partner.doubt(status, authorization.as_ref());
+        routed.partner.doubt(status, lent.as_ref());
         routed.trail.upstream_status.set(Some(status));
         let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
         if let Some(held) = self.heed(limits, account, &answer) {
             return Err(Rejection::UpstreamThrottled(held));
         }
-        let response = self.receive(answer, &routed.id, &routed.trail);
+        let answer = self.receive(answer, &routed.id, &routed.trail);
         match status {
             StatusCode::OK => {
-                let seen = self.read(response).await.map_err(unavailable)?;
+                let seen = self.read(answer).await.map_err(unavailable)?;
                 Ok(Fetched::Found(Rc::new(seen)))
             }
             StatusCode::FORBIDDEN
             | StatusCode::GONE
             | StatusCode::NOT_FOUND
-            | StatusCode::UNAUTHORIZED => Ok(Fetched::Answered(response.map(Content::from))),
+            | StatusCode::UNAUTHORIZED => Ok(Fetched::Answered(answer.map(Content::from))),
             _ => {
                 let why = "the API did not give the current state when it was asked";
                 Err(unavailable(Fault::Unusable(why)))
@@ -180,12 +181,12 @@ impl Upstream {
         }
     }
 
-    async fn read(&self, response: Response<Streamed>) -> Result<Representation, Fault> {
-        let (parts, body) = response.into_parts();
+    async fn read(&self, answer: Answer<Streamed>) -> Result<Representation, Fault> {
+        let Answer { fields, body, .. } = answer;
         let max = self.0.settings.fetch_max;
         let too_large = Fault::Unusable("the current state is larger than the gateway reads");
-        let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-        if !parts.headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
+        let identity = |coding: FieldValue<'_>| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+        if !fields.get_all(&header::CONTENT_ENCODING).all(identity) {
             return Err(Fault::Unusable("the current state came in a content coding"));
         }
         let read = self.0.budget.read(body, max, None).await.map_err(|cut| match cut {
@@ -193,7 +194,7 @@ impl Upstream {
             Cut::NoRoom => Fault::Saturated,
             Cut::TooLarge => too_large,
         })?;
-        Ok(Representation { tag: tag(&parts.headers), body: read })
+        Ok(Representation { tag: tag(&fields), body: read })
     }
 }
 
@@ -203,11 +204,11 @@ fn unavailable(fault: Fault) -> Rejection {
 
 /// The text of `ETag`. One that is no text, or is not the only one, is not taken for one that is not
 /// there: it has to be found wanting, and nothing else may stand in for it.
-fn tag(headers: &HeaderMap) -> Option<String> {
-    let mut lines = headers.get_all(header::ETAG).iter();
+fn tag(fields: &Fields) -> Option<String> {
+    let mut lines = fields.get_all(&header::ETAG);
     let text = match (lines.next(), lines.next()) {
         (None, _) => return None,
-        (Some(line), None) => line.to_str().unwrap_or_default(),
+        (Some(line), None) => line.as_str().unwrap_or_default(),
         (Some(_), Some(_)) => "",
     };
     Some(text.to_owned())

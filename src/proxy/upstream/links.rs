@@ -7,12 +7,13 @@
 use super::answer::Streamed;
 use crate::policy::Route;
 use crate::policy::links::{Addresses, Rewriter};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Broken;
-use crate::proxy::fields::Fields;
+use crate::proxy::fields::{FieldValue, Fields};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Response, StatusCode, Uri};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
 use http_body::{Body, Frame};
 
 use std::pin::Pin;
@@ -30,12 +31,13 @@ const ABOUT_BYTES: [&str; 8] = [
     "signature",
     "signature-input",
 ];
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Takes out what asks for a part of a document: a part cannot be rewritten.
 pub(super) fn ask_for_all(fields: &mut Fields) {
     fields.remove(&header::RANGE);
     fields.remove(&header::IF_RANGE);
-    fields.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    fields.set(&header::ACCEPT_ENCODING, &IDENTITY);
 }
 
 /// The addresses of the API at `base`, whose links are to lead to `own`.
@@ -57,40 +59,40 @@ pub(super) fn addresses(base: &Uri, base_path: &str, own: &str) -> Addresses {
     Addresses { theirs, base: base_path.to_owned(), own: own.to_owned() }
 }
 
-/// Leads the links of `response`, an answer of `route`, to us.
+/// Leads the links of `answer`, which is one of `route`, to us.
 pub(super) fn lead(
-    response: Response<Streamed>,
+    mut answer: Answer<Streamed>,
     method: &Method,
     route: &Arc<Route>,
     addresses: &Arc<Addresses>,
-) -> Response<Led> {
-    let (mut parts, streamed) = response.into_parts();
+) -> Answer<Led> {
+    let fields = &mut answer.fields;
     for name in [header::LOCATION, header::CONTENT_LOCATION] {
-        let link = parts.headers.get(&name).and_then(|value| value.to_str().ok());
+        let link = fields.get(&name).and_then(FieldValue::as_str);
         let link = link.and_then(|link| addresses.replace(link));
-        if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
-            parts.headers.insert(name, link);
+        if let Some(link) = link.as_deref().and_then(FieldValue::of) {
+            fields.set(&name, link);
         }
     }
-    let whole = parts.status.is_success() && parts.status != StatusCode::PARTIAL_CONTENT;
-    let has_body = parts.status != StatusCode::NO_CONTENT && is_json(&parts.headers);
+    let whole = answer.status.is_success() && answer.status != StatusCode::PARTIAL_CONTENT;
+    let has_body = answer.status != StatusCode::NO_CONTENT && is_json(fields);
     let rewriter = (whole && has_body).then(|| {
-        ABOUT_BYTES.iter().for_each(|name| drop(parts.headers.remove(*name)));
+        fields.retain(|name| !ABOUT_BYTES.contains(&name));
         Rewriter::new(Arc::clone(route), Arc::clone(addresses))
     });
     let rewriter = rewriter.filter(|_| *method != Method::HEAD);
-    Response::from_parts(parts, Led { streamed, rewriter })
+    answer.map(|streamed| Led { streamed, rewriter })
 }
 
 /// Whether the body is JSON in no content coding.
-fn is_json(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+fn is_json(fields: &Fields) -> bool {
+    let text = |name: HeaderName| fields.get(&name).and_then(FieldValue::as_str);
     let media_type = text(header::CONTENT_TYPE).and_then(|text| text.split(';').next());
     let media_type = media_type.unwrap_or_default().trim().to_ascii_lowercase();
     let coding = text(header::CONTENT_ENCODING).unwrap_or("identity");
     (media_type == "application/json" || media_type.ends_with("+json"))
         && coding.eq_ignore_ascii_case("identity")
-        && headers.get_all(header::CONTENT_ENCODING).iter().count() < 2
+        && fields.get_all(&header::CONTENT_ENCODING).count() < 2
 }
 
 /// A body whose links are led to us, if it is one that has them.

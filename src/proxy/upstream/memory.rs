@@ -13,11 +13,11 @@ use super::Remember;
 use super::ask::{Ask, Asks, Document};
 use super::fetch::Representation;
 use crate::policy::{Current, EntityTag};
+use crate::proxy::target::Target;
 use crate::proxy::trail::{Outcome, Sent, Trail};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::uri::PathAndQuery;
 use tokio::time::Instant;
 
 use std::cell::RefCell;
@@ -161,7 +161,7 @@ impl Kept {
 pub(super) struct Forgetting<'s> {
     pub(super) memory: &'s Memory,
     pub(super) asks: &'s Asks,
-    pub(super) target: PathAndQuery,
+    pub(super) target: &'s Target,
     pub(super) trail: &'s Trail,
 }
 
@@ -173,7 +173,7 @@ impl Drop for Forgetting<'_> {
             Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
         };
         if forgets {
-            self.memory.forget(|| self.asks.document(&self.target));
+            self.memory.forget(|| self.asks.document(self.target.path()));
         }
     }
 }

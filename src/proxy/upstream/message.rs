@@ -1,17 +1,18 @@
 //! A request as it is sent to the upstream, whichever version of HTTP is spoken there.
 
+use crate::proxy::answer::Answer;
 use crate::proxy::fields::Fields;
+use crate::proxy::target::Target;
 use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{Method, Response};
+use http::Method;
 
 /// What is sent.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) method: Method,
-    pub(super) target: PathAndQuery,
+    pub(super) target: Target,
     /// `Host` is one of them.
     pub(super) fields: Fields,
     pub(super) body: Bytes,
@@ -21,7 +22,7 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) enum Progress {
     /// The upstream says something before its answer.
-    Interim(Response<()>),
+    Interim(Answer<()>),
     /// So far it came.
     Sent(Sent),
 }

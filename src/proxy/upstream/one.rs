@@ -11,12 +11,13 @@ use super::message::{Message, Progress};
 use super::pool::{Counted, Lost};
 use crate::outbound::Wire;
 use crate::proxy::alarm::Alarm;
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
 use crate::proxy::trail::Sent;
 
-use bytes::{Bytes, BytesMut};
-use http::{Method, Response, StatusCode};
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
@@ -92,7 +93,7 @@ impl One {
         message: &Message,
         until: Instant,
         told: impl Fn(Progress),
-    ) -> Result<Response<()>, Lost> {
+    ) -> Result<Answer<()>, Lost> {
         // Others go first: what is written in one go finds whoever reads it awake, and a call to wake
         // somebody costs more than a turn. It may have been closed meanwhile.
         yield_turn().await;
@@ -116,7 +117,7 @@ impl One {
             loop {
                 match self.take_head(&mut search, &message.method) {
                     Ok(None) => {}
-                    Ok(Some(head)) if !is_interim(head.answer.status()) => {
+                    Ok(Some(head)) if !is_interim(head.answer.status) => {
                         return Poll::Ready(Ok(head));
                     }
                     Ok(Some(head)) if informational < INFORMATIONAL_MAX => {
@@ -143,7 +144,7 @@ impl One {
         });
         let Head { answer, framing, persists } = answer.await?;
         self.framing = framing;
-        self.persists &= persists && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+        self.persists &= persists && answer.status != StatusCode::SWITCHING_PROTOCOLS;
         Ok(answer)
     }
 
@@ -217,7 +218,9 @@ impl One {
     /// The head of an answer, if it is all there.
     fn take_head(&mut self, search: &mut Search, method: &Method) -> Result<Option<Head>, Unsound> {
         let Some(end) = search.end(&self.incoming)? else { return Ok(None) };
-        Head::read(&self.incoming.split_to(end).freeze(), method).map(Some)
+        let head = Head::read(self.incoming.get_mut(..end).unwrap_or_default(), method);
+        self.incoming.advance(end);
+        head.map(Some)
     }
 
     /// Reads more, and nothing at the end.

@@ -10,10 +10,10 @@ use super::one::One;
 use super::two::{Stream, Two};
 use super::{Fault, Settings};
 use crate::outbound::{Connector, Obstacle};
+use crate::proxy::answer::Answer;
 use crate::proxy::trail::Sent;
 use crate::telemetry::metrics::Gauge;
 
-use http::Response;
 use http::uri::{Authority, Scheme};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -143,7 +143,7 @@ impl Pool {
         message: &Message,
         began: Instant,
         told: impl Fn(Progress),
-    ) -> Result<Response<Lease>, Fault> {
+    ) -> Result<Answer<Lease>, Fault> {
         let mut was_refused = false;
         for attempt in 0..=RESENT_MAX {
             let now = if attempt == 0 { began } else { Instant::now() };
@@ -181,7 +181,7 @@ impl Connection {
         message: &Message,
         until: Instant,
         told: impl Fn(Progress),
-    ) -> Result<Response<Source>, Lost> {
+    ) -> Result<Answer<Source>, Lost> {
         match self {
             Self::One(mut one) => {
                 let answer = one.send(message, until, told).await;

@@ -2,11 +2,13 @@
 
 use super::Upstream;
 use crate::limits::{Account, HeldBack, Limits, Turn};
-use crate::outbound::retry_after;
+use crate::outbound::wait_asked;
+use crate::proxy::answer::Answer;
+use crate::proxy::fields::FieldValue;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Routed;
 
-use http::{Response, StatusCode};
+use http::{StatusCode, header};
 
 use std::time::SystemTime;
 
@@ -22,14 +24,16 @@ impl Upstream {
         &self,
         limits: &Limits,
         account: &Account,
-        response: &Response<B>,
+        answer: &Answer<B>,
     ) -> Option<HeldBack> {
-        let is_unavailable = match response.status() {
+        let is_unavailable = match answer.status {
             StatusCode::SERVICE_UNAVAILABLE => true,
             StatusCode::TOO_MANY_REQUESTS => false,
             _ => return None,
         };
-        let time = retry_after(response.headers(), SystemTime::now())?;
+        let date = answer.fields.get(&header::DATE).and_then(FieldValue::as_str);
+        let lines = answer.fields.get_all(&header::RETRY_AFTER).filter_map(FieldValue::as_str);
+        let time = wait_asked(date, lines, SystemTime::now())?;
         let held = limits.hold(account, time, is_unavailable);
         self.0.metrics.holds.inc_by(held.is_some().into());
         held

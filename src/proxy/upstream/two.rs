@@ -5,6 +5,7 @@ use super::message::{Message, Progress};
 use super::one::{HEAD_MAX, INFORMATIONAL_MAX, is_interim};
 use super::pool::{Counted, Lost};
 use crate::outbound::{Obstacle, Wire};
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Broken;
 use crate::proxy::pulse::Pulse;
 use crate::proxy::tapped::Tapped;
@@ -13,7 +14,7 @@ use crate::proxy::trail::Sent;
 use bytes::Bytes;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
-use http::header::{self, HeaderMap};
+use http::header;
 use http::uri::{Authority, Parts, Scheme};
 use http::{Request, Response, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -164,7 +165,7 @@ impl Stream {
         &self,
         message: &Message,
         told: impl Fn(Progress),
-    ) -> Result<Response<Exchange>, Lost> {
+    ) -> Result<Answer<Exchange>, Lost> {
         let addressed = self.address(message).ok_or(Lost::Unsent)?;
         let ready = self.0.sender.clone().ready().await;
         let mut sender = ready.map_err(|error| self.lose(&error, Lost::Unsent))?;
@@ -180,7 +181,7 @@ impl Stream {
                 if informational > INFORMATIONAL_MAX || !is_interim(interim.status()) {
                     return Poll::Ready(Ok(None));
                 }
-                told(Progress::Interim(interim));
+                told(Progress::Interim(interim.into()));
             }
             Pin::new(&mut answer).poll(cx).map_ok(Some)
         });
@@ -188,7 +189,7 @@ impl Stream {
             Ok(Some(answer)) => {
                 let left = answer.headers().get(header::CONTENT_LENGTH);
                 let left = left.and_then(|length| length.to_str().ok()?.parse().ok());
-                Ok(answer.map(|incoming| Exchange { sending, incoming, left }))
+                Ok(Answer::from(answer).map(|incoming| Exchange { sending, incoming, left }))
             }
             Ok(None) => {
                 self.leave();
@@ -214,11 +215,12 @@ impl Stream {
         let mut uri = Parts::default();
         uri.scheme = Some(self.0.scheme.clone());
         uri.authority = Some(self.0.authority.clone());
-        uri.path_and_query = Some(message.target.clone());
+        uri.path_and_query = Some(message.target.as_str().parse().ok()?);
         let mut request = Request::new(());
         *request.uri_mut() = Uri::from_parts(uri).ok()?;
         *request.method_mut() = message.method.clone();
-        *request.headers_mut() = HeaderMap::from(&message.fields);
+        // Whoever prints a request by accident prints none of its values.
+        *request.headers_mut() = message.fields.to_map(true);
         request.headers_mut().remove(header::HOST);
         Some(request)
     }

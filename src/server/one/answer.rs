@@ -1,12 +1,12 @@
 //! An answer as HTTP/1.1 has it: its head, and the body behind it, whose end everybody finds.
 
 use super::line::Outgoing;
+use crate::proxy::answer::Answer;
 use crate::proxy::body::Broken;
 use crate::server::date;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{StatusCode, Version};
 use http_body::SizeHint;
 
 use std::io::Write as _;
@@ -48,36 +48,38 @@ enum Framing {
 }
 
 impl Sending {
-    /// Writes the head of `answer`, whose body is as large as `hint` says.
-    pub(super) fn begin<B>(
-        answer: &Response<B>,
+    /// Writes the head `answer`, whose body is as large as `hint` says.
+    pub(super) fn begin(
+        answer: &Answer<()>,
         hint: &SizeHint,
         asked: Asked,
         out: &mut Outgoing,
     ) -> Self {
         let out = &mut out.bytes;
         out.reserve(HEAD_SIZE);
-        write_status(answer.status(), asked.version, out);
+        write_status(answer.status, asked.version, out);
         let (mut closes, mut length, mut has_date) = (asked.closes, None, false);
-        for (name, value) in answer.headers() {
-            match *name {
-                header::CONNECTION => closes |= value == "close",
-                header::CONTENT_LENGTH => length = Some(value),
-                header::TRANSFER_ENCODING => {}
-                _ => {
-                    has_date |= *name == header::DATE;
-                    write_field(name, value, out);
+        answer.fields.write_those(out, |name, value| {
+            match name {
+                b"connection" => closes |= value.as_bytes() == b"close",
+                b"content-length" => length = Some(value),
+                b"transfer-encoding" => {}
+                b"date" => {
+                    has_date = true;
+                    return true;
                 }
+                _ => return true,
             }
-        }
+            false
+        });
         if !has_date {
-            date::with(|value| write_field(&header::DATE, value, out));
+            date::with(|value| write_field("date", value.as_bytes(), out));
         }
-        let framing = Framing::of(answer.status(), hint, asked);
+        let framing = Framing::of(answer.status, hint, asked);
         match framing {
-            Framing::Bare if answer.status() == StatusCode::NO_CONTENT => {}
+            Framing::Bare if answer.status == StatusCode::NO_CONTENT => {}
             Framing::Bare => match (length, hint.exact()) {
-                (Some(length), _) => write_field(&header::CONTENT_LENGTH, length, out),
+                (Some(length), _) => write_field("content-length", length.as_bytes(), out),
                 (None, Some(length @ 1..)) => write_length(length, out),
                 (None, _) => {}
             },
@@ -151,11 +153,9 @@ impl Framing {
 }
 
 /// Writes an answer that comes before the one that counts.
-pub(super) fn write_interim(answer: &Response<()>, out: &mut Vec<u8>) {
-    write_status(answer.status(), Version::HTTP_11, out);
-    for (name, value) in answer.headers() {
-        write_field(name, value, out);
-    }
+pub(super) fn write_interim(answer: &Answer<()>, out: &mut Vec<u8>) {
+    write_status(answer.status, Version::HTTP_11, out);
+    answer.fields.write_to(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -168,25 +168,24 @@ fn write_status(status: StatusCode, version: Version, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_field(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
-    out.extend_from_slice(b"\r\n");
+fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 fn write_length(length: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"content-length: ");
-    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    write_field("content-length", itoa::Buffer::new().format(length).as_bytes(), out);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::proxy::chunks::{Chunks, Extensions, Taken};
+    use crate::proxy::fields::FieldValue;
 
     use bytes::BytesMut;
+    use http::header::{self, HeaderName};
     use proptest::prelude::*;
 
     /// What is written for an answer with these fields and this body, without its date, and whether
@@ -198,11 +197,10 @@ mod tests {
         asked: Asked,
         body: &[&'static str],
     ) -> (String, bool) {
-        let mut answer = Response::new(());
-        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+        let mut answer = Answer::new(StatusCode::from_u16(status).unwrap(), ());
         for (name, value) in fields {
             let name = HeaderName::from_static(name);
-            answer.headers_mut().append(name, HeaderValue::from_static(value));
+            answer.fields.add(&name, FieldValue::of(value).unwrap());
         }
         let mut out = Outgoing::default();
         let mut sending = Sending::begin(&answer, hint, asked, &mut out);
@@ -263,9 +261,9 @@ mod tests {
     #[test]
     fn a_date_is_told_once() {
         for (given, expected) in [(None, 1), (Some("Sun, 06 Nov 1994 08:49:37 GMT"), 1)] {
-            let mut answer = Response::new(());
+            let mut answer = Answer::new(StatusCode::OK, ());
             if let Some(given) = given {
-                answer.headers_mut().insert(header::DATE, HeaderValue::from_static(given));
+                answer.fields.add(&header::DATE, FieldValue::of(given).unwrap());
             }
             let mut out = Outgoing::default();
             let _ = Sending::begin(&answer, &SizeHint::with_exact(0), ASKED, &mut out);
@@ -282,7 +280,8 @@ mod tests {
         {
             let mut out = Outgoing::default();
             let hint = SizeHint::with_exact(2);
-            let mut sending = Sending::begin(&Response::new(()), &hint, ASKED, &mut out);
+            let mut sending =
+                Sending::begin(&Answer::new(StatusCode::OK, ()), &hint, ASKED, &mut out);
             let put = parts
                 .iter()
                 .try_for_each(|part| sending.put(Bytes::from_static(part.as_bytes()), &mut out));
@@ -297,7 +296,7 @@ mod tests {
         ) {
             let mut out = Outgoing::default();
             let hint = SizeHint::default();
-            let mut sending = Sending::begin(&Response::new(()), &hint, ASKED, &mut out);
+            let mut sending = Sending::begin(&Answer::new(StatusCode::OK, ()), &hint, ASKED, &mut out);
             let (mut sent, mut wire) = (Vec::new(), BytesMut::new());
             out.bytes.clear();
             let mut write = |out: &mut Outgoing| {

@@ -4,14 +4,13 @@
 //! It is looked at line by line as it comes, so that what cannot become a head is refused at once,
 //! and no byte is looked at twice.
 
-use crate::proxy::fields::Fields;
-use crate::proxy::octets::{is_target, is_token, is_value, token_length};
+use crate::proxy::fields::{Fields, Lines, NoField};
+use crate::proxy::octets::{is_target, is_token};
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request;
+use crate::proxy::target::Target;
 
-use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
-use http::{Method, Uri, Version};
+use http::{Method, Version};
 use memchr::memchr;
 
 /// How large a head may be.
@@ -40,7 +39,7 @@ pub(super) struct Head {
     /// The first line, as far as it is known.
     first: First,
     /// Where the fields are that are known.
-    fields: Vec<Field>,
+    fields: Lines,
     /// Where the next line begins.
     line_at: usize,
     /// Up to where the end of that line was looked for.
@@ -61,13 +60,6 @@ struct First {
     is_old: bool,
 }
 
-/// Where a field is: from the one to the other its name, from the one to the other its value.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    name: (usize, usize),
-    value: (usize, usize),
-}
-
 /// What a whole head says of its connection, and of what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -85,11 +77,17 @@ const FIELDS: usize = 16;
 impl Head {
     /// Looks at what is new in `bytes`, which begin where the head does, and tells how many of them it
     /// has. `None` while its end has not come.
-    pub(super) fn look(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Unsound> {
+    ///
+    /// It puts the names of fields in lower case.
+    pub(super) fn look(
+        &mut self,
+        bytes: &mut [u8],
+        bounds: &Bounds,
+    ) -> Result<Option<usize>, Unsound> {
         while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
             let end = self.searched + at;
-            let line = bytes.get(self.line_at..end).unwrap_or_default();
-            let Some((b'\r', line)) = line.split_last() else {
+            let line = bytes.get_mut(self.line_at..end).unwrap_or_default();
+            let Some((b'\r', line)) = line.split_last_mut() else {
                 return Err(Unsound::Malformed("a line ends in a bare line feed"));
             };
             let at_line = std::mem::replace(&mut self.line_at, end + 1);
@@ -100,7 +98,7 @@ impl Head {
                 }
                 self.first = read_request_line(line)?;
                 self.fields_at = end + 1;
-                self.fields.reserve(FIELDS);
+                self.fields = Lines::with_room(FIELDS);
             } else if line.is_empty() {
                 return Ok(Some(end + 1));
             } else {
@@ -140,78 +138,43 @@ impl Head {
         Ok(())
     }
 
-    /// What all of `bytes` are the head of, and what it says of its connection.
-    pub(super) fn read(&self, bytes: &Bytes) -> Result<(Box<request::Head>, Told), Unsound> {
+    /// What all of `bytes` are the head of, and what it says of its connection. What comes next is another
+    /// head.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(Box<request::Head>, Told), Unsound> {
         let told = Told { framing: self.framing()?, closes: self.closes, expects: self.expects };
         let part = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
         let First { method, target, is_old } = self.first;
-        let target = bytes.slice_ref(part(method + 1, target));
+        let target = Target::read(part(method + 1, target))
+            .ok_or(Unsound::Malformed("the request target is malformed"))?;
         let method =
             Method::from_bytes(part(0, method)).map_err(|_| Unsound::Malformed(REQUEST_LINE))?;
-        let uri = Uri::from_maybe_shared(target)
-            .map_err(|_| Unsound::Malformed("the request target is malformed"))?;
         let version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
-        let mut fields = Fields::with_room(self.fields.len());
-        for Field { name, value } in &self.fields {
-            let name = HeaderName::from_bytes(part(name.0, name.1));
-            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(part(value.0, value.1)));
-            let (Ok(name), Ok(mut value)) = (name, value) else {
-                return Err(Unsound::Malformed("a field is malformed"));
-            };
-            // Whoever prints a request by accident prints none of its values.
-            value.set_sensitive(true);
-            fields.add(name, value);
-        }
-        Ok((Box::new(request::Head { method, uri, version, fields }), told))
-    }
-
-    /// Makes room for the next head, and keeps what was taken for this one.
-    pub(super) fn forget(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
-        *self = Self { fields, ..Self::default() };
+        let fields = Fields::of(bytes, std::mem::take(self).fields);
+        Ok((Box::new(request::Head { method, target, version, fields }), told))
     }
 
     /// Reads a line that begins at `at`.
-    fn read_field(&mut self, line: &[u8], at: usize) -> Result<(), Unsound> {
-        let malformed = |why| Err(Unsound::Malformed(why));
-        let colon = token_length(line);
-        let (name, value) = line.split_at(colon);
-        if name.is_empty() || value.first() != Some(&b':') {
-            return malformed(match memchr(b':', line) {
-                Some(_) => "the name of a field has a blank before, in or behind it, or none",
-                None => "a line is no field: it has no colon",
-            });
-        }
-        let (blanks, value) = trim(value.get(1..).unwrap_or_default());
-        if !is_value(value) {
-            return malformed("the value of a field has a control character");
-        }
-        let value_at = at + colon + 1 + blanks;
-        let (name_ends, value_ends) = (at + colon, value_at + value.len());
-        self.fields.push(Field { name: (at, name_ends), value: (value_at, value_ends) });
-        // Only these lengths can be of one that says something of the connection, or frames the body.
-        match name.len() {
-            6 if name.eq_ignore_ascii_case(b"expect") => {
-                self.expects |= value.eq_ignore_ascii_case(b"100-continue");
-                Ok(())
-            }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
+    fn read_field(&mut self, line: &mut [u8], at: usize) -> Result<(), Unsound> {
+        let (name, value) =
+            self.fields.read(line, at).map_err(|NoField(why)| Unsound::Malformed(why))?;
+        match name {
+            b"expect" => self.expects |= value.eq_ignore_ascii_case(b"100-continue"),
+            b"connection" => {
                 let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
                 self.closes |= words.any(|word| word.eq_ignore_ascii_case(b"close"));
-                Ok(())
             }
-            14 if is_named(name, b"content-length") => self.read_length(name, value),
-            17 if is_named(name, b"transfer-encoding") => self.read_coding(name, value),
-            _ => Ok(()),
+            b"content-length" => return self.read_length(value),
+            b"transfer-encoding" => return self.read_coding(value),
+            b"content_length" | b"transfer_encoding" => {
+                return Err(Unsound::Malformed("a field that frames the body is written with `_`"));
+            }
+            _ => {}
         }
+        Ok(())
     }
 
-    fn read_length(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unsound> {
+    fn read_length(&mut self, value: &[u8]) -> Result<(), Unsound> {
         let malformed = |why| Err(Unsound::Malformed(why));
-        if name.contains(&b'_') {
-            return malformed(TWIN);
-        }
         if self.length.is_some() {
             return malformed("`Content-Length` is there twice");
         }
@@ -223,11 +186,8 @@ impl Head {
         Ok(())
     }
 
-    fn read_coding(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unsound> {
+    fn read_coding(&mut self, value: &[u8]) -> Result<(), Unsound> {
         let malformed = |why| Err(Unsound::Malformed(why));
-        if name.contains(&b'_') {
-            return malformed(TWIN);
-        }
         if self.first.is_old {
             return malformed("HTTP/1.0 knows no `Transfer-Encoding`");
         }
@@ -254,7 +214,6 @@ impl Head {
 
 const REQUEST_LINE: &str =
     "the first line is not a method, a target and `HTTP/1.1`, with one blank between them";
-const TWIN: &str = "a field that frames the body is written with `_`";
 
 fn read_request_line(line: &[u8]) -> Result<First, Unsound> {
     let malformed = Err(Unsound::Malformed(REQUEST_LINE));
@@ -275,31 +234,4 @@ fn read_request_line(line: &[u8]) -> Result<First, Unsound> {
         return Err(Unsound::Malformed("the request target is malformed"));
     }
     Ok(First { method: blank, target: line.len() - version.len(), is_old })
-}
-
-/// Whether `name` is `known`, in any case, with `-` or `_`.
-fn is_named(name: &[u8], known: &[u8]) -> bool {
-    let alike = |(byte, known): (&u8, &u8)| {
-        byte.eq_ignore_ascii_case(known) || (*byte == b'_' && *known == b'-')
-    };
-    let is_twin = || name.len() == known.len() && name.iter().zip(known).all(alike);
-    name.eq_ignore_ascii_case(known) || is_twin()
-}
-
-/// How many blanks are before it, and what is there without those around it.
-fn trim(value: &[u8]) -> (usize, &[u8]) {
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let mut rest = value;
-    while let Some((first, behind)) = rest.split_first()
-        && is_blank(first)
-    {
-        rest = behind;
-    }
-    let blanks = value.len() - rest.len();
-    while let Some((last, before)) = rest.split_last()
-        && is_blank(last)
-    {
-        rest = before;
-    }
-    (blanks, rest)
 }

@@ -5,12 +5,13 @@ use super::answer::write_interim;
 use super::head::Bounds;
 use super::intake::Intake;
 use super::requests::Requests;
+use crate::proxy::answer::Answer;
 use crate::proxy::chunks::Taken;
 use crate::proxy::request::Interim;
 use crate::server::incoming::{Source, Torn};
 
 use bytes::{Buf, Bytes};
-use http::{Response, Version};
+use http::Version;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use std::cell::RefCell;
@@ -97,11 +98,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Source for RefCell<Line<I>> {
 }
 
 impl<I> Interim for RefCell<Line<I>> {
-    fn pass(&self, answer: &Response<()>) {
+    fn pass(&self, answer: Answer<()>) {
         let line = &mut *self.borrow_mut();
         // Whoever speaks HTTP/1.0 takes the first answer for the last.
         if line.answering == Some(Version::HTTP_11) {
-            write_interim(answer, &mut line.outgoing.bytes);
+            write_interim(&answer, &mut line.outgoing.bytes);
         }
     }
 }

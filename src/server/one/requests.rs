@@ -6,7 +6,7 @@ use crate::proxy::chunks::{Chunks, Extensions, Taken};
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
 /// What was read of a connection and not taken yet.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ impl Requests {
         if !matches!(self.place, Place::Head) {
             return Ok(None);
         }
-        let Some(end) = self.head.look(&self.bytes, &self.bounds)? else { return Ok(None) };
-        let (head, told) = self.head.read(&self.bytes.split_to(end).freeze())?;
-        self.head.forget();
+        let Some(end) = self.head.look(&mut self.bytes, &self.bounds)? else { return Ok(None) };
+        let (head, told) = self.head.take(self.bytes.get(..end).unwrap_or_default())?;
+        self.bytes.advance(end);
         let Told { framing, closes, expects } = told;
         self.place = match framing {
             Framing::Chunked => Place::Chunks(Box::new(Chunks::new(Extensions::Refused))),
@@ -66,7 +66,12 @@ impl Requests {
             Place::Body(_) if self.bytes.is_empty() => Taken::Nothing,
             Place::Body(left) => {
                 let most = usize::try_from(*left).unwrap_or(usize::MAX);
-                let data = self.bytes.split_to(most.min(self.bytes.len())).freeze();
+                // What is taken as a whole need not be shared.
+                let data = match most < self.bytes.len() {
+                    true => self.bytes.split_to(most),
+                    false => std::mem::take(&mut self.bytes),
+                };
+                let data = data.freeze();
                 *left -= data.len() as u64;
                 Taken::Data(data)
             }

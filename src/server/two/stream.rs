@@ -1,6 +1,7 @@
 //! One stream: a request, brought to the form that the stack knows from HTTP/1.1, and its answer.
 
 use super::frames::Frames;
+use crate::proxy::answer;
 use crate::proxy::body::Broken;
 use crate::proxy::request::{Interim, Received};
 use crate::proxy::stack::Answer;
@@ -72,7 +73,7 @@ pub(super) fn answer<S: Stack>(
 
 /// Sends `answer`, of which only the head is wanted if it `is_bare`.
 async fn send(answer: Answer, is_bare: bool, respond: &Respond) -> Result<(), Ended> {
-    let (mut head, body) = answer.into_parts();
+    let (mut head, body) = Response::from(answer).into_parts();
     let is_bare =
         is_bare || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let ends = is_bare || body.is_end_stream();
@@ -186,9 +187,9 @@ impl Source for Stream {
 struct Respond(RefCell<SendResponse<Bytes>>);
 
 impl Interim for Respond {
-    fn pass(&self, answer: &Response<()>) {
+    fn pass(&self, answer: answer::Answer<()>) {
         // Of a stream that takes nothing any more, the answer itself learns.
-        let _ = self.0.borrow_mut().send_informational(answer.clone());
+        let _ = self.0.borrow_mut().send_informational(answer.into());
     }
 }
 
@@ -214,8 +215,6 @@ fn normalise<B>(request: &mut Request<B>) {
             headers.insert(header::COOKIE, cookie);
         }
     }
-    // Whoever prints a request by accident prints none of its values.
-    headers.values_mut().for_each(|value| value.set_sensitive(true));
 }
 
 #[cfg(test)]

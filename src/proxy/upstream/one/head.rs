@@ -4,23 +4,21 @@
 //! behind it. A line feed by itself is a line end to some readers and none to others, and so a way to
 //! split an answer in two.
 
+use crate::proxy::answer::Answer;
 use crate::proxy::chunks::{Chunks, Extensions};
+use crate::proxy::fields::{Fields, Lines};
+use crate::proxy::octets::is_value;
 use crate::proxy::upstream::message::Message;
 
-use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode, Version};
-use httparse::ParserConfig;
+use http::{Method, StatusCode, Version};
 use memchr::memchr;
-
-use std::mem::MaybeUninit;
 
 /// The most bytes of an answer's head.
 pub(in crate::proxy::upstream) const HEAD_MAX: usize = 64 << 10;
 /// The most fields of an answer.
 const FIELDS_MAX: usize = 100;
-/// Room for the fields that the gateway adds.
-const OURS: usize = 4;
+/// So many most answers have at most.
+const FIELDS: usize = 12;
 /// What every head begins with.
 const BEGINNING: &[u8] = b"HTTP/1.";
 
@@ -30,12 +28,7 @@ pub(super) fn write(message: &Message, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(message.target.as_str().as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in message.fields.iter() {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
+    message.fields.write_to(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -92,37 +85,36 @@ pub(super) enum Framing {
 /// The head of an answer.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) answer: Response<()>,
+    pub(super) answer: Answer<()>,
     pub(super) framing: Framing,
     /// Whether the connection can be used for another request.
     pub(super) persists: bool,
 }
 
 impl Head {
-    /// Reads `bytes`, which are all of it, as the answer to a request with `method`.
-    pub(super) fn read(bytes: &Bytes, method: &Method) -> Result<Self, Unsound> {
-        let mut lines = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        let mut parsed = httparse::Response::new(&mut []);
-        let status = ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut parsed, bytes, &mut lines)
-            .ok()
-            .filter(httparse::Status::is_complete)
-            .and(parsed.code)
-            .and_then(|code| StatusCode::from_u16(code).ok())
-            .ok_or(Unsound("its head is malformed"))?;
-        let is_kept = |line: &&httparse::Header<'_>| !line.name.eq_ignore_ascii_case("connection");
-        let count = parsed.headers.iter().filter(is_kept).count();
-        let mut headers = HeaderMap::with_capacity(count + OURS);
+    /// Reads `bytes`, which are all of it, as the answer to a request with `method`. It puts the names of
+    /// fields in lower case.
+    pub(super) fn read(bytes: &mut [u8], method: &Method) -> Result<Self, Unsound> {
+        let mut lines = Lines::with_room(FIELDS);
         let mut told = Told::default();
-        for line in &*parsed.headers {
+        let mut at = line_end(bytes, 0)?;
+        let (status, version) = status(bytes.get(..at).unwrap_or_default())?;
+        loop {
+            let start = at + 2;
+            at = line_end(bytes, start)?;
+            let line = bytes.get_mut(start..at).unwrap_or_default();
+            if line.is_empty() {
+                break;
+            }
             let malformed = Unsound("a field of it is malformed");
-            let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| malformed)?;
-            if told.hear(&name, line.value)? {
-                let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value));
-                headers.append(name, value.map_err(|_| malformed)?);
+            let (name, value) = lines.read(line, start).map_err(|_| malformed)?;
+            if !told.hear(name, value)? {
+                lines.pop();
+            }
+            if lines.len() > FIELDS_MAX {
+                return Err(Unsound("it has too many fields"));
             }
         }
-        let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
         let framing = told.framing(version)?;
         let is_bare = *method == Method::HEAD
             || status.is_informational()
@@ -130,15 +122,34 @@ impl Head {
         // Of what has no body, but says it has, nobody knows what follows.
         let is_odd = status == StatusCode::NO_CONTENT
             && !matches!(framing, Framing::Length(0) | Framing::Close);
-        let mut answer = Response::new(());
-        *answer.status_mut() = status;
-        *answer.version_mut() = version;
-        *answer.headers_mut() = headers;
+        let answer = Answer { status, version, fields: Fields::of(bytes, lines), body: () };
         let persists = version == Version::HTTP_11 && !told.closes && !is_odd;
         let framing = if is_bare { Framing::Length(0) } else { framing };
         Ok(Self { answer, framing, persists })
     }
 }
+
+/// Where the line ends that begins at `start`: every one is known to end in CRLF.
+fn line_end(bytes: &[u8], start: usize) -> Result<usize, Unsound> {
+    let end = bytes.get(start..).and_then(|rest| memchr(b'\n', rest));
+    end.and_then(|end| (start + end).checked_sub(1)).ok_or(MALFORMED)
+}
+
+/// Reads the first line: `HTTP/1.1 200 OK`, where the reason may be missing.
+fn status(line: &[u8]) -> Result<(StatusCode, Version), Unsound> {
+    let line = line.strip_prefix(BEGINNING).ok_or(MALFORMED)?;
+    let (version, line) = match line {
+        [b'1', b' ', line @ ..] => (Version::HTTP_11, line),
+        [b'0', b' ', line @ ..] => (Version::HTTP_10, line),
+        _ => return Err(MALFORMED),
+    };
+    let (code, reason) = line.split_at_checked(3).ok_or(MALFORMED)?;
+    let is_sound = matches!(reason, [] | [b' ', ..]) && is_value(reason);
+    let status = StatusCode::from_bytes(code).ok().filter(|_| is_sound);
+    Ok((status.ok_or(MALFORMED)?, version))
+}
+
+const MALFORMED: Unsound = Unsound("its head is malformed");
 
 /// What the fields of an answer tell of its connection and of the end of its body.
 #[derive(Debug, Default)]
@@ -151,27 +162,31 @@ struct Told {
 impl Told {
     /// Takes note of one field, and tells whether it is to be kept. A length that is there several times,
     /// but the same, is to be there once; what `Connection` says of this one alone has been heard.
-    fn hear(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Unsound> {
-        if *name == header::CONNECTION {
-            let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            let is = |word: &[u8], known: &[u8]| word.eq_ignore_ascii_case(known);
-            self.closes |= words.clone().any(|word| is(word, b"close"));
-            // Whatever else it names is a field, which is about this connection as well.
-            return Ok(!words
-                .into_iter()
-                .all(|word| is(word, b"close") || is(word, b"keep-alive")));
-        } else if *name == header::TRANSFER_ENCODING {
-            if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(ENDLESS);
+    fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Unsound> {
+        match name {
+            b"connection" => {
+                let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                let is = |word: &[u8], known: &[u8]| word.eq_ignore_ascii_case(known);
+                self.closes |= words.clone().any(|word| is(word, b"close"));
+                // Whatever else it names is a field, which is about this connection as well.
+                let mut words = words.into_iter();
+                return Ok(!words.all(|word| is(word, b"close") || is(word, b"keep-alive")));
             }
-            self.is_chunked = true;
-        } else if *name == header::CONTENT_LENGTH {
-            let length = length(value).ok_or(ENDLESS)?;
-            return match self.length.replace(length) {
-                None => Ok(true),
-                Some(before) if before == length => Ok(false),
-                Some(_) => Err(ENDLESS),
-            };
+            b"transfer-encoding" => {
+                if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(ENDLESS);
+                }
+                self.is_chunked = true;
+            }
+            b"content-length" => {
+                let length = length(value).ok_or(ENDLESS)?;
+                return match self.length.replace(length) {
+                    None => Ok(true),
+                    Some(before) if before == length => Ok(false),
+                    Some(_) => Err(ENDLESS),
+                };
+            }
+            _ => {}
         }
         Ok(true)
     }
@@ -198,8 +213,11 @@ fn length(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::fields::Fields;
+    use crate::proxy::fields::FieldValue;
+    use crate::proxy::target::Target;
 
+    use bytes::Bytes;
+    use http::header::{self, HeaderName};
     use proptest::prelude::*;
 
     /// What is found of `text`, however it is cut in two.
@@ -245,7 +263,7 @@ mod tests {
     }
 
     fn read(head: &str, method: Method) -> Option<(String, bool)> {
-        let head = Head::read(&Bytes::copy_from_slice(head.as_bytes()), &method).ok()?;
+        let head = Head::read(&mut head.as_bytes().to_vec(), &method).ok()?;
         let framing = match head.framing {
             Framing::Length(length) => length.to_string(),
             Framing::Chunks(_) => "chunks".to_owned(),
@@ -291,9 +309,19 @@ mod tests {
         ) {
             let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", pieces.concat());
             let Ok(Some(end)) = end(&text) else { return Ok(()) };
-            let bytes = Bytes::copy_from_slice(&text.as_bytes()[..end]);
-            let Ok(head) = Head::read(&bytes, &Method::PATCH) else { return Ok(()) };
-            let headers = head.answer.headers();
+            let mut bytes = text.as_bytes()[..end].to_vec();
+            let Ok(head) = Head::read(&mut bytes, &Method::PATCH) else { return Ok(()) };
+            // Another reader finds the same fields.
+            let mut lines = [httparse::EMPTY_HEADER; 16];
+            let mut other = httparse::Response::new(&mut lines);
+            prop_assert!(other.parse(&text.as_bytes()[..end]).unwrap().is_complete(), "{:?}", text);
+            let line = |line: &httparse::Header<'_>| (line.name.to_lowercase(), line.value.to_vec());
+            let theirs: Vec<_> = other.headers.iter().map(line).collect();
+            let ours = head.answer.fields.iter();
+            for (name, value) in ours.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())) {
+                prop_assert!(theirs.contains(&(name, value)), "{:?}", text);
+            }
+            let headers = head.answer.fields.to_map(false);
             let count = |name| headers.get_all(name).iter().count();
             let (lengths, codings) = (count(header::CONTENT_LENGTH), count(header::TRANSFER_ENCODING));
             match head.framing {
@@ -333,8 +361,8 @@ mod tests {
     #[test]
     fn a_length_that_is_said_twice_is_passed_on_once() {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
-        let head = Head::read(&Bytes::from_static(head.as_bytes()), &Method::PATCH).unwrap();
-        assert_eq!(head.answer.headers().get_all(header::CONTENT_LENGTH).iter().count(), 1);
+        let head = Head::read(&mut head.as_bytes().to_vec(), &Method::PATCH).unwrap();
+        assert_eq!(head.answer.fields.get_all(&header::CONTENT_LENGTH).count(), 1);
     }
 
     #[test]
@@ -348,8 +376,8 @@ mod tests {
             ("", true, true),
         ] {
             let head = format!("HTTP/1.1 204 No Content\r\nConnection: {value}\r\nX-A: 1\r\n\r\n");
-            let head = Head::read(&Bytes::from(head), &Method::PATCH).unwrap();
-            let found = head.answer.headers().contains_key(header::CONNECTION);
+            let head = Head::read(&mut head.into_bytes(), &Method::PATCH).unwrap();
+            let found = head.answer.fields.has(&header::CONNECTION);
             assert_eq!((head.persists, found), (persists, is_kept), "{value:?}");
         }
     }
@@ -358,9 +386,9 @@ mod tests {
     fn a_request_is_written_as_it_is() {
         let mut fields = Fields::default();
         for (name, value) in [("host", "a"), ("x", "y"), ("x", "z")] {
-            fields.add(HeaderName::from_static(name), HeaderValue::from_static(value));
+            fields.add(&HeaderName::from_static(name), FieldValue::of(value).unwrap());
         }
-        let target = "/b?c=d".parse().unwrap();
+        let target = Target::of("/b?c=d");
         let message = Message { method: Method::PATCH, target, fields, body: Bytes::new() };
         let mut out = Vec::new();
         write(&message, &mut out);
