@@ -207,13 +207,38 @@ impl Limits {
         let own = || account::of(&own, class);
         let total = || total.iter().flat_map(|total| account::of(total, class));
         let mut decision = Decision::begin(class);
+        if own().chain(total()).all(|meter| meter.has_room(now, cost)) {
+            if spends {
+                own().chain(total()).for_each(meter::Meter::spend);
+            }
+            own().for_each(|meter| decision.note(meter.standing(now)));
+            return decision;
+        }
         own().for_each(|meter| decision.note(meter.ask(now, cost)));
         let each = total().enumerate();
         each.for_each(|(at, meter)| decision.note_total(at, meter.ask(now, cost)));
-        if spends && decision.is_admitted() {
-            own().chain(total()).for_each(meter::Meter::spend);
-            decision.renew(own().map(|meter| meter.standing(now)));
+        decision
+    }
+
+    /// Whether there is room for `cost`, as far as this gateway knows. Nothing is spent, and nothing told of
+    /// how the quotas stand.
+    pub fn has_room(&self, account: &Account, class: Class, cost: NonZeroU32) -> bool {
+        if self.store_of(account, class).is_some_and(Store::is_away) {
+            return self.look(account, class, cost).is_admitted();
         }
+        let now = self.clock.now();
+        let has_room = |account: &Account| {
+            let meters = account.lock();
+            account::of(&meters, class).all(|meter| meter.has_room(now, cost))
+        };
+        has_room(account) && (self.total.is_empty(class) || has_room(&self.total))
+    }
+
+    /// How the quotas of `account` stand that hold for a request of `class`.
+    pub fn stand(&self, account: &Account, class: Class) -> Decision {
+        let (now, mut decision) = (self.clock.now(), Decision::begin(class));
+        let meters = account.lock();
+        account::of(&meters, class).for_each(|meter| decision.note(meter.standing(now)));
         decision
     }
 

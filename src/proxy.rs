@@ -19,6 +19,7 @@ pub mod octets;
 pub mod origin;
 pub mod problem;
 pub mod pulse;
+mod random;
 pub mod rejection;
 pub mod request;
 pub mod shadow;

@@ -90,24 +90,34 @@ impl Meter {
     }
 
     /// Whether there is room for `cost`; if so, [`spend`](Self::spend) spends it.
+    pub(super) fn has_room(&self, now: u64, cost: NonZeroU32) -> bool {
+        self.check(now, cost).is_ok()
+    }
+
+    /// How it stands, and whether it has no room for `cost`; if it has, [`spend`](Self::spend) spends it.
+    pub(super) fn ask(&self, now: u64, cost: NonZeroU32) -> Standing {
+        match self.check(now, cost) {
+            Ok(()) => self.standing(now),
+            Err(time) => Standing { time, is_short: true, ..self.standing(now) },
+        }
+    }
+
+    /// Whether there is room for `cost`, and if not, how long until there is.
     ///
     /// What costs more than the burst has room when nothing is spent at all, and the rest is owed:
     /// so it passes at times, and never more of it than the quota says.
-    pub(super) fn ask(&self, now: u64, cost: NonZeroU32) -> Standing {
+    fn check(&self, now: u64, cost: NonZeroU32) -> Result<(), Duration> {
         self.tally.now.store(now, Relaxed);
         let at_once = cost.min(self.quota.burst);
         match self.gcra.check_n(at_once) {
             Ok(Ok(())) => {
                 let owed = self.owed(cost);
                 self.tally.next.store(self.tally.next.load(Relaxed).saturating_add(owed), Relaxed);
-                self.standing(now)
+                Ok(())
             }
-            Ok(Err(not_until)) => {
-                let time = not_until.wait_time_from(Nanos::new(now));
-                Standing { time, is_short: true, ..self.standing(now) }
-            }
+            Ok(Err(not_until)) => Err(not_until.wait_time_from(Nanos::new(now))),
             // No more than the burst was asked for.
-            Err(_) => Standing { is_short: true, ..self.standing(now) },
+            Err(_) => Err(self.standing(now).time),
         }
     }
 

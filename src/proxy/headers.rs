@@ -170,7 +170,7 @@ pub fn is_host(host: &[u8]) -> bool {
 /// Adds how the partner's limits stand, beside what the upstream says of its own: that stays as it
 /// is, and of the older fields ours are only added where it has none.
 pub fn add_rate_limit(fields: &mut Fields, trail: &Trail) {
-    let (Some(partner), Some(decision)) = (trail.partner.get(), trail.limits.get()) else { return };
+    let (Some(partner), Some(decision)) = (trail.partner.get(), trail.limits()) else { return };
     let account = &partner.account;
     if let Some(value) = account.policy(decision.class()) {
         fields.add(&RATE_LIMIT_POLICY, value);

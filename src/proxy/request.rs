@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::fields::{FieldValue, Fields};
+use super::random::random;
 use super::rejection::{Rejection, Unsound};
 use super::target::Target;
 use super::trail::Trail;
@@ -15,14 +16,15 @@ use crate::snapshot::Snapshot;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Version};
-use uuid::Uuid;
 use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
 
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The head of a request.
 #[derive(Clone)]
@@ -148,11 +150,12 @@ impl<B> Deref for Routed<B> {
 }
 
 impl<B> Arrived<B> {
-    /// A request that was `received`, with its id.
-    pub fn new(received: Received<B>, id: RequestId) -> Self {
+    /// A request that was `received`, with the id that it has, or a new one.
+    pub fn new(received: Received<B>, id: Option<RequestId>) -> Self {
         let Received { head, body, peer, unsound, interim } = received;
         let mut trail = Trail::begin(head.method.clone());
         trail.interim = interim;
+        let id = id.unwrap_or_else(|| RequestId::make(trail.at));
         let trail = Rc::new(trail);
         Self { head, body, peer, unsound, id, trail }
     }
@@ -164,13 +167,13 @@ impl<B> Routed<B> {
         if !decision.is_admitted() {
             return Err(self.over(&decision));
         }
-        self.trail.limits.set(Some(decision));
+        self.trail.limited(decision);
         Ok(())
     }
 
     /// The rejection of it where a limit has no room; the trail learns of it too.
     pub(super) fn over(&self, decision: &Decision) -> Rejection {
-        self.trail.limits.set(Some(*decision));
+        self.trail.limited(*decision);
         // Whatever the policy has said meanwhile, this is what it ends with.
         self.trail.codes.take();
         self.trail.warnings.take();
@@ -243,10 +246,17 @@ pub enum IdForm {
 pub struct RequestId(Rc<str>);
 
 impl RequestId {
-    /// A new one.
-    pub fn make() -> Self {
+    /// A new one, for a request that came `at` this time: a UUID of version 7, by which requests are in the
+    /// order in which they came, to the millisecond.
+    pub fn make(at: SystemTime) -> Self {
+        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let bits = u128::from(random()) << 64 | u128::from(random());
+        let random = bits.to_be_bytes();
+        let random = random.first_chunk().copied().unwrap_or_default();
+        let millis = u64::try_from(millis).unwrap_or_default();
+        let uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
         let mut text = [0; Hyphenated::LENGTH];
-        Self((&*Uuid::now_v7().hyphenated().encode_lower(&mut text)).into())
+        Self((&*uuid.hyphenated().encode_lower(&mut text)).into())
     }
 
     /// The id that `value` is, if it has the right form.
@@ -284,6 +294,8 @@ impl<'i> From<&'i RequestId> for FieldValue<'i> {
 mod tests {
     use super::*;
 
+    use std::time::Duration;
+
     #[test]
     fn only_plain_and_short_ids_are_kept() {
         for (text, kept) in [
@@ -313,14 +325,22 @@ mod tests {
             .header("authorization", "Bearer secret-token")
             .body("secret-body")
             .unwrap();
-        let arrived = Arrived::new(request.into(), RequestId::make());
+        let arrived = Arrived::new(request.into(), None);
         let shown = format!("{arrived:?}");
         assert!(shown.starts_with("Arrived") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
     fn a_made_id_is_a_uuid_urn() {
-        assert!(RequestId::make().urn().concat().starts_with("urn:uuid:0"));
+        let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
+        let make = |millis| RequestId::make(at(millis));
+        let (id, later) = (make(0x0123_4567_89ab), make(0x0123_4567_89ac));
+        assert!(id.urn().concat().starts_with("urn:uuid:01234567-89ab-7"), "{id:?}");
+        assert!(id.as_str() < later.as_str());
+        assert_eq!(Uuid::try_parse(id.as_str()).unwrap().get_version_num(), 7);
+        let alike: std::collections::BTreeSet<_> =
+            (0..1000).map(|_| make(7).as_str().to_owned()).collect();
+        assert_eq!(alike.len(), 1000);
         let own = RequestId::parse(FieldValue::of("retry-7").unwrap(), IdForm::Token).unwrap();
         assert_eq!(own.urn().concat(), "urn:request:retry-7");
     }

@@ -6,10 +6,9 @@ mod sampling;
 pub use sampling::Sampling;
 
 use super::fields::Fields;
+use super::random::random;
 
 use http::header::HeaderName;
-
-use std::hash::{BuildHasher, RandomState};
 
 /// The trace, and the span in it that calls.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -151,12 +150,6 @@ impl Trace {
             fields.write(&TRACESTATE, |text| text.extend_from_slice(state.as_bytes()));
         }
     }
-}
-
-/// Sixty-four bits that nobody foresees, and never none: the hash of nothing under keys that are
-/// drawn at random and never used twice.
-fn random() -> u64 {
-    RandomState::new().hash_one(()).max(1)
 }
 
 /// Sixteen hexadecimal digits. (`format!` takes far longer, and this is done for every request.)

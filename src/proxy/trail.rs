@@ -6,7 +6,7 @@ use super::origin::Origin;
 use super::problem::Kind;
 use super::request::Interim;
 use super::span::{OpenSpan, Span, Stage};
-use crate::limits::Decision as Limited;
+use crate::limits::{Class, Decision as Limited};
 use crate::partner::Partner;
 use crate::policy::{EntityTag, Route, Step};
 use crate::snapshot::Snapshot;
@@ -15,7 +15,7 @@ use crate::violation::{Code, Violations};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::rc::Weak;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct Trail {
     /// Where it leads.
     pub route: OnceCell<Arc<Route>>,
     /// What the partner's limits said of it.
-    pub limits: Cell<Option<Limited>>,
+    limits: RefCell<Option<Limited>>,
     /// How it was decided.
     pub decision: Cell<Option<Decision>>,
     /// The codes of the violations that it was refused for, with the rules that found them.
@@ -102,7 +102,7 @@ impl Trail {
             snapshot: OnceCell::new(),
             partner: OnceCell::new(),
             route: OnceCell::new(),
-            limits: Cell::new(None),
+            limits: RefCell::default(),
             decision: Cell::new(None),
             codes: RefCell::default(),
             step: Cell::new(None),
@@ -123,6 +123,21 @@ impl Trail {
             bytes_in: Cell::new(0),
             interim: None,
         }
+    }
+
+    /// Notes what the partner's limits say of it.
+    pub fn limited(&self, decision: Limited) {
+        self.limits.replace(Some(decision));
+    }
+
+    /// What the partner's limits said of it; where they only had room for it, how they stand now.
+    pub fn limits(&self) -> Option<Ref<'_, Limited>> {
+        if self.limits.borrow().is_none() {
+            let (snapshot, partner) = (self.snapshot.get()?, self.partner.get()?);
+            let class = Class::of(&self.method);
+            self.limited(snapshot.limits.stand(&partner.account, class));
+        }
+        Ref::filter_map(self.limits.borrow(), Option::as_ref).ok()
     }
 
     /// Notes why the policy refused it.

@@ -14,7 +14,7 @@ use patchgate::proxy::change::Recorder;
 use patchgate::proxy::forwarded::{self, Dialect};
 use patchgate::proxy::middleware::observe::{Counted, Observe, Told, Tracer};
 use patchgate::proxy::origin::{self, Origin};
-use patchgate::proxy::request::{Arrived, RequestId};
+use patchgate::proxy::request::Arrived;
 use patchgate::proxy::span::Stage;
 use patchgate::proxy::trace::Sampling;
 use patchgate::proxy::trail::{Decision, Sent, Trail};
@@ -70,7 +70,7 @@ fn trail(route: &Arc<Route>) -> impl Fn() -> Rc<Trail> {
     move || {
         let trail = Trail::begin(Method::PATCH);
         drop((trail.route.set(Arc::clone(&route)), trail.partner.set(Arc::clone(&partner))));
-        trail.limits.set(Some(limited));
+        trail.limited(limited);
         trail.decision.set(Some(Decision::Permit));
         trail.sent.set(Sent::Answered(StatusCode::OK));
         trail.upstream_status.set(Some(StatusCode::OK));
@@ -141,7 +141,7 @@ fn telling(criterion: &mut Criterion) {
         std::future::ready(Ok::<_, Infallible>(Answer::new(StatusCode::OK, Empty::<Bytes>::new())))
     });
     let arrived = || {
-        let arrived = Arrived::new(Request::new(()).into(), RequestId::make());
+        let arrived = Arrived::new(Request::new(()).into(), None);
         Arrived { trail: trail(), ..arrived }
     };
     let mut group = criterion.benchmark_group("a request");

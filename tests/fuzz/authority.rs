@@ -15,7 +15,7 @@ use patchgate::proxy::body::Content;
 use patchgate::proxy::fields::FieldValue;
 use patchgate::proxy::middleware::resolve::Resolve;
 use patchgate::proxy::rejection::Rejection;
-use patchgate::proxy::request::{Arrived, RequestId, Routed};
+use patchgate::proxy::request::{Arrived, Routed};
 use patchgate::snapshot::Snapshot;
 
 use http::header::{HOST, HeaderName, HeaderValue};
@@ -89,7 +89,7 @@ fn resolve(request: Request<()>) -> Result<String, Rejection> {
         ready(Ok::<_, Rejection>(answer))
     });
     let mut gate = LIVE.with(|live| Resolve::layer(live.clone(), id, None, "us").layer(inner));
-    let arrived = Arrived::new(request.into(), RequestId::make());
+    let arrived = Arrived::new(request.into(), None);
     let answer = pin!(gate.call(arrived)).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(answer) = answer else { panic!("it decides without waiting") };
     answer.map(|answer| {

@@ -92,7 +92,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::request::RequestId;
 
     use http::Request;
     use tokio::time::timeout;
@@ -100,7 +99,7 @@ mod tests {
 
     /// A request that takes so many milliseconds, or for ever.
     fn arrived(takes: Option<u64>) -> Arrived<Option<u64>> {
-        Arrived::new(Request::new(takes).into(), RequestId::make())
+        Arrived::new(Request::new(takes).into(), None)
     }
 
     #[tokio::test(start_paused = true)]

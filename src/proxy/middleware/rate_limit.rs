@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 use std::task::{Context, Poll};
 
 /// Refuses a partner that has too many requests under way, or has no room in its quotas. How they
-/// stand goes into the trail, and from there into every answer.
+/// stand goes into the trail once that is known, and from there into every answer.
 ///
 /// Here it is only seen whether there is room. It is spent by [`Enforce`](super::enforce::Enforce),
 /// once it is known what the request costs; unless malformed requests count too. A request to a route
@@ -67,10 +67,13 @@ where
                     Holding::new(inner.call(Admitted(routed)), slot).await
                 }));
             }
-            true => limits.decide_here(account, class, cost),
-            false => limits.look(account, class, cost),
+            true => Some(limits.decide_here(account, class, cost)),
+            // Most have room, and how they stand is told once it is known what is spent.
+            false if limits.has_room(account, class, cost) => None,
+            false => Some(limits.look(account, class, cost)),
         };
-        match routed.admit(decision).and(open) {
+        let admitted = decision.map_or(Ok(()), |decision| routed.admit(decision));
+        match admitted.and(open) {
             Ok(()) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
             Err(rejection) => Step::end(Err(rejection)),
         }

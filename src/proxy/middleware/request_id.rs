@@ -44,8 +44,9 @@ where
     fn call(&mut self, received: Received<B>) -> Self::Future {
         let given = received.head.fields.sole(&self.field).ok().flatten();
         let kept = given.and_then(|value| RequestId::parse(value, self.form));
-        let id = kept.unwrap_or_else(RequestId::make);
-        let inner = self.inner.call(Arrived::new(received, id.clone()));
+        let arrived = Arrived::new(received, kept);
+        let id = arrived.id.clone();
+        let inner = self.inner.call(arrived);
         WithId { inner, field: Rc::clone(&self.field), id }
     }
 }

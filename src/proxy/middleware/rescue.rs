@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn arrived() -> Arrived<()> {
-        Arrived::new(Request::new(()).into(), RequestId::make())
+        Arrived::new(Request::new(()).into(), None)
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -15,6 +15,8 @@ use bytes::Bytes;
 use http::{Method, header};
 use tokio::time::Instant;
 
+use std::time::SystemTime;
+
 type Answered = Result<Answer<Lease>, Fault>;
 
 impl Upstream {
@@ -66,7 +68,7 @@ impl Upstream {
         let base_path = &*self.0.base_path;
         let mut fields = Fields::default();
         fields.add(&header::HOST, &self.0.host);
-        fields.add(&self.0.request_id, &RequestId::make());
+        fields.add(&self.0.request_id, &RequestId::make(SystemTime::now()));
         Message {
             method: Method::HEAD,
             target: Target::of(if base_path.is_empty() { "/" } else { base_path }),

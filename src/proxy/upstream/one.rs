@@ -47,8 +47,10 @@ pub(super) struct One {
     framing: Framing,
     persists: bool,
     alarm: Alarm,
-    pub(super) born: Instant,
-    pub(super) idle_since: Instant,
+    /// How long it may be used for requests.
+    pub(super) until: Instant,
+    /// How long it may wait for the next one.
+    pub(super) idle_until: Instant,
     _counted: Counted,
 }
 
@@ -65,8 +67,8 @@ struct Outgoing {
 }
 
 impl One {
-    pub(super) fn new(wire: Wire, counted: Counted) -> Self {
-        let now = Instant::now();
+    /// It may be used `until` then.
+    pub(super) fn new(wire: Wire, counted: Counted, until: Instant) -> Self {
         Self {
             wire,
             outgoing: Outgoing::default(),
@@ -75,8 +77,8 @@ impl One {
             framing: Framing::Length(0),
             persists: true,
             alarm: Alarm::default(),
-            born: now,
-            idle_since: now,
+            until,
+            idle_until: until,
             _counted: counted,
         }
     }

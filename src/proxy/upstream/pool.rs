@@ -265,16 +265,11 @@ impl Shared {
     fn take_idle(&self, now: Instant) -> Option<Box<One>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(one) = idle.pop() {
-            if self.is_young(&one, now) {
+            if now < one.idle_until {
                 return Some(one);
             }
         }
         None
-    }
-
-    fn is_young(&self, one: &One, now: Instant) -> bool {
-        now.duration_since(one.idle_since) < self.idle_time
-            && now.duration_since(one.born) < self.age
     }
 
     fn is_usable_two(&self, two: &Two, now: Instant) -> bool {
@@ -285,7 +280,7 @@ impl Shared {
 
     fn evict(&self) {
         let now = Instant::now();
-        self.idle.borrow_mut().retain_mut(|one| self.is_young(one, now) && !one.is_closed());
+        self.idle.borrow_mut().retain_mut(|one| now < one.idle_until && !one.is_closed());
         // The streams of one that is left keep it until they have ended.
         self.multiplexed.borrow_mut().retain(|two| self.is_usable_two(two, now));
     }
@@ -303,7 +298,8 @@ impl Shared {
         let origin = self.origin.clone().filter(|_| wire.speaks_two());
         self.declined.set(origin.is_none());
         let Some(origin) = origin else {
-            return Ok(Connection::One(Box::new(One::new(wire, counted))));
+            let until = Instant::now() + self.age;
+            return Ok(Connection::One(Box::new(One::new(wire, counted, until))));
         };
         let life = self.age + self.total_time;
         let opened = timeout(self.handshake_time, Two::open(wire, origin, life, counted)).await;
@@ -314,9 +310,9 @@ impl Shared {
 
     /// Keeps it for the next request, if it can be used again.
     pub(super) fn put_back(&self, mut one: Box<One>, now: Instant) {
-        one.idle_since = now;
+        one.idle_until = one.until.min(now + self.idle_time);
         let mut idle = self.idle.borrow_mut();
-        if one.is_free() && self.is_young(&one, now) && idle.len() < self.most_idle {
+        if one.is_free() && now < one.idle_until && idle.len() < self.most_idle {
             idle.push(one);
         }
     }

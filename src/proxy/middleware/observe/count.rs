@@ -108,7 +108,7 @@ impl Alike {
 }
 
 fn count_limits(metrics: &Metrics, recent: &Counted, trail: &Trail) {
-    let (Some(limit), Some(partner)) = (trail.limits.get(), trail.partner.get()) else { return };
+    let (Some(limit), Some(partner)) = (trail.limits(), trail.partner.get()) else { return };
     partner.account.tally().count(limit.is_admitted());
     let decision = word(&limit);
     let limited =
