@@ -21,7 +21,7 @@ use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
-use head::{Framing, Head, Search, Unsound};
+use head::{Framing, Head, Reading, Unsound};
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -104,7 +104,7 @@ impl One {
         }
         told(Progress::Sent(Sent::Begun));
         self.outgoing.fill(message);
-        let (mut search, mut informational) = (Search::default(), 0);
+        let (mut reading, mut informational) = (Reading::default(), 0);
         let answer = poll_fn(|cx| {
             let written = self.outgoing.poll_write(&mut self.wire, cx);
             if let Poll::Ready(Err(error)) = written {
@@ -117,7 +117,7 @@ impl One {
                 self.persists = false;
             }
             loop {
-                match self.take_head(&mut search, &message.method) {
+                match self.take_head(&mut reading, &message.method) {
                     Ok(None) => {}
                     Ok(Some(head)) if !is_interim(head.answer.status) => {
                         return Poll::Ready(Ok(head));
@@ -125,7 +125,6 @@ impl One {
                     Ok(Some(head)) if informational < INFORMATIONAL_MAX => {
                         told(Progress::Interim(head.answer));
                         informational += 1;
-                        search = Search::default();
                         continue;
                     }
                     Ok(Some(_)) => return broken(Unsound("there are too many before it")),
@@ -218,9 +217,13 @@ impl One {
     }
 
     /// The head of an answer, if it is all there.
-    fn take_head(&mut self, search: &mut Search, method: &Method) -> Result<Option<Head>, Unsound> {
-        let Some(end) = search.end(&self.incoming)? else { return Ok(None) };
-        let head = Head::read(self.incoming.get_mut(..end).unwrap_or_default(), method);
+    fn take_head(
+        &mut self,
+        reading: &mut Reading,
+        method: &Method,
+    ) -> Result<Option<Head>, Unsound> {
+        let Some(end) = reading.look(&mut self.incoming)? else { return Ok(None) };
+        let head = reading.take(self.incoming.get(..end).unwrap_or_default(), method);
         self.incoming.advance(end);
         head.map(Some)
     }

@@ -36,36 +36,73 @@ pub(super) fn write(message: &Message, out: &mut Vec<u8>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unsound(pub(super) &'static str);
 
-/// Looks for the end of a head that comes in pieces; no byte is looked at twice.
+/// Reads a head that comes in pieces, line by line; no byte is looked at twice.
 #[derive(Debug, Default)]
-pub(super) struct Search {
+pub(super) struct Reading {
     /// Up to where an end of a line was looked for, and where the line begins.
     searched: usize,
     line_at: usize,
+    first: Option<(StatusCode, Version)>,
+    fields: Lines,
+    told: Told,
 }
 
-impl Search {
-    /// How many of `bytes`, which begin where the head does, are those of the head, if it has ended.
-    pub(super) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unsound> {
-        if !BEGINNING.iter().zip(bytes).all(|(wanted, byte)| wanted == byte) {
+impl Reading {
+    /// Looks at what is new in `bytes`, which begin where the head does, and tells how many of them are
+    /// those of the head, if it has ended. It puts the names of fields in lower case.
+    pub(super) fn look(&mut self, bytes: &mut [u8]) -> Result<Option<usize>, Unsound> {
+        if !BEGINNING.iter().zip(&*bytes).all(|(wanted, byte)| wanted == byte) {
             return Err(Unsound("it does not begin as one of HTTP/1"));
         }
         while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
             let end = self.searched + at;
-            let line = bytes.get(self.line_at..end).unwrap_or_default();
-            let Some((b'\r', line)) = line.split_last() else {
+            let line = bytes.get_mut(self.line_at..end).unwrap_or_default();
+            let Some((b'\r', line)) = line.split_last_mut() else {
                 return Err(Unsound("a line does not end in CRLF"));
             };
-            (self.searched, self.line_at) = (end + 1, end + 1);
-            if line.is_empty() {
-                return match end < HEAD_MAX {
-                    true => Ok(Some(end + 1)),
-                    false => Err(TOO_LARGE),
-                };
+            let start = std::mem::replace(&mut self.line_at, end + 1);
+            self.searched = end + 1;
+            if self.first.is_none() {
+                self.first = Some(read_status(line)?);
+                self.fields = Lines::with_room(FIELDS);
+            } else if line.is_empty() {
+                return if end < HEAD_MAX { Ok(Some(end + 1)) } else { Err(TOO_LARGE) };
+            } else {
+                self.read_field(line, start)?;
             }
         }
         self.searched = bytes.len();
         if bytes.len() < HEAD_MAX { Ok(None) } else { Err(TOO_LARGE) }
+    }
+
+    fn read_field(&mut self, line: &mut [u8], start: usize) -> Result<(), Unsound> {
+        let malformed = Unsound("a field of it is malformed");
+        let (name, value) = self.fields.read(line, start).map_err(|_| malformed)?;
+        if !self.told.hear(name, value)? {
+            self.fields.pop();
+        }
+        if self.fields.len() > FIELDS_MAX {
+            return Err(Unsound("it has too many fields"));
+        }
+        Ok(())
+    }
+
+    /// What all of `bytes` are the head of, as the answer to a request with `method`. What comes next is
+    /// another head.
+    pub(super) fn take(&mut self, bytes: &[u8], method: &Method) -> Result<Head, Unsound> {
+        let Self { first, fields, told, .. } = std::mem::take(self);
+        let (status, version) = first.ok_or(MALFORMED)?;
+        let framing = told.framing(version)?;
+        let is_bare = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        // Of what has no body, but says it has, nobody knows what follows.
+        let is_odd = status == StatusCode::NO_CONTENT
+            && !matches!(framing, Framing::Length(0) | Framing::Close);
+        let answer = Answer { status, version, fields: Fields::of(bytes, fields), body: () };
+        let persists = version == Version::HTTP_11 && !told.closes && !is_odd;
+        let framing = if is_bare { Framing::Length(0) } else { framing };
+        Ok(Head { answer, framing, persists })
     }
 }
 
@@ -91,52 +128,8 @@ pub(super) struct Head {
     pub(super) persists: bool,
 }
 
-impl Head {
-    /// Reads `bytes`, which are all of it, as the answer to a request with `method`. It puts the names of
-    /// fields in lower case.
-    pub(super) fn read(bytes: &mut [u8], method: &Method) -> Result<Self, Unsound> {
-        let mut lines = Lines::with_room(FIELDS);
-        let mut told = Told::default();
-        let mut at = line_end(bytes, 0)?;
-        let (status, version) = status(bytes.get(..at).unwrap_or_default())?;
-        loop {
-            let start = at + 2;
-            at = line_end(bytes, start)?;
-            let line = bytes.get_mut(start..at).unwrap_or_default();
-            if line.is_empty() {
-                break;
-            }
-            let malformed = Unsound("a field of it is malformed");
-            let (name, value) = lines.read(line, start).map_err(|_| malformed)?;
-            if !told.hear(name, value)? {
-                lines.pop();
-            }
-            if lines.len() > FIELDS_MAX {
-                return Err(Unsound("it has too many fields"));
-            }
-        }
-        let framing = told.framing(version)?;
-        let is_bare = *method == Method::HEAD
-            || status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        // Of what has no body, but says it has, nobody knows what follows.
-        let is_odd = status == StatusCode::NO_CONTENT
-            && !matches!(framing, Framing::Length(0) | Framing::Close);
-        let answer = Answer { status, version, fields: Fields::of(bytes, lines), body: () };
-        let persists = version == Version::HTTP_11 && !told.closes && !is_odd;
-        let framing = if is_bare { Framing::Length(0) } else { framing };
-        Ok(Self { answer, framing, persists })
-    }
-}
-
-/// Where the line ends that begins at `start`: every one is known to end in CRLF.
-fn line_end(bytes: &[u8], start: usize) -> Result<usize, Unsound> {
-    let end = bytes.get(start..).and_then(|rest| memchr(b'\n', rest));
-    end.and_then(|end| (start + end).checked_sub(1)).ok_or(MALFORMED)
-}
-
 /// Reads the first line: `HTTP/1.1 200 OK`, where the reason may be missing.
-fn status(line: &[u8]) -> Result<(StatusCode, Version), Unsound> {
+fn read_status(line: &[u8]) -> Result<(StatusCode, Version), Unsound> {
     let line = line.strip_prefix(BEGINNING).ok_or(MALFORMED)?;
     let (version, line) = match line {
         [b'1', b' ', line @ ..] => (Version::HTTP_11, line),
@@ -220,19 +213,29 @@ mod tests {
     use http::header::{self, HeaderName};
     use proptest::prelude::*;
 
+    fn look(reading: &mut Reading, bytes: &[u8]) -> Result<Option<usize>, Unsound> {
+        reading.look(&mut bytes.to_vec())
+    }
+
     /// What is found of `text`, however it is cut in two.
     fn end(text: &str) -> Result<Option<usize>, Unsound> {
-        let whole = Search::default().end(text.as_bytes());
+        let whole = look(&mut Reading::default(), text.as_bytes());
         for at in 0..text.len() {
-            let mut search = Search::default();
-            let first = search.end(&text.as_bytes()[..at]);
+            let mut reading = Reading::default();
+            let first = look(&mut reading, &text.as_bytes()[..at]);
             if let Ok(None) = first {
-                assert_eq!(search.end(text.as_bytes()), whole, "{text:?} at {at}");
+                assert_eq!(look(&mut reading, text.as_bytes()), whole, "{text:?} at {at}");
             } else {
                 assert_eq!(first, whole, "{text:?} at {at}");
             }
         }
         whole
+    }
+
+    fn head(text: &str, method: &Method) -> Result<Head, Unsound> {
+        let (mut reading, mut bytes) = (Reading::default(), text.as_bytes().to_vec());
+        let end = reading.look(&mut bytes)?.ok_or(MALFORMED)?;
+        reading.take(&bytes[..end], method)
     }
 
     #[test]
@@ -252,18 +255,18 @@ mod tests {
         let line = |count| format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(count));
         let most = HEAD_MAX - line(0).len() - 4;
         assert_eq!(
-            Search::default().end(format!("{}\r\n\r\n", line(most)).as_bytes()),
+            look(&mut Reading::default(), format!("{}\r\n\r\n", line(most)).as_bytes()),
             Ok(Some(HEAD_MAX))
         );
         assert_eq!(
-            Search::default().end(format!("{}\r\n\r\n", line(most + 1)).as_bytes()),
+            look(&mut Reading::default(), format!("{}\r\n\r\n", line(most + 1)).as_bytes()),
             Err(TOO_LARGE)
         );
-        assert_eq!(Search::default().end(line(most + 4).as_bytes()), Err(TOO_LARGE));
+        assert_eq!(look(&mut Reading::default(), line(most + 4).as_bytes()), Err(TOO_LARGE));
     }
 
-    fn read(head: &str, method: Method) -> Option<(String, bool)> {
-        let head = Head::read(&mut head.as_bytes().to_vec(), &method).ok()?;
+    fn read(text: &str, method: Method) -> Option<(String, bool)> {
+        let head = head(text, &method).ok()?;
         let framing = match head.framing {
             Framing::Length(length) => length.to_string(),
             Framing::Chunks(_) => "chunks".to_owned(),
@@ -309,8 +312,7 @@ mod tests {
         ) {
             let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", pieces.concat());
             let Ok(Some(end)) = end(&text) else { return Ok(()) };
-            let mut bytes = text.as_bytes()[..end].to_vec();
-            let Ok(head) = Head::read(&mut bytes, &Method::PATCH) else { return Ok(()) };
+            let Ok(head) = head(&text, &Method::PATCH) else { return Ok(()) };
             // Another reader finds the same fields.
             let mut lines = [httparse::EMPTY_HEADER; 16];
             let mut other = httparse::Response::new(&mut lines);
@@ -360,8 +362,8 @@ mod tests {
 
     #[test]
     fn a_length_that_is_said_twice_is_passed_on_once() {
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
-        let head = Head::read(&mut head.as_bytes().to_vec(), &Method::PATCH).unwrap();
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
+        let head = head(text, &Method::PATCH).unwrap();
         assert_eq!(head.answer.fields.get_all(&header::CONTENT_LENGTH).count(), 1);
     }
 
@@ -375,8 +377,8 @@ mod tests {
             ("close, x-a", false, true),
             ("", true, true),
         ] {
-            let head = format!("HTTP/1.1 204 No Content\r\nConnection: {value}\r\nX-A: 1\r\n\r\n");
-            let head = Head::read(&mut head.into_bytes(), &Method::PATCH).unwrap();
+            let text = format!("HTTP/1.1 204 No Content\r\nConnection: {value}\r\nX-A: 1\r\n\r\n");
+            let head = head(&text, &Method::PATCH).unwrap();
             let found = head.answer.fields.has(&header::CONNECTION);
             assert_eq!((head.persists, found), (persists, is_kept), "{value:?}");
         }
