@@ -21,6 +21,8 @@ pub mod reload;
 pub mod sandbox;
 pub mod server;
 pub mod snapshot;
+pub mod socket;
 pub mod telemetry;
 pub mod tls;
 pub mod violation;
+pub mod waiter;

@@ -3,6 +3,7 @@
 use super::egress::Egress;
 use super::race::{STAGGER, race};
 use super::{Distrust, Obstacle, Unreached};
+use crate::socket::Socket;
 use crate::tls::{self, Credentials};
 
 use http::Uri;
@@ -55,7 +56,7 @@ impl Dial for Tcp {
             let _ = tcp.set_nodelay(true);
             // A peer that vanished must not hold a connection that waits to be closed.
             let _ = socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-            Ok(Box::new(tcp) as Transport)
+            Ok(Box::new(Socket::from(tcp)) as Transport)
         })
     }
 }

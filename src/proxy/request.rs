@@ -1,30 +1,30 @@
 //! A request on its way: each gate it passes gives it another type, so that a gate that is left
 //! out or moved does not compile.
 
+mod id;
+
+pub use id::{IdForm, RequestId};
+
+use super::alarm::Alarm;
 use super::answer::Answer;
-use super::fields::{FieldValue, Fields};
-use super::random::random;
+use super::fields::Fields;
 use super::rejection::{Rejection, Unsound};
 use super::target::Target;
 use super::trail::Trail;
 use crate::credential::Missing;
 use crate::limits::Decision;
 use crate::partner::{Certificate, Partner};
-use crate::policy::route::Param;
 use crate::policy::{Permit, Route};
 use crate::snapshot::Snapshot;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Version};
-use uuid::fmt::Hyphenated;
-use uuid::{Builder, Uuid};
 
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The head of a request.
 #[derive(Clone)]
@@ -65,6 +65,8 @@ pub struct Received<B> {
     pub unsound: Option<Unsound>,
     /// Who is told what the API says before its answer, if anybody is.
     pub interim: Option<Weak<dyn Interim>>,
+    /// What rings for all that its task waits for.
+    pub alarm: Alarm,
 }
 
 /// Passes on what the API says before its answer (RFC 9110 §15.2).
@@ -83,7 +85,8 @@ impl<B> fmt::Debug for Received<B> {
 impl<B> From<Request<B>> for Received<B> {
     fn from(request: Request<B>) -> Self {
         let (head, body) = request.into_parts();
-        Self { head: Box::new(head.into()), body, peer: None, unsound: None, interim: None }
+        let (head, alarm) = (Box::new(head.into()), Alarm::default());
+        Self { head, body, peer: None, unsound: None, interim: None, alarm }
     }
 }
 
@@ -152,9 +155,9 @@ impl<B> Deref for Routed<B> {
 impl<B> Arrived<B> {
     /// A request that was `received`, with the id that it has, or a new one.
     pub fn new(received: Received<B>, id: Option<RequestId>) -> Self {
-        let Received { head, body, peer, unsound, interim } = received;
+        let Received { head, body, peer, unsound, interim, alarm } = received;
         let mut trail = Trail::begin(head.method.clone());
-        trail.interim = interim;
+        (trail.interim, trail.alarm) = (interim, alarm);
         let id = id.unwrap_or_else(|| RequestId::make(trail.at));
         let trail = Rc::new(trail);
         Self { head, body, peer, unsound, id, trail }
@@ -232,91 +235,9 @@ impl Peer {
     }
 }
 
-/// What the id of a request has to be, so that it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdForm {
-    /// A GUID in its usual form, in any case.
-    Guid,
-    /// `[0-9A-Za-z._-]{1,128}`.
-    Token,
-}
-
-/// The id of a request: `[0-9A-Za-z._-]{1,128}`. Whoever tells of the request has it; they share one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(Rc<str>);
-
-impl RequestId {
-    /// A new one, for a request that came `at` this time: a UUID of version 7, by which requests are in the
-    /// order in which they came, to the millisecond.
-    pub fn make(at: SystemTime) -> Self {
-        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let bits = u128::from(random()) << 64 | u128::from(random());
-        let random = bits.to_be_bytes();
-        let random = random.first_chunk().copied().unwrap_or_default();
-        let millis = u64::try_from(millis).unwrap_or_default();
-        let uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-        let mut text = [0; Hyphenated::LENGTH];
-        Self((&*uuid.hyphenated().encode_lower(&mut text)).into())
-    }
-
-    /// The id that `value` is, if it has the right form.
-    pub fn parse(value: FieldValue<'_>, form: IdForm) -> Option<Self> {
-        let text = value.as_str()?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let fits = match form {
-            IdForm::Guid => Param::Guid.fits(text),
-            IdForm::Token => (1..=128).contains(&text.len()) && text.bytes().all(plain),
-        };
-        fits.then(|| Self(text.into()))
-    }
-
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// As a URN, in two parts: `urn:uuid:…` where it is a UUID.
-    pub fn urn(&self) -> [&str; 2] {
-        let text = self.as_str();
-        let uuid = text.len() == 36 && Uuid::try_parse(text).is_ok();
-        [if uuid { "urn:uuid:" } else { "urn:request:" }, text]
-    }
-}
-
-/// Nothing else may be one, and so it is always a field value.
-impl<'i> From<&'i RequestId> for FieldValue<'i> {
-    fn from(id: &'i RequestId) -> Self {
-        Self::of(&id.0).unwrap_or(Self::EMPTY)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use std::time::Duration;
-
-    #[test]
-    fn only_plain_and_short_ids_are_kept() {
-        for (text, kept) in [
-            ("a", true),
-            ("0A-z._", true),
-            (&*"x".repeat(128), true),
-            (&*"x".repeat(129), false),
-            ("", false),
-            ("a b", false),
-            ("a%0d", false),
-            ("<a>", false),
-        ] {
-            let value = FieldValue::of(text).unwrap();
-            assert_eq!(RequestId::parse(value, IdForm::Token).is_some(), kept, "{text}");
-            assert!(RequestId::parse(value, IdForm::Guid).is_none(), "{text}");
-        }
-        for text in [&*Uuid::now_v7().to_string(), "01A2030C-fc67-70b1-8fef-0a0ad6421b6a"] {
-            let value = FieldValue::of(text).unwrap();
-            assert_eq!(RequestId::parse(value, IdForm::Guid).unwrap().as_str(), text);
-        }
-    }
 
     #[test]
     fn a_request_is_shown_without_its_secrets() {
@@ -328,20 +249,5 @@ mod tests {
         let arrived = Arrived::new(request.into(), None);
         let shown = format!("{arrived:?}");
         assert!(shown.starts_with("Arrived") && !shown.contains("secret"), "{shown}");
-    }
-
-    #[test]
-    fn a_made_id_is_a_uuid_urn() {
-        let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
-        let make = |millis| RequestId::make(at(millis));
-        let (id, later) = (make(0x0123_4567_89ab), make(0x0123_4567_89ac));
-        assert!(id.urn().concat().starts_with("urn:uuid:01234567-89ab-7"), "{id:?}");
-        assert!(id.as_str() < later.as_str());
-        assert_eq!(Uuid::try_parse(id.as_str()).unwrap().get_version_num(), 7);
-        let alike: std::collections::BTreeSet<_> =
-            (0..1000).map(|_| make(7).as_str().to_owned()).collect();
-        assert_eq!(alike.len(), 1000);
-        let own = RequestId::parse(FieldValue::of("retry-7").unwrap(), IdForm::Token).unwrap();
-        assert_eq!(own.urn().concat(), "urn:request:retry-7");
     }
 }

@@ -71,3 +71,30 @@ impl fmt::Debug for Target {
         write!(f, "{} bytes", self.text.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_the_path_and_the_query_that_its_uri_has() {
+        for (text, path, query, is_whole) in [
+            ("/a/b?c=d?e", "/a/b", Some("c=d?e"), false),
+            ("/a?", "/a", Some(""), false),
+            ("/", "/", None, false),
+            ("*", "*", None, false),
+            ("http://h:1/a?b", "/a", Some("b"), true),
+            ("http://h", "/", None, true),
+            ("http://h?b", "/", Some("b"), true),
+            ("h:80", "", None, true),
+        ] {
+            let target = Target::read(text.as_bytes()).unwrap();
+            assert_eq!((target.path(), target.query()), (path, query), "{text}");
+            assert_eq!(target.whole().is_some(), is_whole, "{text}");
+            let uri: Uri = text.parse().unwrap();
+            assert_eq!((uri.path(), uri.query()), (path, query), "{text}");
+        }
+        assert!(Target::read(b"a b").is_none());
+        assert_eq!(format!("{:?}", Target::of("/secret")), "7 bytes");
+    }
+}

@@ -1,6 +1,7 @@
 //! What is learned of a request inside and told of it outside, whatever becomes of the request:
 //! the trail survives a future that is dropped.
 
+use super::alarm::Alarm;
 use super::change::Change;
 use super::origin::Origin;
 use super::problem::Kind;
@@ -80,6 +81,8 @@ pub struct Trail {
     pub bytes_in: Cell<u64>,
     /// Who is told what the API says before its answer, if anybody is.
     pub interim: Option<Weak<dyn Interim>>,
+    /// What rings for all that its task waits for.
+    pub alarm: Alarm,
 }
 
 impl fmt::Debug for Trail {
@@ -122,6 +125,7 @@ impl Trail {
             until: OnceCell::new(),
             bytes_in: Cell::new(0),
             interim: None,
+            alarm: Alarm::default(),
         }
     }
 

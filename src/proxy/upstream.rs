@@ -288,6 +288,7 @@ impl Upstream {
                 target: self.target(routed.target.clone()),
                 fields: std::mem::take(&mut routed.head.fields),
                 body: permit.body().clone(),
+                alarm: routed.trail.alarm.clone(),
             };
             let Routed { partner, route, snapshot, id, trail, .. } = &routed;
             // To HTTP/1.0 a body without a length could break off and look whole.

@@ -24,6 +24,7 @@ use crate::proxy::rejection::Unsound;
 use crate::proxy::request::{Head, Interim, Received};
 use crate::proxy::stack::Answer;
 use crate::proxy::target::Target;
+use crate::waiter::Waiter;
 
 use answer::{Asked, Sending};
 use line::Line;
@@ -68,6 +69,8 @@ pub(super) struct One<I, S> {
     /// When the caller closed its side.
     closed_at: Option<Instant>,
     alarm: Alarm,
+    /// Who is told that the gateway stops.
+    stop_told: Waiter,
 }
 
 /// What comes next on a connection.
@@ -103,6 +106,7 @@ where
             leaves_at: None,
             closed_at: None,
             alarm: Alarm::default(),
+            stop_told: Waiter::default(),
         }
     }
 
@@ -159,8 +163,13 @@ where
         }
         let has_part = line.requests.has_part();
         drop(line);
-        if self.leaves_at.is_none() && stop.poll(cx).is_ready() {
-            self.leaves_at = Some(Instant::now() + LINGER);
+        // Nobody is told anything before the gateway begins to leave.
+        let may_have_heard = self.draining.has_begun() || !self.stop_told.is(cx);
+        if self.leaves_at.is_none() && may_have_heard {
+            match stop.poll(cx) {
+                Poll::Ready(()) => self.leaves_at = Some(Instant::now() + LINGER),
+                Poll::Pending => self.stop_told.note(cx),
+            }
         }
         let deadline = if has_part {
             *self.head_since.get_or_insert_with(Instant::now) + self.times.head
@@ -186,6 +195,7 @@ where
             peer: Some(Rc::clone(&self.site.peer)),
             unsound,
             interim: Some(Rc::downgrade(&line)),
+            alarm: self.alarm.clone(),
         };
         let mut answer = pin!(self.site.call(received));
         let answer = poll_fn(|cx| {

@@ -2,6 +2,8 @@
 //! and the upstream's connection behind it, for ever. In turn the socket does not close in its
 //! peer's face: it first reads, for a moment, what is still on its way.
 
+use crate::socket::Socket;
+
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,7 +20,7 @@ use std::time::Duration;
 /// A socket on which a write that gets nowhere fails after a time.
 #[derive(Debug)]
 pub(super) struct Patient {
-    tcp: TcpStream,
+    socket: Socket,
     time: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     linger: Option<Linger>,
@@ -39,7 +41,7 @@ const LINGER_MAX: usize = 1 << 20;
 impl Patient {
     /// `resets` tells, at the end, whether a reset has to say that what came before is no whole.
     pub(super) fn new(tcp: TcpStream, time: Duration, resets: Rc<Cell<bool>>) -> Self {
-        Self { tcp, time, timer: None, linger: None, resets }
+        Self { socket: tcp.into(), time, timer: None, linger: None, resets }
     }
 
     fn bound<T>(
@@ -60,7 +62,7 @@ impl Patient {
 impl Drop for Patient {
     fn drop(&mut self) {
         if self.resets.get() {
-            let _ = SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(self.socket.tcp()).set_linger(Some(Duration::ZERO));
         }
     }
 }
@@ -71,7 +73,7 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
@@ -81,7 +83,7 @@ impl AsyncWrite for Patient {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        let write = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.bound(cx, write)
     }
 
@@ -90,16 +92,16 @@ impl AsyncWrite for Patient {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        let write = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
         self.bound(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -107,7 +109,7 @@ impl AsyncWrite for Patient {
         let linger = match &mut this.linger {
             Some(linger) => linger,
             None => {
-                ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
+                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
                 this.linger.insert(Linger { end: Box::pin(sleep(LINGER_TIME)), bytes: LINGER_MAX })
             }
         };
@@ -116,7 +118,7 @@ impl AsyncWrite for Patient {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         while linger.bytes > 0 {
             let mut buffer = ReadBuf::uninit(&mut buffer);
-            match Pin::new(&mut this.tcp).poll_read(cx, &mut buffer) {
+            match Pin::new(&mut this.socket).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     linger.bytes = linger.bytes.saturating_sub(buffer.filled().len());
                 }

@@ -9,6 +9,7 @@ pub use frames::Frames;
 
 use super::connection::{Ended, Site, Stack, Times};
 use super::phase::Phase;
+use crate::proxy::alarm::Alarms;
 use crate::proxy::pulse::Pulse;
 use crate::proxy::tapped::Tapped;
 
@@ -67,7 +68,9 @@ where
     let socket = Tapped::new(socket, move |bytes: &[u8]| looked_at.borrow_mut().look(bytes));
     let mut connection = timeout(times.head, builder.handshake(socket)).await??;
     let pulse = Pulse::of(connection.ping_pong());
-    let mut streams = Streams { connection, frames, pulse, site, tally: Rc::clone(&tally), life };
+    let (tally_of_streams, alarms) = (Rc::clone(&tally), Alarms::default());
+    let mut streams =
+        Streams { connection, frames, pulse, site, tally: tally_of_streams, alarms, life };
     // What comes of waiting locks the phase, and must not be held while the rest is served.
     let ending = pin!(async move { drop(phases.wait_for(|phase| *phase > begun).await) });
     // No further request is taken once the gateway stops, or the caller is silent for too long.
@@ -92,6 +95,8 @@ struct Streams<I, S> {
     pulse: Pulse,
     site: Site<S>,
     tally: Rc<Tally>,
+    /// As many as there were streams at once.
+    alarms: Alarms,
     life: Duration,
 }
 
@@ -111,12 +116,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin, S: Stack> Streams<I, S> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some((request, respond))) => {
                     let turn = self.tally.enter();
-                    let answered = stream::answer(&self.site, request, respond, &self.frames);
+                    let (alarms, alarm) = (self.alarms.clone(), self.alarms.take());
+                    let (site, frames) = (&self.site, &self.frames);
+                    let answered = stream::answer(site, request, respond, frames, alarm.clone());
                     let bounded = timeout(self.life, answered);
                     tokio::task::spawn_local(async move {
                         if let Ok(Err(error)) = bounded.await {
                             tracing::debug!(%error, "a stream of a caller ended");
                         }
+                        alarms.put_back(alarm);
                         drop(turn);
                     });
                 }

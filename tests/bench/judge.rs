@@ -19,7 +19,6 @@ use mimalloc::MiMalloc;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::SystemTime;
 
 /// As in the program.
 #[global_allocator]
@@ -96,7 +95,7 @@ fn refusals(criterion: &mut Criterion) {
     group.bench_function("with its full explanation", |bencher| {
         bencher.iter(|| {
             let Verdict::Refuse(found) = judge(&policy, route, &body) else { panic!("a permit") };
-            let (id, trail) = (RequestId::make(SystemTime::now()), Trail::begin(Method::PATCH));
+            let (id, trail) = (RequestId::make_now(), Trail::begin(Method::PATCH));
             let wanted = Wanted::read(&Fields::default());
             let manner = Manner { form: ErrorForm::Problem, wanted, own: "patchgate" };
             problem::answer(&Rejection::Refused(found), manner, &id, &trail)

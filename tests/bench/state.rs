@@ -38,7 +38,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// As in the program.
 #[global_allocator]
@@ -154,7 +154,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,
         snapshot: Arc::new(snapshot),
-        id: RequestId::make(SystemTime::now()),
+        id: RequestId::make_now(),
         trail: Rc::new(Trail::begin(Method::PATCH)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The future inside is dropped when the time is over; what it had learned is in the trail.
 
-use crate::proxy::alarm::{Alarm, Alarms};
+use crate::proxy::alarm::Alarm;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request::Arrived;
 
@@ -21,13 +21,12 @@ use std::time::Duration;
 pub struct Deadline<S> {
     inner: S,
     time: Duration,
-    alarms: Alarms,
 }
 
 impl<S> Deadline<S> {
     /// A request may take `time`.
     pub fn layer(time: Duration) -> impl Layer<S, Service = Self> + Clone {
-        layer_fn(move |inner| Self { inner, time, alarms: Alarms::default() })
+        layer_fn(move |inner| Self { inner, time })
     }
 }
 
@@ -46,8 +45,8 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let until = arrived.trail.began + self.time;
         let _it_comes_here_once = arrived.trail.until.set(until);
-        let alarms = self.alarms.clone();
-        Bounded { inner: self.inner.call(arrived), until, alarm: None, alarms }
+        let alarm = arrived.trail.alarm.clone();
+        Bounded { inner: self.inner.call(arrived), until, alarm }
     }
 }
 
@@ -58,18 +57,7 @@ pin_project! {
         #[pin]
         inner: F,
         until: Instant,
-        // Only those that wait for something need one.
-        alarm: Option<Alarm>,
-        alarms: Alarms,
-    }
-
-    impl<F> PinnedDrop for Bounded<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if let Some(alarm) = this.alarm.take() {
-                this.alarms.put_back(alarm);
-            }
-        }
+        alarm: Alarm,
     }
 }
 
@@ -84,8 +72,7 @@ where
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result);
         }
-        let alarm = this.alarm.get_or_insert_with(|| this.alarms.take());
-        alarm.poll_until(cx, *this.until).map(|()| Err(Rejection::DeadlineExceeded))
+        this.alarm.poll_until(cx, *this.until).map(|()| Err(Rejection::DeadlineExceeded))
     }
 }
 
@@ -93,13 +80,16 @@ where
 mod tests {
     use super::*;
 
+    use crate::proxy::request::Received;
+
     use http::Request;
     use tokio::time::timeout;
     use tower::{ServiceExt, service_fn};
 
     /// A request that takes so many milliseconds, or for ever.
-    fn arrived(takes: Option<u64>) -> Arrived<Option<u64>> {
-        Arrived::new(Request::new(takes).into(), None)
+    fn arrived(takes: Option<u64>, alarm: &Alarm) -> Arrived<Option<u64>> {
+        let alarm = alarm.clone();
+        Arrived::new(Received { alarm, ..Request::new(takes).into() }, None)
     }
 
     #[tokio::test(start_paused = true)]
@@ -114,11 +104,13 @@ mod tests {
             Ok::<_, Rejection>(())
         });
         let deadline = Deadline::layer(Duration::from_millis(20)).layer(inner);
-        // Each takes over the alarm of the one before.
+        // They have one alarm, as those of one connection have.
+        let alarm = Alarm::default();
         for takes in [Some(0), Some(15), None, Some(15), Some(19), None, None] {
             let began = Instant::now();
             // Nothing lasts for ever here, whatever is wrong.
-            let ended = timeout(Duration::from_secs(1), deadline.clone().oneshot(arrived(takes)));
+            let ended =
+                timeout(Duration::from_secs(1), deadline.clone().oneshot(arrived(takes, &alarm)));
             let ended = ended.await.unwrap();
             let time = began.elapsed().as_millis();
             match takes {

@@ -4,6 +4,7 @@ use super::circuit::{Entry, Pass};
 use super::lease::Lease;
 use super::message::{Message, Progress};
 use super::{Fault, Inner, Upstream};
+use crate::proxy::alarm::Alarm;
 use crate::proxy::answer::Answer;
 use crate::proxy::fields::Fields;
 use crate::proxy::request::RequestId;
@@ -14,8 +15,6 @@ use crate::telemetry::metrics::{Asked, OTHER};
 use bytes::Bytes;
 use http::{Method, header};
 use tokio::time::Instant;
-
-use std::time::SystemTime;
 
 type Answered = Result<Answer<Lease>, Fault>;
 
@@ -68,12 +67,13 @@ impl Upstream {
         let base_path = &*self.0.base_path;
         let mut fields = Fields::default();
         fields.add(&header::HOST, &self.0.host);
-        fields.add(&self.0.request_id, &RequestId::make(SystemTime::now()));
+        fields.add(&self.0.request_id, &RequestId::make_now());
         Message {
             method: Method::HEAD,
             target: Target::of(if base_path.is_empty() { "/" } else { base_path }),
             fields,
             body: Bytes::new(),
+            alarm: Alarm::default(),
         }
     }
 }

@@ -151,7 +151,8 @@ impl Upstream {
         }
         self.sign(&mut fields, &routed.id, &routed.trail, span);
         let target = self.target(routed.target.clone());
-        let message = Message { method: Method::GET, target, fields, body: Bytes::new() };
+        let alarm = routed.trail.alarm.clone();
+        let message = Message { method: Method::GET, target, fields, body: Bytes::new(), alarm };
 
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
         let answer = self.exchange(&message, Instant::now(), Some(until), |_| {}).await;

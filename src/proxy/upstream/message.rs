@@ -1,5 +1,6 @@
 //! A request as it is sent to the upstream, whichever version of HTTP is spoken there.
 
+use crate::proxy::alarm::Alarm;
 use crate::proxy::answer::Answer;
 use crate::proxy::fields::Fields;
 use crate::proxy::target::Target;
@@ -16,6 +17,8 @@ pub(super) struct Message {
     /// `Host` is one of them.
     pub(super) fields: Fields,
     pub(super) body: Bytes,
+    /// What rings for all that whoever sends it waits for.
+    pub(super) alarm: Alarm,
 }
 
 /// What becomes of it before it is answered.

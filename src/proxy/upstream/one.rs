@@ -10,7 +10,6 @@ pub(super) use head::HEAD_MAX;
 use super::message::{Message, Progress};
 use super::pool::{Counted, Lost};
 use crate::outbound::Wire;
-use crate::proxy::alarm::Alarm;
 use crate::proxy::answer::Answer;
 use crate::proxy::body::Broken;
 use crate::proxy::chunks::Taken;
@@ -46,7 +45,6 @@ pub(super) struct One {
     /// How the answer's body ends, of which something is still to come.
     framing: Framing,
     persists: bool,
-    alarm: Alarm,
     /// How long it may be used for requests.
     pub(super) until: Instant,
     /// How long it may wait for the next one.
@@ -76,7 +74,6 @@ impl One {
             read_size: READ_MIN,
             framing: Framing::Length(0),
             persists: true,
-            alarm: Alarm::default(),
             until,
             idle_until: until,
             _counted: counted,
@@ -131,7 +128,7 @@ impl One {
                     Err(unsound) => return broken(unsound),
                 }
                 let Poll::Ready(read) = self.poll_read(cx) else {
-                    return self.alarm.poll_until(cx, until).map(|()| Err(Lost::Late));
+                    return message.alarm.poll_until(cx, until).map(|()| Err(Lost::Late));
                 };
                 match read {
                     Ok(1..) => {}

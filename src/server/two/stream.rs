@@ -1,6 +1,7 @@
 //! One stream: a request, brought to the form that the stack knows from HTTP/1.1, and its answer.
 
 use super::frames::Frames;
+use crate::proxy::alarm::Alarm;
 use crate::proxy::answer;
 use crate::proxy::body::Broken;
 use crate::proxy::request::{Interim, Received};
@@ -28,6 +29,7 @@ pub(super) fn answer<S: Stack>(
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     frames: &Rc<RefCell<Frames>>,
+    alarm: Alarm,
 ) -> impl Future<Output = Result<(), Ended>> + use<S> {
     let frames = Rc::clone(frames);
     let id = request.body().stream_id().as_u32();
@@ -46,9 +48,12 @@ pub(super) fn answer<S: Stack>(
     });
     normalise(&mut request);
     let interim: Rc<dyn Interim> = Rc::clone(&respond) as _;
-    let mut received = Received::from(request);
-    received.peer = Some(Rc::clone(&site.peer));
-    received.interim = Some(Rc::downgrade(&interim));
+    let received = Received {
+        peer: Some(Rc::clone(&site.peer)),
+        interim: Some(Rc::downgrade(&interim)),
+        alarm,
+        ..Received::from(request)
+    };
     let answer = site.call(received);
     async move {
         let answer = {

@@ -111,9 +111,7 @@ const TOO_LARGE: Unsound = Unsound("its head is too large");
 /// How the body of an answer ends.
 #[derive(Debug)]
 pub(super) enum Framing {
-    /// After so many bytes.
     Length(u64),
-    /// As its chunks say.
     Chunks(Box<Chunks>),
     /// With the connection.
     Close,
@@ -206,6 +204,7 @@ fn length(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::alarm::Alarm;
     use crate::proxy::fields::FieldValue;
     use crate::proxy::target::Target;
 
@@ -391,7 +390,8 @@ mod tests {
             fields.add(&HeaderName::from_static(name), FieldValue::of(value).unwrap());
         }
         let target = Target::of("/b?c=d");
-        let message = Message { method: Method::PATCH, target, fields, body: Bytes::new() };
+        let (method, body, alarm) = (Method::PATCH, Bytes::new(), Alarm::default());
+        let message = Message { method, target, fields, body, alarm };
         let mut out = Vec::new();
         write(&message, &mut out);
         assert_eq!(out, b"PATCH /b?c=d HTTP/1.1\r\nhost: a\r\nx: y\r\nx: z\r\n\r\n");
