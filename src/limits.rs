@@ -24,6 +24,7 @@ pub use store::{Address, Away, Server, Settings};
 pub use tally::Tally;
 
 use clock::nanoseconds;
+use hold::Waited;
 use store::Store;
 
 use std::collections::HashMap;
@@ -304,7 +305,8 @@ impl Limits {
             Some((first, second))
         };
         let permits = tokio::time::timeout(throttle.patience, wait).await.map_err(late)?;
-        Ok(Turn { _places: Some(places), _permits: permits })
+        let waited = Waited { _places: places, _permits: permits };
+        Ok(Turn { _waited: Some(Box::new(waited)) })
     }
 
     /// Notes that the API wants no more for `time`; what it may be at most is bounded. Gives what is

@@ -109,6 +109,12 @@ impl Hold {
 /// Leave to send one request. Whoever waits behind goes when it is dropped.
 #[derive(Debug, Default)]
 pub struct Turn {
-    pub(super) _places: Option<(Place, Place)>,
+    pub(super) _waited: Option<Box<Waited>>,
+}
+
+/// What is held by whoever has waited: its places in two lines, and its turn in both.
+#[derive(Debug)]
+pub(super) struct Waited {
+    pub(super) _places: (Place, Place),
     pub(super) _permits: Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>,
 }

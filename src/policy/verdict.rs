@@ -45,6 +45,11 @@ impl Permit {
         &self.body
     }
 
+    /// The bytes that were judged, and the version.
+    pub fn into_parts(self) -> (Bytes, Option<EntityTag>) {
+        (self.body, self.pin)
+    }
+
     /// The version that was judged: what `If-Match` must say upstream. `None` when the verdict
     /// holds for every version, and the caller's own condition goes upstream as it came.
     pub fn pin(&self) -> Option<&EntityTag> {

@@ -1,7 +1,6 @@
 //! The body of an answer: the gateway's own, or the upstream's as it comes.
 
 use super::upstream::{Led, Streamed};
-use crate::limits::Slot;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,13 +9,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The body of an answer, and the room that the request takes up until it has ended: among those of
-/// its partner, and among all.
+/// The body of an answer.
 #[derive(Debug)]
-pub struct Content {
-    source: Source,
-    slots: [Option<Slot>; 2],
-}
+pub struct Content(Source);
 
 #[derive(Debug)]
 enum Source {
@@ -28,34 +23,25 @@ enum Source {
 impl Content {
     /// Nothing.
     pub fn empty() -> Self {
-        Self { source: Source::Own(None), slots: [None, None] }
-    }
-
-    /// The same, with `slot` held until the body has ended or is dropped.
-    #[must_use]
-    pub fn holding(mut self, slot: Slot) -> Self {
-        let [inner, outer] = self.slots;
-        // INVARIANT: two gates give out slots, each one to a request.
-        self.slots = if inner.is_none() { [Some(slot), outer] } else { [inner, Some(slot)] };
-        self
+        Self(Source::Own(None))
     }
 }
 
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Own(Some(bytes.into())), slots: [None, None] }
+        Self(Source::Own(Some(bytes.into())))
     }
 }
 
 impl From<Streamed> for Content {
     fn from(streamed: Streamed) -> Self {
-        Self { source: Source::Upstream(Box::new(streamed)), slots: [None, None] }
+        Self(Source::Upstream(Box::new(streamed)))
     }
 }
 
 impl From<Led> for Content {
     fn from(led: Led) -> Self {
-        Self { source: Source::Led(Box::new(led)), slots: [None, None] }
+        Self(Source::Led(Box::new(led)))
     }
 }
 
@@ -67,7 +53,7 @@ impl Body for Content {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut self.source {
+        match &mut self.0 {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Led(led) => Pin::new(&mut **led).poll_frame(cx),
             Source::Upstream(streamed) => Pin::new(&mut **streamed).poll_frame(cx),
@@ -75,7 +61,7 @@ impl Body for Content {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
+        match &self.0 {
             Source::Own(bytes) => bytes.is_none(),
             Source::Led(led) => led.is_end_stream(),
             Source::Upstream(streamed) => streamed.is_end_stream(),
@@ -83,7 +69,7 @@ impl Body for Content {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        match &self.0 {
             Source::Own(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }

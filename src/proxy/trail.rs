@@ -7,7 +7,7 @@ use super::origin::Origin;
 use super::problem::Kind;
 use super::request::Interim;
 use super::span::{OpenSpan, Span, Stage};
-use crate::limits::{Class, Decision as Limited};
+use crate::limits::{Class, Decision as Limited, Slot};
 use crate::partner::Partner;
 use crate::policy::{EntityTag, Route, Step};
 use crate::snapshot::Snapshot;
@@ -79,6 +79,10 @@ pub struct Trail {
     pub until: OnceCell<Instant>,
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
+    /// The room that it takes up among all requests, until it is told of.
+    pub room: OnceCell<Slot>,
+    /// The room that it takes up among those of its partner, until then.
+    pub partner_room: OnceCell<Slot>,
     /// Who is told what the API says before its answer, if anybody is.
     pub interim: Option<Weak<dyn Interim>>,
     /// What rings for all that its task waits for.
@@ -124,6 +128,8 @@ impl Trail {
             resolved: Cell::new(None),
             until: OnceCell::new(),
             bytes_in: Cell::new(0),
+            room: OnceCell::new(),
+            partner_room: OnceCell::new(),
             interim: None,
             alarm: Alarm::default(),
         }

@@ -42,7 +42,7 @@ use super::target::Target;
 use super::trail::{Sent, Trail};
 use crate::outbound::{Connector, Dial, Egress, Tcp, Way};
 use crate::policy::links::Addresses;
-use crate::policy::{NormalPath, Permit};
+use crate::policy::{EntityTag, NormalPath};
 use crate::proxy::{self, Shared};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Asked, Histogram, Recent};
@@ -280,40 +280,39 @@ impl Upstream {
         permitted: Permitted,
     ) -> impl Future<Output = Result<Answer<Content>, Rejection>> + use<'u> {
         let Permitted { mut routed, permit } = permitted;
+        let (body, pin) = permit.into_parts();
+        let mut message = Message {
+            method: routed.method.clone(),
+            target: self.target(routed.target.clone()),
+            fields: std::mem::take(&mut routed.head.fields),
+            body,
+            began: routed.trail.began,
+            until: routed.trail.until.get().copied(),
+            alarm: routed.trail.alarm.clone(),
+        };
         async move {
             let turn = throttle::turn(&routed).await?;
             let lent = routed.lent()?;
-            let mut message = Message {
-                method: routed.method.clone(),
-                target: self.target(routed.target.clone()),
-                fields: std::mem::take(&mut routed.head.fields),
-                body: permit.body().clone(),
-                alarm: routed.trail.alarm.clone(),
-            };
             let Routed { partner, route, snapshot, id, trail, .. } = &routed;
             // To HTTP/1.0 a body without a length could break off and look whole.
             let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
             let leads = chunks && !route.links.is_empty();
             let addresses = self.0.addresses.as_ref().filter(|_| leads);
             trail.attempts.set(trail.attempts.get() + 1);
-            let began = Instant::now();
-            let span = trail.begin_span(Stage::Upstream, || began);
-            self.address(&mut message, &routed, lent.as_ref(), &permit, &span)?;
+            message.began = Instant::now();
+            let span = trail.begin_span(Stage::Upstream, || message.began);
+            self.address(&mut message, &routed, lent.as_ref(), pin.as_ref(), &span)?;
             if addresses.is_some() {
                 links::ask_for_all(&mut message.fields);
             }
-            let _forgetting = (!message.method.is_safe()).then_some(Forgetting {
-                memory: &self.0.memory,
-                asks: &self.0.asks,
-                target: &routed.target,
-                trail,
-            });
-            let until = trail.until.get().copied();
-            let result = self.exchange(&message, began, until, |progress| match progress {
+            let (upstream, target) = (&*self.0, &routed.target);
+            let changes = !message.method.is_safe();
+            let _forgetting = changes.then(|| Forgetting { upstream, target, trail });
+            let told = |progress| match progress {
                 Progress::Interim(answer) => self.pass(answer, trail),
                 Progress::Sent(sent) => trail.sent.set(sent),
-            });
-            let result = result.await;
+            };
+            let result = self.exchange(&mut message, &told).await;
             match &result {
                 Ok(answer) => {
                     span.answered(answer.status);
@@ -349,7 +348,7 @@ impl Upstream {
         message: &mut Message,
         routed: &Routed<()>,
         lent: Option<&HeaderValue>,
-        permit: &Permit,
+        pin: Option<&EntityTag>,
         span: &OpenSpan<'_>,
     ) -> Result<(), Rejection> {
         let fields = &mut message.fields;
@@ -359,7 +358,7 @@ impl Upstream {
             fields.set(&header::AUTHORIZATION, shown);
         }
         self.sign(fields, &routed.id, &routed.trail, span);
-        if let Some(pin) = permit.pin() {
+        if let Some(pin) = pin {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
             let value = FieldValue::of(pin.as_str());
             let value = value.ok_or(Rejection::CurrentUnavailable(unusable))?;

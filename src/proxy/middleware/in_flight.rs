@@ -2,18 +2,14 @@
 
 use super::Step;
 
-use crate::limits::{Capacity, Slot};
-use crate::proxy::answer::Answer;
-use crate::proxy::body::Content;
+use crate::limits::Capacity;
 use crate::proxy::rejection::Rejection;
+use crate::proxy::request::Arrived;
 
-use pin_project_lite::pin_project;
 use tower::layer::layer_fn;
 use tower::{Layer, Service};
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// Lets a request pass if there is room. The room is held until the answer's body has ended: a
 /// body that streams slowly is a request under way.
@@ -30,55 +26,21 @@ impl<S> InFlight<S> {
     }
 }
 
-impl<S, R> Service<R> for InFlight<S>
+impl<S, B, R> Service<Arrived<B>> for InFlight<S>
 where
-    S: Service<R, Response = Answer<Content>, Error = Rejection>,
+    S: Service<Arrived<B>, Response = R, Error = Rejection>,
 {
-    type Response = Answer<Content>;
+    type Response = R;
     type Error = Rejection;
-    type Future = Step<Holding<S::Future>, Result<Answer<Content>, Rejection>>;
+    type Future = Step<S::Future, Result<R, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        match self.capacity.take() {
-            Some(slot) => Step::inward(Holding::new(self.inner.call(request), slot)),
-            None => Step::end(Err(Rejection::Overloaded)),
-        }
-    }
-}
-
-pin_project! {
-    /// An answer on its way, and the room its request takes up.
-    #[derive(Debug)]
-    pub struct Holding<F> {
-        #[pin]
-        inner: F,
-        slot: Option<Slot>,
-    }
-}
-
-impl<F> Holding<F> {
-    pub(super) fn new(inner: F, slot: Slot) -> Self {
-        Self { inner, slot: Some(slot) }
-    }
-}
-
-impl<F> Future for Holding<F>
-where
-    F: Future<Output = Result<Answer<Content>, Rejection>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let answer = ready!(this.inner.poll(cx))?;
-        let slot = this.slot.take();
-        Poll::Ready(Ok(match slot {
-            Some(slot) => answer.map(|content| content.holding(slot)),
-            None => answer,
-        }))
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        let Some(slot) = self.capacity.take() else { return Step::end(Err(Rejection::Overloaded)) };
+        let _it_comes_here_once = arrived.trail.room.set(slot);
+        Step::inward(self.inner.call(arrived))
     }
 }

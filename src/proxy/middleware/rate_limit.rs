@@ -2,7 +2,6 @@
 //! is read.
 
 use super::Step;
-use super::in_flight::Holding;
 
 use crate::limits::{Class, Decision};
 use crate::proxy::answer::Answer;
@@ -41,7 +40,7 @@ where
 {
     type Response = Answer<Content>;
     type Error = Rejection;
-    type Future = Step<Holding<S::Future>, Result<Answer<Content>, Rejection>>;
+    type Future = Step<S::Future, Result<Answer<Content>, Rejection>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -53,6 +52,7 @@ where
         let Some(slot) = account.room().take() else {
             return Step::end(Err(routed.over(&Decision::crowded(class))));
         };
+        let _it_comes_here_once = routed.trail.partner_room.set(slot);
         let cost = limits.cost(0);
         let open = identity::admit(&routed.snapshot.partners, &routed.partner, &routed.route);
         let terms = &limits.terms;
@@ -64,7 +64,7 @@ where
                     let (limits, account) = (&routed.snapshot.limits, &routed.partner.account);
                     routed.admit(limits.decide(account, class, cost).await)?;
                     open?;
-                    Holding::new(inner.call(Admitted(routed)), slot).await
+                    inner.call(Admitted(routed)).await
                 }));
             }
             true => Some(limits.decide_here(account, class, cost)),
@@ -74,7 +74,7 @@ where
         };
         let admitted = decision.map_or(Ok(()), |decision| routed.admit(decision));
         match admitted.and(open) {
-            Ok(()) => Step::inward(Holding::new(self.inner.call(Admitted(routed)), slot)),
+            Ok(()) => Step::inward(self.inner.call(Admitted(routed))),
             Err(rejection) => Step::end(Err(rejection)),
         }
     }

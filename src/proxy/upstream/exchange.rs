@@ -19,23 +19,24 @@ use tokio::time::Instant;
 type Answered = Result<Answer<Lease>, Fault>;
 
 impl Upstream {
-    /// Sends `message`, which was taken up at the moment `began`, and for whose answer somebody waits
-    /// `until`; see [`Pool::exchange`].
+    /// Sends `message`; see [`Pool::exchange`].
     ///
     /// [`Pool::exchange`]: super::pool::Pool::exchange
     pub(super) async fn exchange(
         &self,
-        message: &Message,
-        began: Instant,
-        until: Option<Instant>,
-        told: impl Fn(Progress),
+        message: &mut Message,
+        told: &impl Fn(Progress),
     ) -> Answered {
-        let (pass, began) = match self.0.settings.circuit.enter(until)? {
-            Entry::Pass(pass) => (pass, began),
-            Entry::Try(pass) => (Box::pin(self.try_out(pass, until)).await?, Instant::now()),
+        let pass = match self.0.settings.circuit.enter(message.until)? {
+            Entry::Pass(pass) => pass,
+            Entry::Try(pass) => {
+                let pass = Box::pin(self.try_out(pass, message.until)).await?;
+                message.began = Instant::now();
+                pass
+            }
         };
-        let timing = self.begin_timing(&message.method, began);
-        let answered = self.0.pool.exchange(message, began, told).await;
+        let timing = Timing::begin(&self.0, message);
+        let answered = self.0.pool.exchange(message, told).await;
         timing.end(&answered);
         learn(pass, &answered);
         answered
@@ -44,9 +45,8 @@ impl Upstream {
     /// Finds out whether the upstream is back, and enters again if it is.
     async fn try_out(&self, pass: Pass, until: Option<Instant>) -> Result<Pass, Fault> {
         let question = self.question();
-        let began = Instant::now();
-        let timing = self.begin_timing(&question.method, began);
-        let tried = self.0.pool.exchange(&question, began, |_| {}).await;
+        let timing = Timing::begin(&self.0, &question);
+        let tried = self.0.pool.exchange(&question, &|_| {}).await;
         timing.end(&tried);
         learn(pass, &tried);
         let fault = tried.err();
@@ -54,11 +54,6 @@ impl Upstream {
             Entry::Pass(pass) => Ok(pass),
             Entry::Try(_) => Err(fault.unwrap_or(Fault::Saturated)),
         }
-    }
-
-    fn begin_timing(&self, method: &Method, began: Instant) -> Timing<'_> {
-        let method = known_method(method).unwrap_or(OTHER);
-        Timing { upstream: &self.0, method, began, ended: None, status: None, fault: "cancelled" }
     }
 
     /// What is asked to find out whether the upstream is back: nothing of a caller's, and nothing
@@ -73,6 +68,8 @@ impl Upstream {
             target: Target::of(if base_path.is_empty() { "/" } else { base_path }),
             fields,
             body: Bytes::new(),
+            began: Instant::now(),
+            until: None,
             alarm: Alarm::default(),
         }
     }
@@ -81,15 +78,18 @@ impl Upstream {
 /// One request that is sent, whose time counts however it ends.
 struct Timing<'u> {
     upstream: &'u Inner,
-    method: &'static str,
-    began: Instant,
+    message: &'u Message,
     ended: Option<Instant>,
     status: Option<u16>,
     /// Stays so where nobody waits for the answer any longer.
     fault: &'static str,
 }
 
-impl Timing<'_> {
+impl<'u> Timing<'u> {
+    fn begin(upstream: &'u Inner, message: &'u Message) -> Self {
+        Self { upstream, message, ended: None, status: None, fault: "cancelled" }
+    }
+
     fn end(mut self, answered: &Answered) {
         let answer = answered.as_ref().ok();
         self.ended = answer.map(|answer| answer.body.answered());
@@ -101,12 +101,12 @@ impl Timing<'_> {
 impl Drop for Timing<'_> {
     fn drop(&mut self) {
         let asked = Asked {
-            http_request_method: self.method,
+            http_request_method: known_method(&self.message.method).unwrap_or(OTHER),
             http_response_status_code: self.status,
             error_type: self.fault,
         };
         let ended = self.ended.unwrap_or_else(Instant::now);
-        let time = ended.duration_since(self.began).as_secs_f64();
+        let time = ended.duration_since(self.message.began).as_secs_f64();
         let Inner { metrics, recent, .. } = self.upstream;
         recent.with(&metrics.upstream, asked, |times| times.observe(time));
     }

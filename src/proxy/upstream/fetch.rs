@@ -151,11 +151,17 @@ impl Upstream {
         }
         self.sign(&mut fields, &routed.id, &routed.trail, span);
         let target = self.target(routed.target.clone());
-        let alarm = routed.trail.alarm.clone();
-        let message = Message { method: Method::GET, target, fields, body: Bytes::new(), alarm };
-
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
-        let answer = self.exchange(&message, Instant::now(), Some(until), |_| {}).await;
+        let mut message = Message {
+            method: Method::GET,
+            target,
+            fields,
+            body: Bytes::new(),
+            began: Instant::now(),
+            until: Some(until),
+            alarm: routed.trail.alarm.clone(),
+        };
+        let answer = self.exchange(&mut message, &|_| {}).await;
         let answer = answer.map_err(unavailable)?;
         let status = answer.status;
         span.answered(status);

@@ -9,8 +9,9 @@
 //! Only what was fetched for the judge is kept, not what callers read: the fetch always asks in the
 //! same way, so it is always the same kind of document, and a GET costs nothing for it.
 
+use super::Inner;
 use super::Remember;
-use super::ask::{Ask, Asks, Document};
+use super::ask::{Ask, Document};
 use super::fetch::Representation;
 use crate::policy::{Current, EntityTag};
 use crate::proxy::target::Target;
@@ -159,8 +160,7 @@ impl Kept {
 /// A change under way. However it ends, and even if nobody waits for that: where the document may be
 /// another one by then, or has turned out to be, what was seen of it is forgotten.
 pub(super) struct Forgetting<'s> {
-    pub(super) memory: &'s Memory,
-    pub(super) asks: &'s Asks,
+    pub(super) upstream: &'s Inner,
     pub(super) target: &'s Target,
     pub(super) trail: &'s Trail,
 }
@@ -173,7 +173,8 @@ impl Drop for Forgetting<'_> {
             Some(Outcome::NotApplied) | None => self.trail.sent.get() == stale,
         };
         if forgets {
-            self.memory.forget(|| self.asks.document(self.target.path()));
+            let Inner { memory, asks, .. } = self.upstream;
+            memory.forget(|| asks.document(self.target.path()));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::proxy::trail::Sent;
 
 use bytes::Bytes;
 use http::Method;
+use tokio::time::Instant;
 
 /// What is sent.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub(super) struct Message {
     /// `Host` is one of them.
     pub(super) fields: Fields,
     pub(super) body: Bytes,
+    /// When it was taken up.
+    pub(super) began: Instant,
+    /// Until when somebody waits for its answer, if that is known.
+    pub(super) until: Option<Instant>,
     /// What rings for all that whoever sends it waits for.
     pub(super) alarm: Alarm,
 }

@@ -42,6 +42,8 @@ pub(super) struct One {
     /// What was read and not passed on.
     incoming: BytesMut,
     read_size: usize,
+    /// What is known of the head that comes next.
+    reading: Reading,
     /// How the answer's body ends, of which something is still to come.
     framing: Framing,
     persists: bool,
@@ -72,6 +74,7 @@ impl One {
             outgoing: Outgoing::default(),
             incoming: BytesMut::new(),
             read_size: READ_MIN,
+            reading: Reading::default(),
             framing: Framing::Length(0),
             persists: true,
             until,
@@ -91,7 +94,7 @@ impl One {
         &mut self,
         message: &Message,
         until: Instant,
-        told: impl Fn(Progress),
+        told: &impl Fn(Progress),
     ) -> Result<Answer<()>, Lost> {
         // Others go first: what is written in one go finds whoever reads it awake, and a call to wake
         // somebody costs more than a turn. It may have been closed meanwhile.
@@ -101,7 +104,7 @@ impl One {
         }
         told(Progress::Sent(Sent::Begun));
         self.outgoing.fill(message);
-        let (mut reading, mut informational) = (Reading::default(), 0);
+        let mut informational = 0;
         let answer = poll_fn(|cx| {
             let written = self.outgoing.poll_write(&mut self.wire, cx);
             if let Poll::Ready(Err(error)) = written {
@@ -114,7 +117,7 @@ impl One {
                 self.persists = false;
             }
             loop {
-                match self.take_head(&mut reading, &message.method) {
+                match self.take_head(&message.method) {
                     Ok(None) => {}
                     Ok(Some(head)) if !is_interim(head.answer.status) => {
                         return Poll::Ready(Ok(head));
@@ -214,13 +217,9 @@ impl One {
     }
 
     /// The head of an answer, if it is all there.
-    fn take_head(
-        &mut self,
-        reading: &mut Reading,
-        method: &Method,
-    ) -> Result<Option<Head>, Unsound> {
-        let Some(end) = reading.look(&mut self.incoming)? else { return Ok(None) };
-        let head = reading.take(self.incoming.get(..end).unwrap_or_default(), method);
+    fn take_head(&mut self, method: &Method) -> Result<Option<Head>, Unsound> {
+        let Some(end) = self.reading.look(&mut self.incoming)? else { return Ok(None) };
+        let head = self.reading.take(self.incoming.get(..end).unwrap_or_default(), method);
         self.incoming.advance(end);
         head.map(Some)
     }

@@ -136,21 +136,21 @@ impl Pool {
         }))
     }
 
-    /// Sends `message`, which was taken up at the moment `began`, and waits for the head of its answer.
-    /// What becomes of it meanwhile is `told`.
+    /// Sends `message`, and waits for the head of its answer. What becomes of it meanwhile is `told`.
     pub(super) async fn exchange(
         &self,
         message: &Message,
-        began: Instant,
-        told: impl Fn(Progress),
+        told: &impl Fn(Progress),
     ) -> Result<Answer<Lease>, Fault> {
         let mut was_refused = false;
         for attempt in 0..=RESENT_MAX {
-            let now = if attempt == 0 { began } else { Instant::now() };
+            let now = if attempt == 0 { message.began } else { Instant::now() };
             let (connection, since) = self.0.connection(attempt == 0, now).await?;
             let until = since + self.0.head_time;
-            let lost = match connection.send(message, until, &told).await {
-                Ok(answer) => return Ok(answer.map(|source| Lease::begin(source, &self.0, began))),
+            let lost = match connection.send(message, until, told).await {
+                Ok(answer) => {
+                    return Ok(answer.map(|source| Lease::begin(source, &self.0, message.began)));
+                }
                 Err(lost) => lost,
             };
             if let Lost::Refused | Lost::Unsent = lost {
@@ -180,7 +180,7 @@ impl Connection {
         self,
         message: &Message,
         until: Instant,
-        told: impl Fn(Progress),
+        told: &impl Fn(Progress),
     ) -> Result<Answer<Source>, Lost> {
         match self {
             Self::One(mut one) => {

@@ -164,7 +164,7 @@ impl Stream {
     pub(super) async fn send(
         &self,
         message: &Message,
-        told: impl Fn(Progress),
+        told: &impl Fn(Progress),
     ) -> Result<Answer<Exchange>, Lost> {
         let addressed = self.address(message).ok_or(Lost::Unsent)?;
         let ready = self.0.sender.clone().ready().await;

@@ -27,18 +27,25 @@ impl<L: Clone + Eq + Hash, M: Clone> Recent<L, M> {
         labels: L,
         what: impl FnOnce(&M) -> T,
     ) -> T {
-        self.find(labels, |labels| family.get_or_create(labels).clone(), what)
+        let known = |known: &L| *known == labels;
+        self.find(known, || (labels.clone(), family.get_or_create(&labels).clone()), what)
     }
 }
 
-impl<K: PartialEq, M> Recent<K, M> {
-    /// Does something with the metrics of `key`, which `make` finds where they are not known.
-    pub fn find<T>(&self, key: K, make: impl FnOnce(&K) -> M, what: impl FnOnce(&M) -> T) -> T {
+impl<K, M> Recent<K, M> {
+    /// Does something with the metrics of the key that `is` the one, or that `make` makes where none of those
+    /// that are known is.
+    pub fn find<T>(
+        &self,
+        is: impl Fn(&K) -> bool,
+        make: impl FnOnce() -> (K, M),
+        what: impl FnOnce(&M) -> T,
+    ) -> T {
         let mut known = self.0.borrow_mut();
-        if let Some((_, metric)) = known.iter().find(|(known, _)| *known == key) {
+        if let Some((_, metric)) = known.iter().find(|(known, _)| is(known)) {
             return what(metric);
         }
-        let metric = make(&key);
+        let (key, metric) = make();
         let done = what(&metric);
         if known.len() == FEW {
             known.remove(0);

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What one worker counted last.
 #[derive(Debug, Default)]
 pub struct Counted {
-    requests: Recent<Alike, (Counter, Histogram)>,
+    requests: Recent<Alike<Arc<Route>>, (Counter, Histogram)>,
     limits: Recent<Limited, Counter>,
     outcomes: Recent<Outcome, Counter>,
     reads: Recent<Read, Counter>,
@@ -31,11 +31,11 @@ impl Ended {
         let route = trail.route.get();
         let method = known_method(&trail.method).unwrap_or(OTHER);
         let decision = trail.decision.get().map_or("none", Decision::as_str);
-        let alike = Alike { route: route.map(Arc::clone), method, status: self.status, decision };
+        let alike = Alike { route, method, status: self.status, decision };
         let recent = &self.told.recent;
         recent.requests.find(
-            alike,
-            |alike| alike.metrics(metrics),
+            |known| known.is(&alike),
+            || (alike.known(), alike.metrics(metrics)),
             |(count, times)| {
                 count.inc();
                 times.observe(duration.as_secs_f64());
@@ -61,7 +61,9 @@ impl Ended {
         if trail.pinned.get() {
             metrics.pins.inc();
         }
-        metrics.rejudgements.inc_by(trail.attempts.get().saturating_sub(1).into());
+        if let rejudgements @ 1.. = trail.attempts.get().saturating_sub(1) {
+            metrics.rejudgements.inc_by(rejudgements.into());
+        }
         count_limits(metrics, recent, trail);
         count_step(metrics, trail, decision);
         count_found(metrics, trail);
@@ -70,27 +72,31 @@ impl Ended {
 
 /// What requests have in common that are counted together.
 #[derive(Debug)]
-struct Alike {
-    route: Option<Arc<Route>>,
+struct Alike<R> {
+    route: Option<R>,
     method: &'static str,
     status: Option<StatusCode>,
     decision: &'static str,
 }
 
-/// A route is the same one or another; its names need not be compared.
-impl PartialEq for Alike {
-    fn eq(&self, other: &Self) -> bool {
-        let route = |alike: &Self| alike.route.as_ref().map(Arc::as_ptr);
-        route(self) == route(other)
+impl Alike<Arc<Route>> {
+    /// Whether it is `other`. A route is the same one or another; its names need not be compared.
+    fn is(&self, other: &Alike<&Arc<Route>>) -> bool {
+        self.route.as_ref().map(Arc::as_ptr) == other.route.map(Arc::as_ptr)
             && self.status == other.status
             && self.method == other.method
             && self.decision == other.decision
     }
 }
 
-impl Alike {
+impl Alike<&Arc<Route>> {
+    fn known(&self) -> Alike<Arc<Route>> {
+        let Self { route, method, status, decision } = *self;
+        Alike { route: route.map(Arc::clone), method, status, decision }
+    }
+
     fn metrics(&self, metrics: &Metrics) -> (Counter, Histogram) {
-        let route = self.route.as_ref();
+        let route = self.route;
         let served = Served {
             route: route.map(|route| Arc::clone(&route.id)).unwrap_or_default(),
             method: self.method,
@@ -110,10 +116,15 @@ impl Alike {
 fn count_limits(metrics: &Metrics, recent: &Counted, trail: &Trail) {
     let (Some(limit), Some(partner)) = (trail.limits(), trail.partner.get()) else { return };
     partner.account.tally().count(limit.is_admitted());
-    let decision = word(&limit);
-    let limited =
-        Limited { tier: Arc::clone(&partner.tier), class: limit.class().as_str(), decision };
-    recent.limits.with(&metrics.limits, limited, Counter::inc);
+    let (tier, class, decision) = (&partner.tier, limit.class().as_str(), word(&limit));
+    let is =
+        |known: &Limited| known.tier == *tier && known.class == class && known.decision == decision;
+    let make = || {
+        let limited = Limited { tier: Arc::clone(tier), class, decision };
+        let count = metrics.limits.get_or_create(&limited).clone();
+        (limited, count)
+    };
+    recent.limits.find(is, make, |count| count.inc());
 }
 
 fn word(limit: &Limit) -> &'static str {

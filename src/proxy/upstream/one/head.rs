@@ -391,7 +391,8 @@ mod tests {
         }
         let target = Target::of("/b?c=d");
         let (method, body, alarm) = (Method::PATCH, Bytes::new(), Alarm::default());
-        let message = Message { method, target, fields, body, alarm };
+        let began = tokio::time::Instant::now();
+        let message = Message { method, target, fields, body, began, until: None, alarm };
         let mut out = Vec::new();
         write(&message, &mut out);
         assert_eq!(out, b"PATCH /b?c=d HTTP/1.1\r\nhost: a\r\nx: y\r\nx: z\r\n\r\n");
