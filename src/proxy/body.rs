@@ -35,7 +35,12 @@ impl From<Vec<u8>> for Content {
 
 impl From<Streamed> for Content {
     fn from(streamed: Streamed) -> Self {
-        Self(Source::Upstream(Box::new(streamed)))
+        // Most answers to a change have none.
+        if streamed.is_end_stream() {
+            Self::empty()
+        } else {
+            Self(Source::Upstream(Box::new(streamed)))
+        }
     }
 }
 
