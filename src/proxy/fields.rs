@@ -9,6 +9,7 @@ mod onward;
 mod value;
 
 pub use lines::{Lines, NoField};
+pub use onward::Nominated;
 pub use value::FieldValue;
 
 use super::octets::is_value;
@@ -132,19 +133,20 @@ impl Fields {
     /// Leaves out whatever is there by that name.
     pub fn remove(&mut self, name: &HeaderName) {
         if self.has(name) {
-            self.retain(|known| known != name.as_str());
+            self.retain(|known| known != name.as_str().as_bytes());
         }
     }
 
     /// Leaves out all but those whose name `stays`.
-    pub fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+    pub fn retain(&mut self, stays: impl Fn(&[u8]) -> bool) {
         let Self { text, lines } = self;
-        lines.all.retain(|line| stays(str_of(text, line.start, line.colon)));
+        lines.all.retain(|line| stays(text.get(line.start..line.colon).unwrap_or_default()));
     }
 
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
-        let name = |line: Line| str_of(&self.text, line.start, line.colon);
+        // A name is a token, and so a text.
+        let name = |line: Line| str::from_utf8(self.name(line)).unwrap_or_default();
         self.lines.all.iter().map(move |line| (name(*line), self.value(*line)))
     }
 
@@ -214,12 +216,6 @@ impl Fields {
         }
         headers
     }
-}
-
-/// A name; it is a token, and so a text.
-fn str_of(text: &[u8], from: usize, to: usize) -> &str {
-    let name = text.get(from..to).unwrap_or_default();
-    str::from_utf8(name).unwrap_or_default()
 }
 
 /// Without what stands in them, which must not be logged.

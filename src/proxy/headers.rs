@@ -36,88 +36,89 @@ pub fn nominated<'h>(
 
 /// Whether the gateway or the upstream decides something by the field `name`, so that it may
 /// neither be nominated away nor have a twin.
-pub fn is_guarded(name: &str, request_id: &HeaderName) -> bool {
-    name == request_id.as_str()
+pub fn is_guarded(name: &[u8], request_id: &HeaderName) -> bool {
+    name == request_id.as_str().as_bytes()
         || matches!(
             name,
-            "accept"
-                | "authorization"
-                | "content-digest"
-                | "content-encoding"
-                | "content-length"
-                | "content-md5"
-                | "content-range"
-                | "content-type"
-                | "cookie"
-                | "digest"
-                | "host"
-                | "idempotency-key"
-                | "if-match"
-                | "if-modified-since"
-                | "if-none-match"
-                | "if-range"
-                | "if-unmodified-since"
-                | "prefer"
-                | "repr-digest"
-                | "signature"
-                | "signature-input"
-                | "traceparent"
-                | "tracestate"
-                | "transfer-encoding"
-                | "via"
+            b"accept"
+                | b"authorization"
+                | b"content-digest"
+                | b"content-encoding"
+                | b"content-length"
+                | b"content-md5"
+                | b"content-range"
+                | b"content-type"
+                | b"cookie"
+                | b"digest"
+                | b"host"
+                | b"idempotency-key"
+                | b"if-match"
+                | b"if-modified-since"
+                | b"if-none-match"
+                | b"if-range"
+                | b"if-unmodified-since"
+                | b"prefer"
+                | b"repr-digest"
+                | b"signature"
+                | b"signature-input"
+                | b"traceparent"
+                | b"tracestate"
+                | b"transfer-encoding"
+                | b"via"
         )
 }
 
 /// Whether a field is about one connection, or says something that only a trusted hop may say.
-pub(super) fn stays_here(name: &str) -> bool {
+pub(super) fn stays_here(name: &[u8]) -> bool {
     is_hop_by_hop(name)
-        || name.starts_with("proxy-")
-        || name.starts_with("x-forwarded-")
+        || name.starts_with(b"proxy-")
+        || name.starts_with(b"x-forwarded-")
         || matches!(
             name,
-            "cf-connecting-ip"
-                | "client-ip"
-                | "expect"
-                | "fastly-client-ip"
-                | "forwarded"
-                | "true-client-ip"
-                | "x-client-ip"
-                | "x-cluster-client-ip"
-                | "x-http-method"
-                | "x-http-method-override"
-                | "x-method-override"
-                | "x-original-forwarded-for"
-                | "x-original-host"
-                | "x-original-uri"
-                | "x-original-url"
-                | "x-real-ip"
-                | "x-remote-addr"
-                | "x-remote-ip"
-                | "x-rewrite-url"
+            b"cf-connecting-ip"
+                | b"client-ip"
+                | b"expect"
+                | b"fastly-client-ip"
+                | b"forwarded"
+                | b"true-client-ip"
+                | b"x-client-ip"
+                | b"x-cluster-client-ip"
+                | b"x-http-method"
+                | b"x-http-method-override"
+                | b"x-method-override"
+                | b"x-original-forwarded-for"
+                | b"x-original-host"
+                | b"x-original-uri"
+                | b"x-original-url"
+                | b"x-real-ip"
+                | b"x-remote-addr"
+                | b"x-remote-ip"
+                | b"x-rewrite-url"
         )
 }
 
 /// RFC 9110 §7.6.1.
-fn is_hop_by_hop(name: &str) -> bool {
+fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(
         name,
-        "connection"
-            | "http2-settings"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
+        b"connection"
+            | b"http2-settings"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
     )
 }
 
 /// Takes out of an answer what is about the upstream's connection.
 pub fn clean_answer(fields: &mut Fields) {
     // `Alt-Svc` would lead the caller past the gateway.
-    let goes = |name: &str| is_hop_by_hop(name) || matches!(name, "alt-svc" | "proxy-authenticate");
+    let goes =
+        |name: &[u8]| is_hop_by_hop(name) || matches!(name, b"alt-svc" | b"proxy-authenticate");
     let nominated = fields.nominated();
-    fields.retain(|name| !goes(name) && !nominated.iter().any(|other| other == name));
+    fields.retain(|name| !goes(name) && !nominated.contains(name));
 }
 
 /// What we are called in `Via`.

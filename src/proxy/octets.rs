@@ -7,13 +7,40 @@ pub fn is_token(bytes: &[u8]) -> bool {
 
 /// Puts the token that `bytes` begin with in lower case, and tells how many bytes it has.
 pub fn lower_token(bytes: &mut [u8]) -> usize {
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        match LOWER.get(usize::from(*byte)) {
-            Some(0) | None => return at,
-            Some(lower) => *byte = *lower,
+    let (words, _) = bytes.as_chunks_mut::<8>();
+    let mut length = 0;
+    for eight in words {
+        let word = u64::from_le_bytes(*eight);
+        let (lower, plain) = lower_word(word);
+        let known = u64::MAX.checked_shr(64 - 8 * plain).unwrap_or_default();
+        *eight = (lower & known | word & !known).to_le_bytes();
+        length += plain as usize;
+        if plain != 8 {
+            break;
         }
     }
-    bytes.len()
+    // What is left is the end, less than eight bytes, or begins with something that few names have.
+    for byte in bytes.get_mut(length..).unwrap_or_default() {
+        match LOWER.get(usize::from(*byte)) {
+            Some(0) | None => break,
+            Some(lower) => *byte = *lower,
+        }
+        length += 1;
+    }
+    length
+}
+
+/// Eight bytes in lower case, and how many of them, from the lowest on, are letters, digits or hyphens.
+fn lower_word(word: u64) -> (u64, u32) {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    // The highest bit of each byte, if that is of ASCII, tells whether it is `bound` or more.
+    let from = |word: u64, bound: u8| (word & !HIGH) + ONES * u64::from(0x80 - bound);
+    let within = |word, first: u8, last: u8| from(word, first) & !from(word, last + 1);
+    let lower = word | (within(word, b'A', b'Z') & HIGH) >> 2;
+    let plain = within(lower, b'a', b'z') | within(lower, b'0', b'9') | within(lower, b'-', b'-');
+    let odd = (!plain | word) & HIGH;
+    (lower, odd.trailing_zeros() / 8)
 }
 
 /// Whether it has no control character but tabs.
@@ -84,3 +111,40 @@ static CLASSES: [u8; 256] = {
     }
     classes
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_byte_is_of_its_class_wherever_it_stands() {
+        for byte in 0..=255_u8 {
+            let is_plain = byte.is_ascii_alphanumeric() || byte == b'-';
+            for at in 0..8 {
+                let mut bytes = *b"aB-0zZ9y";
+                bytes[at] = byte;
+                let (lower, plain) = lower_word(u64::from_le_bytes(bytes));
+                let plain = plain as usize;
+                assert_eq!(plain, if is_plain { 8 } else { at }, "{byte} at {at}");
+                let expected = bytes[..plain].to_ascii_lowercase();
+                assert_eq!(lower.to_le_bytes()[..plain], expected, "{byte} at {at}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_ends_where_it_ends_and_nothing_behind_it_is_touched(
+            bytes in prop::collection::vec(prop_oneof![8 => b'A'..=b'z', 1 => any::<u8>()], 0..40),
+        ) {
+            let mut lower = bytes.clone();
+            let length = lower_token(&mut lower);
+            let (name, behind) = bytes.split_at(length);
+            prop_assert!(name.iter().all(|byte| is_token(&[*byte])));
+            prop_assert!(behind.first().is_none_or(|byte| !is_token(&[*byte])));
+            prop_assert_eq!(lower, [&*name.to_ascii_lowercase(), behind].concat());
+        }
+    }
+}

@@ -16,7 +16,6 @@ use super::body::Content;
 use super::fields::{FieldValue, Fields};
 use super::headers::ACCEPT_PATCH;
 use super::rejection::Rejection;
-use super::request::RequestId;
 use super::trail::{Decision, Trail};
 use super::upstream::Fault;
 use crate::limits::{HeldBack, whole_seconds};
@@ -111,12 +110,7 @@ pub struct Manner<'m> {
 }
 
 /// The answer to a request that ended in `rejection`; the trail learns of it too.
-pub fn answer(
-    rejection: &Rejection,
-    manner: Manner<'_>,
-    id: &RequestId,
-    trail: &Trail,
-) -> Answer<Content> {
+pub fn answer(rejection: &Rejection, manner: Manner<'_>, trail: &Trail) -> Answer<Content> {
     let kind = kind(rejection);
     trail.rejection.set(Some(kind));
     let violations = if let Rejection::Refused(violations) = rejection {
@@ -125,7 +119,7 @@ pub fn answer(
         trail.decision.set(Some(Decision::Reject));
         None
     };
-    let problem = || write(kind, rejection, violations, id, trail);
+    let problem = || write(kind, rejection, violations, trail);
     let Wanted { json: wants_json, problem: wants_problem } = manner.wanted;
     let (media_type, body) = match manner.form {
         ErrorForm::PartnerCenter if wants_problem > wants_json => (PROBLEM_JSON, problem()),
@@ -147,7 +141,6 @@ fn write(
     kind: Kind,
     rejection: &Rejection,
     violations: Option<&Violations>,
-    id: &RequestId,
     trail: &Trail,
 ) -> Vec<u8> {
     let violated: &[String] =
@@ -160,7 +153,7 @@ fn write(
             .text(name!("title"), kind.title)
             .number(name!("status"), kind.status.as_u16().into())
             .text(name!("detail"), &told(rejection, trail))
-            .joined(name!("instance"), id.urn())
+            .joined(name!("instance"), trail.id.urn())
             .plain(name!("code"), kind.slug);
         if let Some(outcome) = outcome {
             problem.plain(name!("outcome"), outcome.as_str());

@@ -90,7 +90,7 @@ impl<B> From<Request<B>> for Received<B> {
     }
 }
 
-/// A request that has an id, and of which nothing else is known.
+/// A request that has an id, in its trail, and of which nothing else is known.
 pub struct Arrived<B> {
     /// Its head.
     pub head: Box<Head>,
@@ -100,8 +100,6 @@ pub struct Arrived<B> {
     pub peer: Option<Rc<Peer>>,
     /// What is wrong with the one that it stands in for, if it does.
     pub unsound: Option<Unsound>,
-    /// Its id.
-    pub id: RequestId,
     /// What is learned of it.
     pub trail: Rc<Trail>,
 }
@@ -121,8 +119,6 @@ pub struct Routed<B> {
     pub route: Arc<Route>,
     /// The load that partner and route come from.
     pub snapshot: Arc<Snapshot>,
-    /// Its id.
-    pub id: RequestId,
     /// What is learned of it.
     pub trail: Rc<Trail>,
 }
@@ -130,7 +126,7 @@ pub struct Routed<B> {
 /// Without fields, path and body, which hold what must not be logged.
 impl<B> fmt::Debug for Arrived<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrived").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Arrived").field("id", &self.trail.id).finish_non_exhaustive()
     }
 }
 
@@ -138,7 +134,7 @@ impl<B> fmt::Debug for Arrived<B> {
 impl<B> fmt::Debug for Routed<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Routed");
-        debug.field("id", &self.id).field("route", &self.route.id);
+        debug.field("id", &self.trail.id).field("route", &self.route.id);
         debug.finish_non_exhaustive()
     }
 }
@@ -156,11 +152,10 @@ impl<B> Arrived<B> {
     /// A request that was `received`, with the id that it has, or a new one.
     pub fn new(received: Received<B>, id: Option<RequestId>) -> Self {
         let Received { head, body, peer, unsound, interim, alarm } = received;
-        let mut trail = Trail::begin(head.method.clone());
-        (trail.interim, trail.alarm) = (interim, alarm);
-        let id = id.unwrap_or_else(|| RequestId::make(trail.at));
-        let trail = Rc::new(trail);
-        Self { head, body, peer, unsound, id, trail }
+        // It is not touched before it is where it stays, as it is large.
+        let trail = Rc::new(Trail::begin(head.method.clone(), id));
+        let _it_begins_once = (trail.alarm.set(alarm), interim.map(|pass| trail.interim.set(pass)));
+        Self { head, body, peer, unsound, trail }
     }
 }
 
@@ -197,8 +192,8 @@ impl<B> Routed<B> {
 
     /// The same with another body, and the body it had.
     pub fn replace_body<C>(self, body: C) -> (Routed<C>, B) {
-        let Self { head, target, body: old, partner, route, snapshot, id, trail } = self;
-        let new = Routed { head, target, body, partner, route, snapshot, id, trail };
+        let Self { head, target, body: old, partner, route, snapshot, trail } = self;
+        let new = Routed { head, target, body, partner, route, snapshot, trail };
         (new, old)
     }
 }

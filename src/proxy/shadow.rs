@@ -117,7 +117,7 @@ impl<'r> Beside<'r> {
         let codes = |violations: &Violations| violations.iter().map(|found| found.code).collect();
         self.question.replace(Some(Box::new(Question {
             snapshot: Arc::clone(&routed.snapshot),
-            request_id: routed.id.as_str().to_owned(),
+            request_id: routed.trail.id.as_str().to_owned(),
             method: routed.method.clone(),
             path: routed.target.path().to_owned(),
             partner: Arc::clone(&routed.partner),

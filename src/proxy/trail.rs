@@ -5,7 +5,7 @@ use super::alarm::Alarm;
 use super::change::Change;
 use super::origin::Origin;
 use super::problem::Kind;
-use super::request::Interim;
+use super::request::{Interim, RequestId};
 use super::span::{OpenSpan, Span, Stage};
 use crate::limits::{Class, Decision as Limited, Slot};
 use crate::partner::Partner;
@@ -27,6 +27,8 @@ pub const READING: &str = "reading";
 
 /// What is learned of one request.
 pub struct Trail {
+    /// Its id.
+    pub id: RequestId,
     /// When it came, by the clock on the wall.
     pub at: SystemTime,
     /// When it came.
@@ -79,14 +81,16 @@ pub struct Trail {
     pub until: OnceCell<Instant>,
     /// The bytes of its body that were read.
     pub bytes_in: Cell<u64>,
+    /// How many bytes the body of its answer had, so far as it was passed on.
+    pub bytes_out: Cell<u64>,
     /// The room that it takes up among all requests, until it is told of.
     pub room: OnceCell<Slot>,
     /// The room that it takes up among those of its partner, until then.
     pub partner_room: OnceCell<Slot>,
     /// Who is told what the API says before its answer, if anybody is.
-    pub interim: Option<Weak<dyn Interim>>,
+    pub interim: OnceCell<Weak<dyn Interim>>,
     /// What rings for all that its task waits for.
-    pub alarm: Alarm,
+    pub alarm: OnceCell<Alarm>,
 }
 
 impl fmt::Debug for Trail {
@@ -99,10 +103,12 @@ impl fmt::Debug for Trail {
 }
 
 impl Trail {
-    /// The trail of a request that came just now.
-    pub fn begin(method: Method) -> Self {
+    /// The trail of a request that came just now, with the id that it has, or a new one.
+    pub fn begin(method: Method, id: Option<RequestId>) -> Self {
+        let at = SystemTime::now();
         Self {
-            at: SystemTime::now(),
+            at,
+            id: id.unwrap_or_else(|| RequestId::make(at)),
             began: Instant::now(),
             method,
             origin: OnceCell::new(),
@@ -128,11 +134,17 @@ impl Trail {
             resolved: Cell::new(None),
             until: OnceCell::new(),
             bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
             room: OnceCell::new(),
             partner_room: OnceCell::new(),
-            interim: None,
-            alarm: Alarm::default(),
+            interim: OnceCell::new(),
+            alarm: OnceCell::new(),
         }
+    }
+
+    /// What rings for all that its task waits for.
+    pub fn alarm(&self) -> Alarm {
+        self.alarm.get_or_init(Alarm::default).clone()
     }
 
     /// Notes what the partner's limits say of it.

@@ -36,7 +36,7 @@ use super::budget::Budget;
 use super::fields::{FieldValue, Fields};
 use super::headers::Via;
 use super::rejection::Rejection;
-use super::request::{Permitted, RequestId, Routed};
+use super::request::{Permitted, Routed};
 use super::span::{OpenSpan, Stage};
 use super::target::Target;
 use super::trail::{Sent, Trail};
@@ -257,9 +257,9 @@ impl Upstream {
     }
 
     /// Adds what every request upstream carries.
-    fn sign(&self, fields: &mut Fields, id: &RequestId, trail: &Trail, span: &OpenSpan<'_>) {
+    fn sign(&self, fields: &mut Fields, trail: &Trail, span: &OpenSpan<'_>) {
         fields.add(&header::HOST, &self.0.host);
-        fields.add(&self.0.request_id, id);
+        fields.add(&self.0.request_id, &trail.id);
         let origin = trail.origin.get();
         if let Some(via) = &self.0.via {
             let version = origin.map_or(Version::HTTP_11, |origin| origin.version);
@@ -288,12 +288,12 @@ impl Upstream {
             body,
             began: routed.trail.began,
             until: routed.trail.until.get().copied(),
-            alarm: routed.trail.alarm.clone(),
+            alarm: routed.trail.alarm(),
         };
         async move {
             let turn = throttle::turn(&routed).await?;
             let lent = routed.lent()?;
-            let Routed { partner, route, snapshot, id, trail, .. } = &routed;
+            let Routed { partner, route, snapshot, trail, .. } = &routed;
             // To HTTP/1.0 a body without a length could break off and look whole.
             let chunks = trail.origin.get().is_none_or(|origin| origin.version != Version::HTTP_10);
             let leads = chunks && !route.links.is_empty();
@@ -332,7 +332,7 @@ impl Upstream {
             }
             trail.sent.set(Sent::Answered(status));
             trail.upstream_status.set(Some(status));
-            let answer = self.receive(answer, id, trail);
+            let answer = self.receive(answer, trail);
             Ok(match addresses {
                 Some(addresses) => {
                     links::lead(answer, &message.method, route, addresses).map(Content::from)
@@ -357,7 +357,7 @@ impl Upstream {
             fields.remove(&header::COOKIE);
             fields.set(&header::AUTHORIZATION, shown);
         }
-        self.sign(fields, &routed.id, &routed.trail, span);
+        self.sign(fields, &routed.trail, span);
         if let Some(pin) = pin {
             let unusable = Fault::Unusable("the entity tag of the current state cannot be sent");
             let value = FieldValue::of(pin.as_str());

@@ -8,7 +8,6 @@ use patchgate::policy::{
 use patchgate::proxy::fields::Fields;
 use patchgate::proxy::problem::{self, Manner, Wanted};
 use patchgate::proxy::rejection::Rejection;
-use patchgate::proxy::request::RequestId;
 use patchgate::proxy::trail::Trail;
 
 use bytes::Bytes;
@@ -95,10 +94,10 @@ fn refusals(criterion: &mut Criterion) {
     group.bench_function("with its full explanation", |bencher| {
         bencher.iter(|| {
             let Verdict::Refuse(found) = judge(&policy, route, &body) else { panic!("a permit") };
-            let (id, trail) = (RequestId::make_now(), Trail::begin(Method::PATCH));
+            let trail = Trail::begin(Method::PATCH, None);
             let wanted = Wanted::read(&Fields::default());
             let manner = Manner { form: ErrorForm::Problem, wanted, own: "patchgate" };
-            problem::answer(&Rejection::Refused(found), manner, &id, &trail)
+            problem::answer(&Rejection::Refused(found), manner, &trail)
         });
     });
     for (name, body) in [

@@ -68,7 +68,7 @@ fn trail(route: &Arc<Route>) -> impl Fn() -> Rc<Trail> {
     let limited = Limits::default().look(&account, Class::Write, NonZeroU32::MIN);
     let partner = Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None });
     move || {
-        let trail = Trail::begin(Method::PATCH);
+        let trail = Trail::begin(Method::PATCH, None);
         drop((trail.route.set(Arc::clone(&route)), trail.partner.set(Arc::clone(&partner))));
         trail.limited(limited);
         trail.decision.set(Some(Decision::Permit));

@@ -11,7 +11,7 @@ use patchgate::policy::{Caller, Current, Facts, IfMatch, NormalPath, Resolution,
 use patchgate::proxy::Shared;
 use patchgate::proxy::budget::Budget;
 use patchgate::proxy::middleware::enforce::Enforce;
-use patchgate::proxy::request::{Head, RequestId, Routed};
+use patchgate::proxy::request::{Head, Routed};
 use patchgate::proxy::target::Target;
 use patchgate::proxy::trail::{Source as Came, Trail};
 use patchgate::proxy::upstream::{Circuit, Remember, Representation, Settings, Upstream};
@@ -154,8 +154,7 @@ fn routed(body: &'static str) -> Routed<Bytes> {
         partner: Arc::new(Partner { id, roles: Vec::new(), tier, account, credential: None }),
         route,
         snapshot: Arc::new(snapshot),
-        id: RequestId::make_now(),
-        trail: Rc::new(Trail::begin(Method::PATCH)),
+        trail: Rc::new(Trail::begin(Method::PATCH, None)),
     }
 }
 

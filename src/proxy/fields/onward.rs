@@ -10,32 +10,44 @@ impl Fields {
     /// Those that go on: none that is about one connection, says something that only a trusted hop may
     /// say, tells who the caller is, or that every request has from us.
     pub fn pass_on(&mut self, identity: &[IdentitySource], request_id: &HeaderName) {
-        let identifies = |name: &str| {
+        let identifies = |name: &[u8]| {
             let mut fields = identity.iter().filter_map(IdentitySource::field);
-            fields.any(|field| field == name)
+            fields.any(|field| field.as_str().as_bytes() == name)
         };
-        let ends_here = |name: &str| {
-            let is_ours = matches!(name, "content-length" | "host") || name == request_id.as_str();
+        let request_id_is = |name: &[u8]| request_id.as_str().as_bytes() == name;
+        let ends_here = |name: &[u8]| {
+            let is_ours = matches!(name, b"content-length" | b"host") || request_id_is(name);
             if is_ours || stays_here(name) || identifies(name) {
                 return true;
             }
             // Some servers read `If_Match` as `If-Match`.
-            name.bytes().any(|byte| byte == b'_') && {
-                let twin = name.replace('_', "-");
+            name.contains(&b'_') && {
+                let hyphen = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
+                let twin: Vec<u8> = name.iter().map(hyphen).collect();
                 stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)
             }
         };
         let nominated = self.nominated();
-        self.retain(|name| !ends_here(name) && !nominated.iter().any(|other| other == name));
+        self.retain(|name| !ends_here(name) && !nominated.contains(name));
     }
 
-    /// The names, in lower case, that `Connection` nominates for this hop only.
-    pub fn nominated(&self) -> Vec<String> {
-        nominated(self.get_all(&header::CONNECTION))
-            .map(|name| name.to_ascii_lowercase())
-            .filter_map(|name| String::from_utf8(name).ok())
-            .filter(|name| !matches!(&**name, "content-length" | "content-type"))
-            .collect()
+    /// What `Connection` nominates for this hop only.
+    pub fn nominated(&self) -> Nominated {
+        let names = nominated(self.get_all(&header::CONNECTION)).map(<[u8]>::to_ascii_lowercase);
+        Nominated(
+            names.filter(|name| !matches!(&**name, b"content-length" | b"content-type")).collect(),
+        )
+    }
+}
+
+/// Names of fields, in lower case.
+#[derive(Debug)]
+pub struct Nominated(Vec<Vec<u8>>);
+
+impl Nominated {
+    /// Whether `name` is one of them.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.0.iter().any(|other| other == name)
     }
 }
 

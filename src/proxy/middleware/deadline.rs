@@ -45,7 +45,7 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let until = arrived.trail.began + self.time;
         let _it_comes_here_once = arrived.trail.until.set(until);
-        let alarm = arrived.trail.alarm.clone();
+        let alarm = arrived.trail.alarm();
         Bounded { inner: self.inner.call(arrived), until, alarm }
     }
 }

@@ -327,6 +327,6 @@ fn judge(
 /// A short wait, so that those who collided do not collide again.
 fn jitter(routed: &Routed<Bytes>, rejudged: usize) -> Duration {
     let mut hasher = DefaultHasher::new();
-    (routed.id.as_str(), rejudged).hash(&mut hasher);
+    (routed.trail.id.as_str(), rejudged).hash(&mut hasher);
     Duration::from_millis(5 + hasher.finish() % 20)
 }

@@ -14,7 +14,7 @@ pub use spans::Tracer;
 use crate::proxy::answer::Answer;
 use crate::proxy::change::Recorder;
 use crate::proxy::origin::Origin;
-use crate::proxy::request::{Arrived, RequestId};
+use crate::proxy::request::Arrived;
 use crate::proxy::trail::Trail;
 use crate::telemetry::{LogWriter, Telemetry};
 
@@ -76,13 +76,8 @@ where
     }
 
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
-        let ended = Ended {
-            told: Rc::clone(&self.told),
-            id: arrived.id.clone(),
-            trail: Rc::clone(&arrived.trail),
-            status: None,
-            bytes_out: 0,
-        };
+        let ended =
+            Ended { told: Rc::clone(&self.told), trail: Rc::clone(&arrived.trail), status: None };
         Observing { inner: self.inner.call(arrived), ended: Some(ended) }
     }
 }
@@ -135,7 +130,8 @@ impl<C: Body<Data = bytes::Bytes>> Body for Observed<C> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
         if let (Some(ended), Some(Ok(frame))) = (this.ended, &frame) {
-            ended.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+            let bytes_out = &ended.trail.bytes_out;
+            bytes_out.set(bytes_out.get() + frame.data_ref().map_or(0, |data| data.len() as u64));
         }
         Poll::Ready(frame)
     }
@@ -153,11 +149,9 @@ impl<C: Body<Data = bytes::Bytes>> Body for Observed<C> {
 #[derive(Debug)]
 struct Ended {
     told: Rc<Told>,
-    id: RequestId,
     trail: Rc<Trail>,
     /// `None` where nobody waited for an answer.
     status: Option<StatusCode>,
-    bytes_out: u64,
 }
 
 impl Ended {

@@ -2,6 +2,7 @@
 
 use crate::proxy::answer::Answer;
 use crate::proxy::request::{Arrived, IdForm, Received, RequestId};
+use crate::proxy::trail::Trail;
 
 use http::HeaderName;
 use pin_project_lite::pin_project;
@@ -45,9 +46,9 @@ where
         let given = received.head.fields.sole(&self.field).ok().flatten();
         let kept = given.and_then(|value| RequestId::parse(value, self.form));
         let arrived = Arrived::new(received, kept);
-        let id = arrived.id.clone();
+        let trail = Rc::clone(&arrived.trail);
         let inner = self.inner.call(arrived);
-        WithId { inner, field: Rc::clone(&self.field), id }
+        WithId { inner, field: Rc::clone(&self.field), trail }
     }
 }
 
@@ -58,7 +59,7 @@ pin_project! {
         #[pin]
         inner: F,
         field: Rc<HeaderName>,
-        id: RequestId,
+        trail: Rc<Trail>,
     }
 }
 
@@ -72,7 +73,7 @@ where
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
         if let Ok(answer) = &mut result {
-            answer.fields.set(this.field, &*this.id);
+            answer.fields.set(this.field, &this.trail.id);
         }
         Poll::Ready(result)
     }

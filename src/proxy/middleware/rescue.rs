@@ -6,7 +6,7 @@ use crate::proxy::body::Content;
 use crate::proxy::headers;
 use crate::proxy::problem::{self, Manner, Wanted};
 use crate::proxy::rejection::Rejection;
-use crate::proxy::request::{Arrived, RequestId};
+use crate::proxy::request::Arrived;
 use crate::proxy::trail::Trail;
 
 use pin_project_lite::pin_project;
@@ -57,12 +57,11 @@ where
     }
 
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
-        let id = arrived.id.clone();
         let trail = Rc::clone(&arrived.trail);
         let wanted = Wanted::read(&arrived.head.fields);
         // Gates that need not wait do their work in `call`, and may panic there.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(arrived))).ok();
-        Rescuing { inner, id, trail, wanted, ours: Rc::clone(&self.ours) }
+        Rescuing { inner, trail, wanted, ours: Rc::clone(&self.ours) }
     }
 }
 
@@ -72,7 +71,6 @@ pin_project! {
     pub struct Rescuing<F> {
         #[pin]
         inner: Option<F>,
-        id: RequestId,
         trail: Rc<Trail>,
         wanted: Wanted,
         ours: Rc<Ours>,
@@ -99,7 +97,7 @@ where
             let snapshot = this.trail.snapshot.get_or_init(|| this.ours.live.load());
             let form = snapshot.policy.errors;
             let manner = Manner { form, wanted: *this.wanted, own: &this.ours.name };
-            problem::answer(&rejection, manner, this.id, this.trail)
+            problem::answer(&rejection, manner, this.trail)
         });
         // Here, where every answer of a request that was counted passes.
         headers::add_rate_limit(&mut answer.fields, this.trail);
@@ -153,10 +151,10 @@ mod tests {
         let early = service_fn(|_: Arrived<()>| {
             if true { panic!("secret") } else { std::future::ready(Err(Rejection::Overloaded)) }
         });
-        let id = arrived();
-        let urn = id.id.urn().concat();
+        let request = arrived();
+        let urn = request.trail.id.urn().concat();
         let answers = [
-            Rescue::layer(live(), "us").layer(late).oneshot(id).await,
+            Rescue::layer(live(), "us").layer(late).oneshot(request).await,
             Rescue::layer(live(), "us").layer(early).oneshot(arrived()).await,
         ];
         for (index, answer) in answers.into_iter().enumerate() {

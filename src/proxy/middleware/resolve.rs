@@ -54,7 +54,7 @@ impl<S> Resolve<S> {
     }
 
     fn resolve<B>(&self, arrived: Arrived<B>) -> Result<Resolved<B>, Rejection> {
-        let Arrived { head, body, peer, unsound, id, trail } = arrived;
+        let Arrived { head, body, peer, unsound, trail } = arrived;
         let snapshot = self.live.load();
         let _ = trail.snapshot.set(Arc::clone(&snapshot));
         if let Some(unsound) = unsound {
@@ -83,7 +83,7 @@ impl<S> Resolve<S> {
         let partner = identity::find(partners, &head.fields, address, certificate)?;
         let partner = Arc::clone(partner);
         let _ = trail.partner.set(Arc::clone(&partner));
-        let routed = Routed { head, target, body, partner, route, snapshot, id, trail };
+        let routed = Routed { head, target, body, partner, route, snapshot, trail };
         Ok(Resolved::Routed(routed))
     }
 
@@ -131,7 +131,7 @@ impl<S> Resolve<S> {
             return Err(Rejection::ExpectationUnknown);
         }
         let takes_away = |name: &[u8]| match HeaderName::from_bytes(name) {
-            Ok(name) => is_guarded(name.as_str(), &self.request_id),
+            Ok(name) => is_guarded(name.as_str().as_bytes(), &self.request_id),
             Err(_) => false,
         };
         // These are no fields, and nearly all that is ever said there.

@@ -149,7 +149,7 @@ impl Upstream {
         if let Some(shown) = lent.as_ref().map(FieldValue::from).or_else(own) {
             fields.add(&header::AUTHORIZATION, shown);
         }
-        self.sign(&mut fields, &routed.id, &routed.trail, span);
+        self.sign(&mut fields, &routed.trail, span);
         let target = self.target(routed.target.clone());
         let until = routed.trail.until.get().map_or(until, |deadline| until.min(*deadline));
         let mut message = Message {
@@ -159,7 +159,7 @@ impl Upstream {
             body: Bytes::new(),
             began: Instant::now(),
             until: Some(until),
-            alarm: routed.trail.alarm.clone(),
+            alarm: routed.trail.alarm(),
         };
         let answer = self.exchange(&mut message, &|_| {}).await;
         let answer = answer.map_err(unavailable)?;
@@ -171,7 +171,7 @@ impl Upstream {
         if let Some(held) = self.heed(limits, account, &answer) {
             return Err(Rejection::UpstreamThrottled(held));
         }
-        let answer = self.receive(answer, &routed.id, &routed.trail);
+        let answer = self.receive(answer, &routed.trail);
         match status {
             StatusCode::OK => {
                 let seen = self.read(answer).await.map_err(unavailable)?;

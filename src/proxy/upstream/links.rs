@@ -21,15 +21,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// What tells of the bytes that the API sent, and not of those that the caller gets.
-const ABOUT_BYTES: [&str; 8] = [
-    "accept-ranges",
-    "content-digest",
-    "content-length",
-    "content-md5",
-    "digest",
-    "repr-digest",
-    "signature",
-    "signature-input",
+const ABOUT_BYTES: [&[u8]; 8] = [
+    b"accept-ranges",
+    b"content-digest",
+    b"content-length",
+    b"content-md5",
+    b"digest",
+    b"repr-digest",
+    b"signature",
+    b"signature-input",
 ];
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 

@@ -15,12 +15,7 @@ use std::rc::Weak;
 
 impl Upstream {
     /// Makes the answer one of ours: what belongs to the upstream's connection is taken off.
-    pub(super) fn receive(
-        &self,
-        mut answer: Answer<Lease>,
-        id: &RequestId,
-        trail: &Trail,
-    ) -> Answer<Streamed> {
+    pub(super) fn receive(&self, mut answer: Answer<Lease>, trail: &Trail) -> Answer<Streamed> {
         let version = answer.version;
         let fields = &mut answer.fields;
         clean_answer(fields);
@@ -28,7 +23,7 @@ impl Upstream {
             fields.add(&header::VIA, via.received(version));
         }
         if let Some(theirs) = fields.get(&self.0.request_id) {
-            let is_other = theirs != FieldValue::from(id);
+            let is_other = theirs != FieldValue::from(&trail.id);
             let theirs = RequestId::parse(theirs, IdForm::Token).filter(|_| is_other);
             fields.remove(&self.0.request_id);
             if let Some(theirs) = theirs {
@@ -44,7 +39,7 @@ impl Upstream {
     /// Passes on what the API says before its answer. To go on the caller was told by the gateway, which
     /// has the whole request before the API gets any of it.
     pub(super) fn pass(&self, mut answer: Answer<()>, trail: &Trail) {
-        let Some(interim) = trail.interim.as_ref().and_then(Weak::upgrade) else { return };
+        let Some(interim) = trail.interim.get().and_then(Weak::upgrade) else { return };
         if answer.status == StatusCode::CONTINUE {
             return;
         }

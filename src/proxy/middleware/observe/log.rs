@@ -18,7 +18,7 @@ impl Ended {
             let origin = trail.origin.get();
             let client = origin.and_then(|origin| self.client(origin));
             let mut line = Line::begin(buffer, trail.at);
-            line.plain(name!("request_id"), self.id.as_str())
+            line.plain(name!("request_id"), self.trail.id.as_str())
                 .optional_plain(name!("trace_id"), origin.map(|origin| origin.trace.id()))
                 .address(name!("client"), client)
                 .optional(name!("partner"), trail.partner.get().map(|partner| &*partner.id))
@@ -46,7 +46,7 @@ impl Ended {
                 .number(name!("duration_us"), micros(duration))
                 .number(name!("upstream_us"), micros(trail.upstream_time.get()))
                 .number(name!("bytes_in"), trail.bytes_in.get())
-                .number(name!("bytes_out"), self.bytes_out)
+                .number(name!("bytes_out"), self.trail.bytes_out.get())
                 .optional_plain(name!("policy"), snapshot.map(|snapshot| &*snapshot.digest));
             line.end();
         });

@@ -23,7 +23,7 @@ impl Ended {
         let status = |status: Option<http::StatusCode>| status.map(|status| status.as_u16().into());
         let mut members = Vec::with_capacity(1024 + change.ops.json.len());
         let mut line = Line::members(&mut members, trail.at);
-        line.plain(name!("request_id"), self.id.as_str())
+        line.plain(name!("request_id"), self.trail.id.as_str())
             .optional_plain(name!("trace_id"), trail.origin.get().map(|origin| origin.trace.id()))
             .optional(name!("partner"), trail.partner.get().map(|partner| &*partner.id))
             .list(name!("roles"), roles.iter().map(String::as_str))

@@ -12,7 +12,7 @@ impl Ended {
         let codes = trail.codes.borrow();
         self.told.telemetry.refusals.push(Refusal {
             at: trail.at,
-            request_id: self.id.as_str().to_owned(),
+            request_id: self.trail.id.as_str().to_owned(),
             partner: trail.partner.get().map(|partner| partner.id.clone()),
             route: trail.route.get().map(|route| route.id.to_string()),
             status: self.status.map(|status| status.as_u16()),

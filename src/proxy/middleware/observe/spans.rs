@@ -71,7 +71,7 @@ impl Ended {
                 "error.type",
                 trail.rejection.get().map(|kind| kind.slug.to_owned()).or_else(|| text(status)),
             )
-            .text("patchgate.request_id", self.id.as_str())
+            .text("patchgate.request_id", self.trail.id.as_str())
             .optional("patchgate.partner", trail.partner.get().map(|partner| &*partner.id))
             .optional("patchgate.route", route.map(|route| &*route.id))
             .optional("patchgate.decision", trail.decision.get().map(Decision::as_str))
