@@ -19,8 +19,9 @@ use lines::{Line, length_bit};
 
 use std::fmt;
 
-/// Room for the text of what the gateway adds.
+/// Room for the text of what the gateway adds, and for that of an answer of its own.
 const OURS_TEXT: usize = 320;
+const OWN_TEXT: usize = 640;
 
 /// Fields, in the order in which they came or are sent.
 #[derive(Clone, Default)]
@@ -44,7 +45,7 @@ impl Fields {
 
     /// None so far, with room for `count`, and for ours.
     pub fn with_room(count: usize) -> Self {
-        Self { text: Vec::with_capacity(OURS_TEXT), lines: Lines::with_room(count) }
+        Self { text: Vec::with_capacity(OWN_TEXT), lines: Lines::with_room(count) }
     }
 
     /// All values of the field `name`.

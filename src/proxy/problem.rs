@@ -132,7 +132,7 @@ pub fn answer(rejection: &Rejection, manner: Manner<'_>, trail: &Trail) -> Answe
     let mut fields = Fields::with_room(0);
     add(&header::CONTENT_TYPE, media_type, &mut fields);
     add(&header::CACHE_CONTROL, "no-store", &mut fields);
-    add(&PROXY_STATUS, &status::value(rejection, manner.own, trail), &mut fields);
+    status::add(rejection, manner.own, trail, &mut fields);
     add_fields(rejection, &mut fields);
     Answer { fields, ..Answer::new(kind.status, Content::from(body)) }
 }

@@ -10,8 +10,6 @@ use crate::proxy::upstream::Fault;
 
 use crate::proxy::fields::Fields;
 
-use std::fmt::Write;
-
 /// The error type of a rejection, by how far the request had come on its way upstream.
 pub fn error_type(rejection: &Rejection, sent: Sent) -> &'static str {
     match rejection {
@@ -71,29 +69,33 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
 
 /// Tells that `own`, which is our name, has answered by itself, and that nothing was wrong.
 pub fn add_internal(fields: &mut Fields, own: &str) {
-    let value = of(own, "proxy_internal_response");
-    fields.write(&PROXY_STATUS, |text| text.extend_from_slice(value.as_bytes()));
+    fields.write(&PROXY_STATUS, |text| begin(own, "proxy_internal_response", text));
+}
+
+/// Tells as `own`, which is our name, of a rejection.
+pub(super) fn add(rejection: &Rejection, own: &str, trail: &Trail, fields: &mut Fields) {
+    let error = error_type(rejection, trail.sent.get());
+    fields.write(&PROXY_STATUS, |text| {
+        begin(own, error, text);
+        for part in [";details=\"", kind(rejection).slug, "\""] {
+            text.extend_from_slice(part.as_bytes());
+        }
+        // Only then is it the status of what the rejection is about.
+        if let (Rejection::CurrentUnavailable(Fault::Unusable(_)), Some(status)) =
+            (rejection, trail.upstream_status.get())
+        {
+            text.extend_from_slice(b";received-status=");
+            text.extend_from_slice(status.as_str().as_bytes());
+        }
+    });
 }
 
 /// The name is a token where it can be one.
-fn of(own: &str, error: &str) -> String {
+fn begin(own: &str, error: &str, text: &mut Vec<u8>) {
     match own.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        true => format!("{own};error={error}"),
-        false => format!("{};error={error}", structured_string(own)),
+        true => text.extend_from_slice(own.as_bytes()),
+        false => text.extend_from_slice(structured_string(own).as_bytes()),
     }
-}
-
-/// With what `own`, which is our name, tells of a rejection.
-pub(super) fn value(rejection: &Rejection, own: &str, trail: &Trail) -> String {
-    let error = error_type(rejection, trail.sent.get());
-    let mut text = of(own, error);
-    // Writing to a `String` cannot fail.
-    let _ = write!(text, ";details=\"{}\"", kind(rejection).slug);
-    // Only then is it the status of what the rejection is about.
-    if let (Rejection::CurrentUnavailable(Fault::Unusable(_)), Some(status)) =
-        (rejection, trail.upstream_status.get())
-    {
-        let _ = write!(text, ";received-status={}", status.as_u16());
-    }
-    text
+    text.extend_from_slice(b";error=");
+    text.extend_from_slice(error.as_bytes());
 }

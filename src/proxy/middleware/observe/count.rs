@@ -23,6 +23,7 @@ pub struct Counted {
     outcomes: Recent<Outcome, Counter>,
     reads: Recent<Read, Counter>,
     rejections: Recent<Rejected, Counter>,
+    found: Recent<Found, Counter>,
 }
 
 impl Ended {
@@ -66,7 +67,7 @@ impl Ended {
         }
         count_limits(metrics, recent, trail);
         count_step(metrics, trail, decision);
-        count_found(metrics, trail);
+        count_found(metrics, recent, trail);
     }
 }
 
@@ -152,10 +153,10 @@ fn count_step(metrics: &Metrics, trail: &Trail, decision: &'static str) {
     }
 }
 
-fn count_found(metrics: &Metrics, trail: &Trail) {
+fn count_found(metrics: &Metrics, recent: &Counted, trail: &Trail) {
+    let count = |found| recent.found.with(&metrics.violations, found, Counter::inc);
     for (code, rule) in &*trail.codes.borrow() {
-        let found = Found { rule, code: code.slug(), mode: "enforce" };
-        metrics.violations.get_or_create(&found).inc();
+        count(Found { rule, code: code.slug(), mode: "enforce" });
     }
     let warnings = trail.warnings.borrow();
     let observes = trail.route.get().is_some_and(|route| route.observe);
@@ -165,8 +166,7 @@ fn count_found(metrics: &Metrics, trail: &Trail) {
         if !told.contains(&(warning.code, rule)) {
             told.push((warning.code, rule));
             let mode = if observes { "observe" } else { "warn" };
-            let found = Found { rule, code: warning.code.slug(), mode };
-            metrics.violations.get_or_create(&found).inc();
+            count(Found { rule, code: warning.code.slug(), mode });
         }
     }
 }
