@@ -94,7 +94,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::coop;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::{Instant, sleep, timeout};
 
     use std::future::poll_fn;
     use std::pin::pin;
@@ -110,8 +110,15 @@ mod tests {
         (ours.into(), theirs)
     }
 
+    /// Asks for more than ever comes at once: what fills all that was asked for may have more behind it.
+    fn poll(socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        let mut bytes = [0; 64];
+        let read = pin!(socket.read(&mut bytes)).poll(cx);
+        read.map(|read| bytes.get(..read.unwrap()).unwrap().to_vec())
+    }
+
     fn is_pending(socket: &mut Socket, cx: &mut Context<'_>) -> bool {
-        pin!(socket.read_u8()).poll(cx).is_pending()
+        poll(socket, cx).is_pending()
     }
 
     #[tokio::test]
@@ -131,37 +138,35 @@ mod tests {
                 Poll::Ready(())
             });
             asked.await;
-            // The next one asks in another task, at times.
             let answer = async {
                 sleep(SOON / 4).await;
                 theirs.write_u8(round).await.unwrap();
             };
-            let read = async {
-                let read = ours.read_u8();
-                if round % 3 == 0 {
-                    tokio::spawn(async {}).await.unwrap()
-                }
-                timeout(LATE, read).await.expect("it is woken").unwrap()
-            };
-            assert_eq!(tokio::join!(read, answer).0, round);
+            let began = Instant::now();
+            let read = timeout(LATE, poll_fn(|cx| poll(&mut ours, cx)));
+            let (read, ()) = tokio::join!(read, answer);
+            assert_eq!(read.expect("it is woken"), [round]);
+            // By what came, and not by the end of the time.
+            assert!(began.elapsed() < LATE / 2);
         }
         drop(theirs);
-        let end = timeout(LATE, ours.read_u8()).await.expect("an end wakes as well");
-        assert!(end.is_err());
+        let end = timeout(LATE, poll_fn(|cx| poll(&mut ours, cx))).await;
+        assert!(end.expect("an end wakes as well").is_empty());
     }
 
     #[tokio::test]
     async fn whoever_has_had_its_share_of_a_turn_is_told_all_the_same() {
         let (mut ours, mut theirs) = pair().await;
+        theirs.write_u8(6).await.unwrap();
         let reads = tokio::spawn(async move {
+            // All that was there is read, and it is known that there is no more.
+            assert_eq!(poll_fn(|cx| poll(&mut ours, cx)).await, [6]);
+            assert!(ours.is_quiet());
             let mut is_spent = false;
             poll_fn(|cx| {
                 if std::mem::replace(&mut is_spent, true) {
                     // The next turn: nothing has come yet.
-                    return match pin!(ours.read_u8()).poll(cx) {
-                        Poll::Ready(read) => Poll::Ready(read.unwrap()),
-                        Poll::Pending => Poll::Pending,
-                    };
+                    return poll(&mut ours, cx);
                 }
                 while coop::has_budget_remaining() {
                     let Poll::Ready(spends) = coop::poll_proceed(cx) else { break };
@@ -174,6 +179,6 @@ mod tests {
         });
         sleep(SOON).await;
         theirs.write_u8(7).await.unwrap();
-        assert_eq!(timeout(LATE, reads).await.expect("it is woken").unwrap(), 7);
+        assert_eq!(timeout(LATE, reads).await.expect("it is woken").unwrap(), [7]);
     }
 }

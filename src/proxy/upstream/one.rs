@@ -3,6 +3,7 @@
 //! It is driven by whoever waits for the answer, and by nobody while it is idle: no task of its own, no
 //! channel in between.
 
+mod framing;
 mod head;
 
 pub(super) use head::HEAD_MAX;
@@ -20,7 +21,8 @@ use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
-use head::{Framing, Head, Reading, Unsound};
+use framing::Framing;
+use head::{Head, Reading, Unsound};
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};

@@ -4,8 +4,8 @@
 //! behind it. A line feed by itself is a line end to some readers and none to others, and so a way to
 //! split an answer in two.
 
+use super::framing::{Framing, Told};
 use crate::proxy::answer::Answer;
-use crate::proxy::chunks::{Chunks, Extensions};
 use crate::proxy::fields::{Fields, Lines};
 use crate::proxy::octets::is_value;
 use crate::proxy::upstream::message::Message;
@@ -108,15 +108,6 @@ impl Reading {
 
 const TOO_LARGE: Unsound = Unsound("its head is too large");
 
-/// How the body of an answer ends.
-#[derive(Debug)]
-pub(super) enum Framing {
-    Length(u64),
-    Chunks(Box<Chunks>),
-    /// With the connection.
-    Close,
-}
-
 /// The head of an answer.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -141,65 +132,6 @@ fn read_status(line: &[u8]) -> Result<(StatusCode, Version), Unsound> {
 }
 
 const MALFORMED: Unsound = Unsound("its head is malformed");
-
-/// What the fields of an answer tell of its connection and of the end of its body.
-#[derive(Debug, Default)]
-struct Told {
-    length: Option<u64>,
-    is_chunked: bool,
-    closes: bool,
-}
-
-impl Told {
-    /// Takes note of one field, and tells whether it is to be kept. A length that is there several times,
-    /// but the same, is to be there once; what `Connection` says of this one alone has been heard.
-    fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Unsound> {
-        match name {
-            b"connection" => {
-                let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-                let is = |word: &[u8], known: &[u8]| word.eq_ignore_ascii_case(known);
-                self.closes |= words.clone().any(|word| is(word, b"close"));
-                // Whatever else it names is a field, which is about this connection as well.
-                let mut words = words.into_iter();
-                return Ok(!words.all(|word| is(word, b"close") || is(word, b"keep-alive")));
-            }
-            b"transfer-encoding" => {
-                if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(ENDLESS);
-                }
-                self.is_chunked = true;
-            }
-            b"content-length" => {
-                let length = length(value).ok_or(ENDLESS)?;
-                return match self.length.replace(length) {
-                    None => Ok(true),
-                    Some(before) if before == length => Ok(false),
-                    Some(_) => Err(ENDLESS),
-                };
-            }
-            _ => {}
-        }
-        Ok(true)
-    }
-
-    fn framing(&self, version: Version) -> Result<Framing, Unsound> {
-        match (self.is_chunked, self.length) {
-            (false, None) => Ok(Framing::Close),
-            (false, Some(length)) => Ok(Framing::Length(length)),
-            (true, None) if version == Version::HTTP_11 => {
-                Ok(Framing::Chunks(Box::new(Chunks::new(Extensions::Ignored))))
-            }
-            (true, _) => Err(ENDLESS),
-        }
-    }
-}
-
-const ENDLESS: Unsound = Unsound("nobody can tell where its body ends");
-
-fn length(value: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(value).ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
-}
 
 #[cfg(test)]
 mod tests {
@@ -246,6 +178,30 @@ mod tests {
         for bad in ["HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", "SSH-2.0-x\r\n"]
         {
             assert!(end(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_begins_with_a_status() {
+        for line in ["HTTP/1.1 200", "HTTP/1.0 200 ", "HTTP/1.1 200 O K", "HTTP/1.1 999 \u{e4}"] {
+            assert!(end(&format!("{line}\r\n\r\n")).is_ok(), "{line}");
+        }
+        for line in [
+            "HTTP/1.1",
+            "HTTP/1.1 ",
+            "HTTP/1.1 20",
+            "HTTP/1.1 2000",
+            "HTTP/1.1  200",
+            "HTTP/1.1 200OK",
+            "HTTP/1.2 200",
+            "HTTP/1.1 099",
+            "HTTP/1.1 x00",
+            "http/1.1 200",
+            "HTTP/1.1\t200",
+            "HTTP/1.1 200\tOK",
+            "HTTP/1.1 200 \u{7f}",
+        ] {
+            assert!(end(&format!("{line}\r\n\r\n")).is_err(), "{line}");
         }
     }
 
