@@ -30,22 +30,34 @@ pub fn lower_token(bytes: &mut [u8]) -> usize {
     length
 }
 
-/// Eight bytes in lower case, and how many of them, from the lowest on, are letters, digits or hyphens.
+/// One in each of eight bytes, and their highest bits.
+const ONES: u64 = u64::MAX / 0xff;
+const HIGH: u64 = ONES << 7;
+
+/// Eight bytes in lower case, as far as they are letters, digits or hyphens, and how many are, from the lowest on.
 fn lower_word(word: u64) -> (u64, u32) {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES << 7;
     // The highest bit of each byte, if that is of ASCII, tells whether it is `bound` or more.
     let from = |word: u64, bound: u8| (word & !HIGH) + ONES * u64::from(0x80 - bound);
     let within = |word, first: u8, last: u8| from(word, first) & !from(word, last + 1);
-    let lower = word | (within(word, b'A', b'Z') & HIGH) >> 2;
-    let plain = within(lower, b'a', b'z') | within(lower, b'0', b'9') | within(lower, b'-', b'-');
+    // This bit makes a letter small, and every digit and hyphen has it.
+    let lower = word | ONES << 5;
+    let plain = within(lower, b'a', b'z') | within(word, b'0', b'9') | within(word, b'-', b'-');
     let odd = (!plain | word) & HIGH;
     (lower, odd.trailing_zeros() / 8)
 }
 
 /// Whether it has no control character but tabs.
 pub fn is_value(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |all, byte| all & ((*byte >= b' ' && *byte != 0x7f) | (*byte == b'\t')))
+    let all = || bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | 0x80.. | b'\t'));
+    // Whether one of eight bytes may be a control character: where it is, this is exact for the lowest one.
+    let may_be = |eight: &[u8; 8]| {
+        let word = u64::from_le_bytes(*eight);
+        (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH != 0
+    };
+    let (eights, _) = bytes.as_chunks();
+    // The last eight are looked at once more, for the ones that are left over.
+    let Some(last) = bytes.last_chunk() else { return all() };
+    !eights.iter().chain([last]).any(may_be) || all()
 }
 
 /// Whether it may be a request target: it has nothing but what the parser behind takes in a path and in a
@@ -135,6 +147,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_value_has_no_control_character_wherever_that_stands(
+            bytes in prop::collection::vec(prop_oneof![20 => b' '..=b'~', 1 => any::<u8>()], 0..40),
+        ) {
+            let is_odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+            prop_assert_eq!(is_value(&bytes), !bytes.iter().any(is_odd));
+        }
+
         #[test]
         fn a_token_ends_where_it_ends_and_nothing_behind_it_is_touched(
             bytes in prop::collection::vec(prop_oneof![8 => b'A'..=b'z', 1 => any::<u8>()], 0..40),
