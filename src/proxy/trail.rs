@@ -45,6 +45,8 @@ pub struct Trail {
     pub route: OnceCell<Arc<Route>>,
     /// What the partner's limits said of it.
     limits: RefCell<Option<Limited>>,
+    /// Whether they had room for it when they were only asked for that.
+    pub had_room: Cell<bool>,
     /// How it was decided.
     pub decision: Cell<Option<Decision>>,
     /// The codes of the violations that it was refused for, with the rules that found them.
@@ -83,10 +85,9 @@ pub struct Trail {
     pub bytes_in: Cell<u64>,
     /// How many bytes the body of its answer had, so far as it was passed on.
     pub bytes_out: Cell<u64>,
-    /// The room that it takes up among all requests, until it is told of.
-    pub room: OnceCell<Slot>,
-    /// The room that it takes up among those of its partner, until then.
-    pub partner_room: OnceCell<Slot>,
+    /// The room that it takes up among all requests, and among those of its partner: until it is told of, or
+    /// ends in a rejection.
+    pub rooms: [Cell<Option<Slot>>; 2],
     /// Who is told what the API says before its answer, if anybody is.
     pub interim: OnceCell<Weak<dyn Interim>>,
     /// What rings for all that its task waits for.
@@ -116,6 +117,7 @@ impl Trail {
             partner: OnceCell::new(),
             route: OnceCell::new(),
             limits: RefCell::default(),
+            had_room: Cell::new(false),
             decision: Cell::new(None),
             codes: RefCell::default(),
             step: Cell::new(None),
@@ -135,8 +137,7 @@ impl Trail {
             until: OnceCell::new(),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
-            room: OnceCell::new(),
-            partner_room: OnceCell::new(),
+            rooms: Default::default(),
             interim: OnceCell::new(),
             alarm: OnceCell::new(),
         }
@@ -147,6 +148,11 @@ impl Trail {
         self.alarm.get_or_init(Alarm::default).clone()
     }
 
+    /// Gives back the room that it takes up: nobody may keep it by not taking what is said to it.
+    pub fn leave(&self) {
+        self.rooms.iter().for_each(|room| drop(room.take()));
+    }
+
     /// Notes what the partner's limits say of it.
     pub fn limited(&self, decision: Limited) {
         self.limits.replace(Some(decision));
@@ -154,7 +160,7 @@ impl Trail {
 
     /// What the partner's limits said of it; where they only had room for it, how they stand now.
     pub fn limits(&self) -> Option<Ref<'_, Limited>> {
-        if self.limits.borrow().is_none() {
+        if self.limits.borrow().is_none() && self.had_room.get() {
             let (snapshot, partner) = (self.snapshot.get()?, self.partner.get()?);
             let class = Class::of(&self.method);
             self.limited(snapshot.limits.stand(&partner.account, class));

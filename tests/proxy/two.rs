@@ -465,6 +465,27 @@ fn a_caller_that_opens_no_window_does_not_keep_its_room() {
 }
 
 #[test]
+fn a_caller_that_does_not_take_its_rejection_keeps_no_room() {
+    let upstream = Upstream::start([]);
+    let gateway = Gateway::with(&upstream, |setup| {
+        setup.settings.h2c = true;
+        setup.settings.proxy.in_flight = 1;
+    });
+    let mut frames = Frames::to(gateway.address);
+    // No window: nothing of a body can be sent to it.
+    frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    for stream in [1, 3, 5] {
+        let fields: Vec<_> = with(&[])
+            .into_iter()
+            .map(|(name, value)| (name, if name == ":path" { "/nowhere" } else { value }))
+            .collect();
+        frames.send(HEADERS, END_HEADERS | END_STREAM, stream, &block(&fields));
+        assert!(frames.end(stream).has_status(404));
+        assert_eq!(gateway.running().in_flight(), 0);
+    }
+}
+
+#[test]
 fn no_tunnel_is_opened_and_no_method_of_a_proxy_is_served() {
     // Rows 31 and 42.
     let upstream = Upstream::start([]);

@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 use std::task::{Context, Poll};
 
 /// Lets a request pass if there is room. The room is held until the answer's body has ended: a
-/// body that streams slowly is a request under way.
+/// body that streams slowly is a request under way. A rejection is none.
 #[derive(Clone, Debug)]
 pub struct InFlight<S> {
     inner: S,
@@ -40,7 +40,8 @@ where
 
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let Some(slot) = self.capacity.take() else { return Step::end(Err(Rejection::Overloaded)) };
-        let _it_comes_here_once = arrived.trail.room.set(slot);
+        let [room, _] = &arrived.trail.rooms;
+        room.set(Some(slot));
         Step::inward(self.inner.call(arrived))
     }
 }

@@ -52,7 +52,8 @@ where
         let Some(slot) = account.room().take() else {
             return Step::end(Err(routed.over(&Decision::crowded(class))));
         };
-        let _it_comes_here_once = routed.trail.partner_room.set(slot);
+        let [_, room] = &routed.trail.rooms;
+        room.set(Some(slot));
         let cost = limits.cost(0);
         let open = identity::admit(&routed.snapshot.partners, &routed.partner, &routed.route);
         let terms = &limits.terms;
@@ -69,7 +70,10 @@ where
             }
             true => Some(limits.decide_here(account, class, cost)),
             // Most have room, and how they stand is told once it is known what is spent.
-            false if limits.has_room(account, class, cost) => None,
+            false if limits.has_room(account, class, cost) => {
+                routed.trail.had_room.set(true);
+                None
+            }
             false => Some(limits.look(account, class, cost)),
         };
         let admitted = decision.map_or(Ok(()), |decision| routed.admit(decision));

@@ -94,6 +94,7 @@ where
             Err(_) => Err(Rejection::Failed),
         };
         let mut answer = result.unwrap_or_else(|rejection| {
+            this.trail.leave();
             let snapshot = this.trail.snapshot.get_or_init(|| this.ours.live.load());
             let form = snapshot.policy.errors;
             let manner = Manner { form, wanted: *this.wanted, own: &this.ours.name };
