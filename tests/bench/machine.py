@@ -235,7 +235,9 @@ def judged(ops, times):
     """Instructions to read and judge a patch of so many ops: what more of them take, by the benchmark as cargo builds it."""
     built = subprocess.run(["cargo", "bench", "--locked", "--quiet", "--bench", "judge", "--no-run", "--message-format=json"],
                            cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    program = [found["executable"] for found in map(json.loads, built.splitlines()) if found.get("executable")][-1]
+    # In a fresh folder the gateway itself is built as well.
+    found = [found for found in map(json.loads, built.splitlines()) if found.get("executable")]
+    program = [each["executable"] for each in found if each["target"]["name"] == "judge"][-1]
 
     def total(times):
         env = {**os.environ, "JUDGE_OPS": str(ops), "JUDGE_TIMES": str(times)}
