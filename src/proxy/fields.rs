@@ -82,16 +82,6 @@ impl Fields {
         self.get(name).is_some()
     }
 
-    /// How many lines there are.
-    pub fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
     /// Has `value` in the place of whatever was there by that name.
     pub fn set<'v>(&mut self, name: &HeaderName, value: impl Into<FieldValue<'v>>) {
         self.remove(name);
@@ -110,7 +100,7 @@ impl Fields {
     }
 
     /// Adds a field whose value is what `write` writes, unless that is nothing, or no value.
-    pub fn write(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn add_written(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
         self.add_line(name, write);
         let written = self.lines.all.last().map_or(FieldValue::EMPTY, |line| self.value(*line));
         if written == FieldValue::EMPTY || !is_value(written.0) {
@@ -287,8 +277,8 @@ mod tests {
         fields.set(&header::HOST, FieldValue::of("c").unwrap());
         fields.add(&header::VIA, FieldValue::of("1.1 us").unwrap());
         fields.add_number(&header::AGE, 7);
-        fields.write(&header::ALLOW, |_| {});
-        fields.write(&header::ACCEPT, |text| text.extend_from_slice(b"a\r\nb: c"));
+        fields.add_written(&header::ALLOW, |_| {});
+        fields.add_written(&header::ACCEPT, |text| text.extend_from_slice(b"a\r\nb: c"));
         fields.remove(&header::DATE);
         let expected = "via: 1.1 a\r\nx: c\r\nvia: 1.1 b\r\nhost: c\r\nvia: 1.1 us\r\nage: 7\r\n";
         assert_eq!(written(&fields), expected);

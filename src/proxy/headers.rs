@@ -176,7 +176,7 @@ pub fn add_rate_limit(fields: &mut Fields, trail: &Trail) {
     if let Some(value) = account.policy(decision.class()) {
         fields.add(&RATE_LIMIT_POLICY, value);
     }
-    fields.write(&RATE_LIMIT, |text| account.write_rest(&decision, text));
+    fields.add_written(&RATE_LIMIT, |text| account.write_rest(&decision, text));
     let older_fields =
         trail.snapshot.get().is_some_and(|snapshot| snapshot.limits.terms.older_fields);
     if !older_fields || OLDER.iter().any(|name| fields.has(name)) {

@@ -63,8 +63,8 @@ fn add_fields(rejection: &Rejection, fields: &mut Fields) {
             fields.add_number(&header::RETRY_AFTER, whole_seconds(*wait));
         }
         Rejection::Unidentified { challenges } => {
-            let value = Some(&**challenges).filter(|value| !value.is_empty());
-            add(&header::WWW_AUTHENTICATE, value.unwrap_or("Bearer"), fields);
+            let is_one = !challenges.is_empty() && FieldValue::of(challenges).is_some();
+            add(&header::WWW_AUTHENTICATE, if is_one { challenges } else { "Bearer" }, fields);
         }
         Rejection::CodingMalformed
         | Rejection::CurrentUnavailable(_)

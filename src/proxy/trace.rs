@@ -141,13 +141,13 @@ impl Trace {
             (false, true) => b"-02",
             (true, true) => b"-03",
         };
-        fields.write(&TRACEPARENT, |text| {
+        fields.add_written(&TRACEPARENT, |text| {
             for part in [b"00-", &self.id[..], b"-", &span, flags] {
                 text.extend_from_slice(part);
             }
         });
         if let Some(state) = &self.state {
-            fields.write(&TRACESTATE, |text| text.extend_from_slice(state.as_bytes()));
+            fields.add_written(&TRACESTATE, |text| text.extend_from_slice(state.as_bytes()));
         }
     }
 }

@@ -69,13 +69,13 @@ fn of_fault(fault: Fault, sent: Sent) -> &'static str {
 
 /// Tells that `own`, which is our name, has answered by itself, and that nothing was wrong.
 pub fn add_internal(fields: &mut Fields, own: &str) {
-    fields.write(&PROXY_STATUS, |text| begin(own, "proxy_internal_response", text));
+    fields.add_written(&PROXY_STATUS, |text| begin(own, "proxy_internal_response", text));
 }
 
 /// Tells as `own`, which is our name, of a rejection.
 pub(super) fn add(rejection: &Rejection, own: &str, trail: &Trail, fields: &mut Fields) {
     let error = error_type(rejection, trail.sent.get());
-    fields.write(&PROXY_STATUS, |text| {
+    fields.add_written(&PROXY_STATUS, |text| {
         begin(own, error, text);
         for part in [";details=\"", kind(rejection).slug, "\""] {
             text.extend_from_slice(part.as_bytes());
