@@ -48,16 +48,36 @@ fn lower_word(word: u64) -> (u64, u32) {
 
 /// Whether it has no control character but tabs.
 pub fn is_value(bytes: &[u8]) -> bool {
-    let all = || bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | 0x80.. | b'\t'));
-    // Whether one of eight bytes may be a control character: where it is, this is exact for the lowest one.
-    let may_be = |eight: &[u8; 8]| {
-        let word = u64::from_le_bytes(*eight);
-        (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH != 0
-    };
     let (eights, _) = bytes.as_chunks();
     // The last eight are looked at once more, for the ones that are left over.
-    let Some(last) = bytes.last_chunk() else { return all() };
-    !eights.iter().chain([last]).any(may_be) || all()
+    match bytes.last_chunk() {
+        Some(last) if !eights.iter().chain([last]).any(|eight| controls(eight) != 0) => true,
+        _ => value_length(bytes) == bytes.len(),
+    }
+}
+
+/// How many bytes come before the first control character that is no tab.
+pub fn value_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    for eight in bytes.as_chunks().0 {
+        let found = controls(eight);
+        if found != 0 {
+            length += found.trailing_zeros() as usize / 8;
+            break;
+        }
+        length += 8;
+    }
+    // What is left is the end, less than eight bytes, or begins with a control character, or a tab.
+    let rest = bytes.get(length..).unwrap_or_default();
+    let is_odd = |byte: &u8| !matches!(byte, b' '..=b'~' | 0x80.. | b'\t');
+    length + rest.iter().position(is_odd).unwrap_or(rest.len())
+}
+
+/// Marks those of eight bytes that are control characters by their highest bit. The lowest mark is exact;
+/// what is marked above it may be an error.
+fn controls(eight: &[u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(*eight);
+    (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH
 }
 
 /// Whether it may be a request target: it has nothing but what the parser behind takes in a path and in a
@@ -152,7 +172,9 @@ mod tests {
             bytes in prop::collection::vec(prop_oneof![20 => b' '..=b'~', 1 => any::<u8>()], 0..40),
         ) {
             let is_odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-            prop_assert_eq!(is_value(&bytes), !bytes.iter().any(is_odd));
+            let first = bytes.iter().position(is_odd);
+            prop_assert_eq!(value_length(&bytes), first.unwrap_or(bytes.len()));
+            prop_assert_eq!(is_value(&bytes), first.is_none());
         }
 
         #[test]

@@ -1,6 +1,8 @@
 //! Where the fields of a message stand in its text: each is read where it is, and stays there.
 
-use crate::proxy::octets::{is_value, lower_token};
+use crate::proxy::octets::{lower_token, value_length};
+
+use memchr::memchr;
 
 /// Room for as many as the gateway adds.
 const OURS: usize = 8;
@@ -21,6 +23,8 @@ pub(super) struct Line {
     pub(super) colon: usize,
     pub(super) value: usize,
     pub(super) end: usize,
+    /// Whether it stands there as it would be written, with one blank, and its end right behind it.
+    pub(super) is_plain: bool,
 }
 
 /// A line of a head is no field.
@@ -43,39 +47,6 @@ impl Lines {
         self.all.is_empty()
     }
 
-    /// Reads `line`, which begins at `start` of its text, and gives the name and the value of the field
-    /// that it is (RFC 9112 §5). The name is put in lower case, where it stands.
-    ///
-    /// # Errors
-    ///
-    /// When it is none, or some reader could take it for another.
-    pub fn read<'l>(
-        &mut self,
-        line: &'l mut [u8],
-        start: usize,
-    ) -> Result<(&'l [u8], &'l [u8]), NoField> {
-        let colon = lower_token(line);
-        let (name, behind) = line.split_at(colon);
-        let (Some((b':', behind)), false) = (behind.split_first(), name.is_empty()) else {
-            return Err(NoField(match line.contains(&b':') {
-                true => "the name of a field has a blank before, in or behind it, or none",
-                false => "a line is no field: it has no colon",
-            }));
-        };
-        let (blanks, value) = trim(behind);
-        if !is_value(value) {
-            return Err(NoField("the value of a field has a control character"));
-        }
-        let value_at = start + colon + 1 + blanks;
-        self.push(Line {
-            start,
-            colon: start + colon,
-            value: value_at,
-            end: value_at + value.len(),
-        });
-        Ok((name, value))
-    }
-
     /// Leaves out the last one.
     pub fn pop(&mut self) {
         self.all.pop();
@@ -91,20 +62,146 @@ pub(super) fn length_bit(length: usize) -> u64 {
     1 << (length % 64)
 }
 
-/// How many blanks are before it, and what is there without those around it.
-fn trim(value: &[u8]) -> (usize, &[u8]) {
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let mut rest = value;
-    while let Some((first, behind)) = rest.split_first()
-        && is_blank(first)
-    {
-        rest = behind;
+/// Reads a head that comes in pieces, line by line (RFC 9112 §2.2). No byte is looked at for each piece.
+#[derive(Debug, Default)]
+pub struct LineReader {
+    /// The fields that were read.
+    pub lines: Lines,
+    /// Where the next line begins.
+    at: usize,
+    /// Up to where the end of that line is known not to be, if that is behind its beginning.
+    searched: usize,
+}
+
+/// What a line of a head is, behind the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next<'b> {
+    /// A field: its name, in lower case, and its value.
+    Field(&'b [u8], &'b [u8]),
+    /// The end of the head.
+    End,
+}
+
+const LONE: NoField = NoField("a carriage return stands alone");
+const BARE: NoField = NoField("a line ends in a bare line feed");
+
+impl LineReader {
+    /// Where the next line begins.
+    pub fn at(&self) -> usize {
+        self.at
     }
-    let blanks = value.len() - rest.len();
-    while let Some((last, before)) = rest.split_last()
-        && is_blank(last)
-    {
-        rest = before;
+
+    /// The first line of the head that `bytes` begin with, without its end, and `None` while that has not
+    /// come.
+    ///
+    /// # Errors
+    ///
+    /// When its end is none.
+    pub fn first<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<&'b [u8]>, NoField> {
+        let new = bytes.get(self.searched..).unwrap_or_default();
+        let Some(length) = memchr(b'\n', new) else { return self.wait(bytes).map(|()| None) };
+        let end = self.searched + length;
+        self.at = end + 1;
+        let line = bytes.get(..end).unwrap_or_default();
+        line.strip_suffix(b"\r").ok_or(BARE).map(Some)
     }
-    (blanks, rest)
+
+    /// The next line of the head that `bytes` begin with, and `None` while its end has not come. The name of
+    /// a field (RFC 9112 §5) is put in lower case, where it stands.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or some reader could take it for another.
+    pub fn next<'b>(&mut self, bytes: &'b mut [u8]) -> Result<Option<Next<'b>>, NoField> {
+        let start = self.at;
+        // What is read again is read only once its end has come.
+        if self.searched > start {
+            let new = bytes.get(self.searched..).unwrap_or_default();
+            if memchr(b'\n', new).is_none() {
+                return self.wait(bytes).map(|()| None);
+            }
+        }
+        let rest = bytes.get_mut(start..).unwrap_or_default();
+        if rest.starts_with(b"\r\n") {
+            self.at += 2;
+            return Ok(Some(Next::End));
+        }
+        let Field { colon, value, end, next } = match Field::read(rest) {
+            Ok(field) => field,
+            Err(fault) => return self.fault(bytes, fault).map(|()| None),
+        };
+        let rest = bytes.get(start..).unwrap_or_default();
+        self.at += next;
+        self.lines.push(Line {
+            start,
+            colon: start + colon,
+            value: start + value,
+            end: start + end,
+            is_plain: rest.get(colon..value) == Some(b": ") && next == end + 2,
+        });
+        let part = |from: usize, to: usize| rest.get(from..to).unwrap_or_default();
+        Ok(Some(Next::Field(part(0, colon), part(value, end))))
+    }
+
+    /// Waits for the end of the next line.
+    fn wait(&mut self, bytes: &[u8]) -> Result<(), NoField> {
+        // The last byte may be half of the end; last time it was not looked at for the same reason.
+        let from = self.searched.saturating_sub(1).max(self.at);
+        self.searched = bytes.len();
+        match bytes.get(from..).and_then(<[u8]>::split_last) {
+            Some((_, new)) if memchr(b'\r', new).is_some() => Err(LONE),
+            _ => Ok(()),
+        }
+    }
+
+    /// What keeps the next line from being one, if its end has come.
+    #[cold]
+    fn fault(&mut self, bytes: &[u8], fault: NoField) -> Result<(), NoField> {
+        let rest = bytes.get(self.at..).unwrap_or_default();
+        let Some(end) = memchr(b'\n', rest) else { return self.wait(bytes) };
+        let Some((last, line)) = rest.get(..end).and_then(<[u8]>::split_last) else {
+            return Err(BARE);
+        };
+        match (memchr(b'\r', line), last) {
+            (Some(_), _) => Err(LONE),
+            (None, b'\r') => Err(fault),
+            (None, _) => Err(BARE),
+        }
+    }
+}
+
+/// Where the parts of a field are, from where it begins, and where the next line does.
+struct Field {
+    colon: usize,
+    value: usize,
+    end: usize,
+    next: usize,
+}
+
+impl Field {
+    /// Reads the one that `bytes` begin with. Where its end has not come it is none.
+    fn read(bytes: &mut [u8]) -> Result<Self, NoField> {
+        let colon = lower_token(bytes);
+        if colon == 0 || bytes.get(colon) != Some(&b':') {
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            return Err(NoField(match line.contains(&b':') {
+                true => "the name of a field has a blank before, in or behind it, or none",
+                false => "a line is no field: it has no colon",
+            }));
+        }
+        let mut value = colon + 1;
+        while let Some(b' ' | b'\t') = bytes.get(value) {
+            value += 1;
+        }
+        let rest = bytes.get(value..).unwrap_or_default();
+        let (text, behind) = rest.split_at(value_length(rest));
+        if !behind.starts_with(b"\r\n") {
+            return Err(NoField("the value of a field has a control character"));
+        }
+        let mut trimmed = text;
+        while let [before @ .., b' ' | b'\t'] = trimmed {
+            trimmed = before;
+        }
+        Ok(Self { colon, value, end: value + trimmed.len(), next: value + text.len() + 2 })
+    }
 }

@@ -1,10 +1,9 @@
 //! The head of a request (RFC 9112), held to the letter: of everything that some reader might take
 //! for something else, nothing passes.
 //!
-//! It is looked at line by line as it comes, so that what cannot become a head is refused at once,
-//! and no byte is looked at twice.
+//! It is looked at line by line as it comes, so that what cannot become a head is refused at once.
 
-use crate::proxy::fields::{Fields, Lines, NoField};
+use crate::proxy::fields::{Fields, LineReader, Lines, Next, NoField};
 use crate::proxy::octets::{is_target, is_token};
 use crate::proxy::rejection::Unsound;
 use crate::proxy::request;
@@ -38,12 +37,8 @@ pub(super) enum Framing {
 pub(super) struct Head {
     /// The first line, as far as it is known.
     first: First,
-    /// Where the fields are that are known.
-    fields: Lines,
-    /// Where the next line begins.
-    line_at: usize,
-    /// Up to where the end of that line was looked for.
-    searched: usize,
+    /// Those behind it.
+    reader: LineReader,
     /// Where the fields begin.
     fields_at: usize,
     length: Option<u64>,
@@ -84,27 +79,22 @@ impl Head {
         bytes: &mut [u8],
         bounds: &Bounds,
     ) -> Result<Option<usize>, Unsound> {
-        while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
-            let end = self.searched + at;
-            let line = bytes.get_mut(self.line_at..end).unwrap_or_default();
-            let Some((b'\r', line)) = line.split_last_mut() else {
-                return Err(Unsound::Malformed("a line ends in a bare line feed"));
+        if self.fields_at == 0 {
+            let Some(line) = self.reader.first(bytes).map_err(malformed)? else {
+                return self.look_at_part(bytes, bounds).map(|()| None);
             };
-            let at_line = std::mem::replace(&mut self.line_at, end + 1);
-            self.searched = end + 1;
-            if self.fields_at == 0 {
-                if line.len() > bounds.line {
-                    return Err(Unsound::TargetTooLong);
-                }
-                self.first = read_request_line(line)?;
-                self.fields_at = end + 1;
-                self.fields = Lines::with_room(FIELDS);
-            } else if line.is_empty() {
-                return Ok(Some(end + 1));
-            } else {
-                self.read_field(line, at_line)?;
+            if line.len() > bounds.line {
+                return Err(Unsound::TargetTooLong);
             }
-            if self.fields.len() > bounds.fields || self.line_at - self.fields_at > bounds.header {
+            self.first = read_request_line(line)?;
+            self.fields_at = self.reader.at();
+            self.reader.lines = Lines::with_room(FIELDS);
+        }
+        while let Some(next) = self.reader.next(bytes).map_err(malformed)? {
+            let Next::Field(name, value) = next else { return Ok(Some(self.reader.at())) };
+            self.hear(name, value)?;
+            let (count, size) = (self.reader.lines.len(), self.reader.at() - self.fields_at);
+            if count > bounds.fields || size > bounds.header {
                 return Err(Unsound::HeadTooLarge);
             }
         }
@@ -112,17 +102,10 @@ impl Head {
     }
 
     /// What can be said of a line whose end has not come.
-    fn look_at_part(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<(), Unsound> {
-        let part = bytes.get(self.line_at..).unwrap_or_default();
+    fn look_at_part(&self, bytes: &[u8], bounds: &Bounds) -> Result<(), Unsound> {
+        let part = bytes.get(self.reader.at()..).unwrap_or_default();
         // Half of a line end counts for nothing, as the whole of it would.
         let counted = part.strip_suffix(b"\r").unwrap_or(part).len();
-        // The last byte may be half of a line end; last time it was not looked at for the same reason.
-        let new = bytes.get(self.searched.saturating_sub(1).max(self.line_at)..);
-        if let Some((_, new)) = new.and_then(<[u8]>::split_last)
-            && memchr(b'\r', new).is_some()
-        {
-            return Err(Unsound::Malformed("a carriage return stands alone"));
-        }
         if self.fields_at == 0 {
             // What begins with no letter, as TLS does, never becomes a request.
             if part.first().is_some_and(|byte| !is_token(&[*byte])) {
@@ -131,10 +114,9 @@ impl Head {
             if counted > bounds.line {
                 return Err(Unsound::TargetTooLong);
             }
-        } else if self.line_at - self.fields_at + counted > bounds.header {
+        } else if self.reader.at() - self.fields_at + counted > bounds.header {
             return Err(Unsound::HeadTooLarge);
         }
-        self.searched = bytes.len();
         Ok(())
     }
 
@@ -149,14 +131,12 @@ impl Head {
         let method =
             Method::from_bytes(part(0, method)).map_err(|_| Unsound::Malformed(REQUEST_LINE))?;
         let version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
-        let fields = Fields::of(bytes, std::mem::take(self).fields);
+        let fields = Fields::of(bytes, std::mem::take(self).reader.lines);
         Ok((Box::new(request::Head { method, target, version, fields }), told))
     }
 
-    /// Reads a line that begins at `at`.
-    fn read_field(&mut self, line: &mut [u8], at: usize) -> Result<(), Unsound> {
-        let (name, value) =
-            self.fields.read(line, at).map_err(|NoField(why)| Unsound::Malformed(why))?;
+    /// Takes note of one field.
+    fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unsound> {
         match name {
             b"expect" => self.expects |= value.eq_ignore_ascii_case(b"100-continue"),
             b"connection" => {
@@ -210,6 +190,10 @@ impl Head {
             (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
         }
     }
+}
+
+fn malformed(NoField(why): NoField) -> Unsound {
+    Unsound::Malformed(why)
 }
 
 const REQUEST_LINE: &str =

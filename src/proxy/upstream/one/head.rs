@@ -6,12 +6,11 @@
 
 use super::framing::{Framing, Told};
 use crate::proxy::answer::Answer;
-use crate::proxy::fields::{Fields, Lines};
+use crate::proxy::fields::{Fields, LineReader, Lines, Next, NoField};
 use crate::proxy::octets::is_value;
 use crate::proxy::upstream::message::Message;
 
 use http::{Method, StatusCode, Version};
-use memchr::memchr;
 
 /// The most bytes of an answer's head.
 pub(in crate::proxy::upstream) const HEAD_MAX: usize = 64 << 10;
@@ -36,14 +35,12 @@ pub(super) fn write(message: &Message, out: &mut Vec<u8>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unsound(pub(super) &'static str);
 
-/// Reads a head that comes in pieces, line by line; no byte is looked at twice.
+/// A head of which some lines are known.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// Up to where an end of a line was looked for, and where the line begins.
-    searched: usize,
-    line_at: usize,
     first: Option<(StatusCode, Version)>,
-    fields: Lines,
+    /// Those behind it.
+    reader: LineReader,
     told: Told,
 }
 
@@ -51,46 +48,36 @@ impl Reading {
     /// Looks at what is new in `bytes`, which begin where the head does, and tells how many of them are
     /// those of the head, if it has ended. It puts the names of fields in lower case.
     pub(super) fn look(&mut self, bytes: &mut [u8]) -> Result<Option<usize>, Unsound> {
-        if !BEGINNING.iter().zip(&*bytes).all(|(wanted, byte)| wanted == byte) {
-            return Err(Unsound("it does not begin as one of HTTP/1"));
-        }
-        while let Some(at) = bytes.get(self.searched..).and_then(|new| memchr(b'\n', new)) {
-            let end = self.searched + at;
-            let line = bytes.get_mut(self.line_at..end).unwrap_or_default();
-            let Some((b'\r', line)) = line.split_last_mut() else {
-                return Err(Unsound("a line does not end in CRLF"));
-            };
-            let start = std::mem::replace(&mut self.line_at, end + 1);
-            self.searched = end + 1;
-            if self.first.is_none() {
+        if self.first.is_none() {
+            if !BEGINNING.iter().zip(&*bytes).all(|(wanted, byte)| wanted == byte) {
+                return Err(Unsound("it does not begin as one of HTTP/1"));
+            }
+            if let Some(line) = self.reader.first(bytes).map_err(malformed)? {
                 self.first = Some(read_status(line)?);
-                self.fields = Lines::with_room(FIELDS);
-            } else if line.is_empty() {
-                return if end < HEAD_MAX { Ok(Some(end + 1)) } else { Err(TOO_LARGE) };
-            } else {
-                self.read_field(line, start)?;
+                self.reader.lines = Lines::with_room(FIELDS);
             }
         }
-        self.searched = bytes.len();
+        while self.first.is_some()
+            && let Some(next) = self.reader.next(bytes).map_err(malformed)?
+        {
+            let Next::Field(name, value) = next else {
+                let end = self.reader.at();
+                return if end <= HEAD_MAX { Ok(Some(end)) } else { Err(TOO_LARGE) };
+            };
+            if !self.told.hear(name, value)? {
+                self.reader.lines.pop();
+            }
+            if self.reader.lines.len() > FIELDS_MAX {
+                return Err(Unsound("it has too many fields"));
+            }
+        }
         if bytes.len() < HEAD_MAX { Ok(None) } else { Err(TOO_LARGE) }
-    }
-
-    fn read_field(&mut self, line: &mut [u8], start: usize) -> Result<(), Unsound> {
-        let malformed = Unsound("a field of it is malformed");
-        let (name, value) = self.fields.read(line, start).map_err(|_| malformed)?;
-        if !self.told.hear(name, value)? {
-            self.fields.pop();
-        }
-        if self.fields.len() > FIELDS_MAX {
-            return Err(Unsound("it has too many fields"));
-        }
-        Ok(())
     }
 
     /// What all of `bytes` are the head of, as the answer to a request with `method`. What comes next is
     /// another head.
     pub(super) fn take(&mut self, bytes: &[u8], method: &Method) -> Result<Head, Unsound> {
-        let Self { first, fields, told, .. } = std::mem::take(self);
+        let Self { first, reader, told } = std::mem::take(self);
         let (status, version) = first.ok_or(MALFORMED)?;
         let framing = told.framing(version)?;
         let is_bare = *method == Method::HEAD
@@ -99,11 +86,15 @@ impl Reading {
         // Of what has no body, but says it has, nobody knows what follows.
         let is_odd = status == StatusCode::NO_CONTENT
             && !matches!(framing, Framing::Length(0) | Framing::Close);
-        let answer = Answer { status, version, fields: Fields::of(bytes, fields), body: () };
+        let answer = Answer { status, version, fields: Fields::of(bytes, reader.lines), body: () };
         let persists = version == Version::HTTP_11 && !told.closes && !is_odd;
         let framing = if is_bare { Framing::Length(0) } else { framing };
         Ok(Head { answer, framing, persists })
     }
+}
+
+fn malformed(NoField(why): NoField) -> Unsound {
+    Unsound(why)
 }
 
 const TOO_LARGE: Unsound = Unsound("its head is too large");
