@@ -137,13 +137,16 @@ impl Account {
     /// Writes the value of `RateLimit` into `text`: how it stands after `decision`. Of a refusal only what
     /// was too short is told, so that `Retry-After` is no earlier than anything in it.
     pub fn write_rest(&self, decision: &Decision, text: &mut Vec<u8>) {
-        let mut comma = "";
+        let mut is_first = true;
         let mut tell = |member: &str, left: u32, time: u64| {
-            let (mut count, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
-            for part in [comma, member, ";r=", count.format(left), ";t=", seconds.format(time)] {
-                text.extend_from_slice(part.as_bytes());
+            if !std::mem::take(&mut is_first) {
+                text.extend_from_slice(b", ");
             }
-            comma = ", ";
+            text.extend_from_slice(member.as_bytes());
+            text.extend_from_slice(b";r=");
+            text.extend_from_slice(itoa::Buffer::new().format(left).as_bytes());
+            text.extend_from_slice(b";t=");
+            text.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
         };
         if decision.is_crowded() {
             tell(&structured_string(&self.crowd), 0, whole_seconds(decision.wait()));

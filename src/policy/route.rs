@@ -80,10 +80,7 @@ impl Param {
                 let dashes = [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'));
                 dashes && bytes.iter().filter(|byte| HEX.has(**byte)).count() == 32
             }
-            Self::Token => {
-                let is_plain = text.bytes().fold(true, |all, byte| all & TOKEN.has(byte));
-                (1..=128).contains(&text.len()) && is_plain
-            }
+            Self::Token => (1..=128).contains(&text.len()) && are_unreserved(text.as_bytes()),
         }
     }
 }
@@ -266,8 +263,12 @@ impl Bytes {
 /// The digits of a GUID.
 static HEX: Bytes = Bytes::of(b"0123456789abcdefABCDEF");
 
-/// What is spelt in one way only: the unreserved characters of RFC 3986.
-static TOKEN: Bytes =
+/// Whether all of them are spelt in one way only: the unreserved characters of RFC 3986.
+pub fn are_unreserved(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & UNRESERVED.has(*byte))
+}
+
+static UNRESERVED: Bytes =
     Bytes::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~");
 
 /// What every parser reads as itself, or as the end of a segment: `/`, and the pchars of RFC 3986 other

@@ -1,6 +1,7 @@
 //! What a request is for: its target (RFC 9112 §3.2).
 
 use http::Uri;
+use memchr::memchr;
 
 use std::fmt;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ pub struct Target {
 impl Target {
     /// A path and a query, if there is one.
     pub fn of(text: &str) -> Self {
-        let path = text.find('?').unwrap_or(text.len());
+        let path = memchr(b'?', text.as_bytes()).unwrap_or(text.len());
         Self { text: text.into(), path, whole: None }
     }
 

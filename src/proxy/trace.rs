@@ -142,9 +142,11 @@ impl Trace {
             (true, true) => b"-03",
         };
         fields.add_written(&TRACEPARENT, |text| {
-            for part in [b"00-", &self.id[..], b"-", &span, flags] {
-                text.extend_from_slice(part);
-            }
+            text.extend_from_slice(b"00-");
+            text.extend_from_slice(&self.id);
+            text.push(b'-');
+            text.extend_from_slice(&span);
+            text.extend_from_slice(flags);
         });
         if let Some(state) = &self.state {
             fields.add_written(&TRACESTATE, |text| text.extend_from_slice(state.as_bytes()));

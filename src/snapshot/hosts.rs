@@ -1,5 +1,7 @@
 //! The hosts that callers may ask for, and what stands in `Host`.
 
+use crate::policy::route::are_unreserved;
+
 use std::net::Ipv6Addr;
 
 /// What stands in `Host`: a name or an address, with or without a port.
@@ -25,8 +27,7 @@ impl<'h> Host<'h> {
         let name = match name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")) {
             Some(address) => Name::Address(std::str::from_utf8(address).ok()?.parse().ok()?),
             None => {
-                let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-                if !name.iter().all(plain) {
+                if !are_unreserved(name) {
                     return None;
                 }
                 // With the dot of the root or without, it is the same name.

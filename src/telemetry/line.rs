@@ -1,5 +1,6 @@
 //! JSON as it is told: objects whose members stand in the order they are written, as one line of a log.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,7 +47,7 @@ impl<'b> Line<'b> {
     /// Begins the members of an object whose brackets somebody else writes.
     pub fn members(buffer: &'b mut Vec<u8>, time: SystemTime) -> Self {
         buffer.extend_from_slice(b"\"time\":");
-        buffer.extend_from_slice(&rfc3339(time));
+        write_time(time, buffer);
         Self { buffer }
     }
 
@@ -227,21 +228,34 @@ impl<'b> Line<'b> {
     }
 }
 
-/// A point in time (RFC 3339, UTC, milliseconds), in quotes.
-fn rfc3339(time: SystemTime) -> [u8; 26] {
+thread_local! {
+    /// The second that was put into words last, and the words.
+    static LAST: Cell<(u64, [u8; 20])> = Cell::new((0, words(0)));
+}
+
+/// Writes a point in time (RFC 3339, UTC, milliseconds), in quotes. Seconds are put into words once.
+fn write_time(time: SystemTime, buffer: &mut Vec<u8>) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (mut last, mut text) = LAST.get();
+    if last != since.as_secs() {
+        (last, text) = (since.as_secs(), words(since.as_secs()));
+        LAST.set((last, text));
+    }
+    let millis = u64::from(since.subsec_millis());
+    let ([_, f1], [f2, f3]) = (two(millis / 100), two(millis));
+    buffer.extend_from_slice(&text);
+    buffer.extend_from_slice(&[b'.', f1, f2, f3, b'Z', b'"']);
+}
+
+/// A second, as far as it is written before the point.
+fn words(second: u64) -> [u8; 20] {
+    let (days, seconds) = (second / 86_400, second % 86_400);
     let (year, month, day) = civil(days);
     let ([c1, c2], [y1, y2]) = (two(year / 100), two(year));
     let ([m1, m2], [d1, d2]) = (two(month), two(day));
     let ([h1, h2], [n1, n2], [s1, s2]) =
         (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
-    let millis = u64::from(since.subsec_millis());
-    let ([_, f1], [f2, f3]) = (two(millis / 100), two(millis));
-    [
-        b'"', c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
-        b'.', f1, f2, f3, b'Z', b'"',
-    ]
+    [b'"', c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2]
 }
 
 /// Whether nothing in `text` has to be escaped.

@@ -28,19 +28,21 @@ impl Reader<'_> {
     /// The same in a text that is laid out to be read, and at its end.
     #[inline(never)]
     fn blanks(&mut self) -> u8 {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] = rest {
+            rest = behind;
             // What is indented is seen eight bytes at a time.
-            while let Some(word) = self.text.as_bytes().get(self.at..).and_then(<[u8]>::first_chunk)
-            {
-                let other = u64::from_le_bytes(*word) ^ u64::from_le_bytes([b' '; 8]);
-                self.at += other.trailing_zeros() as usize / 8;
+            while let Some((eight, behind)) = rest.split_first_chunk() {
+                let other = u64::from_le_bytes(*eight) ^ u64::from_le_bytes([b' '; 8]);
                 if other != 0 {
+                    rest = rest.get(other.trailing_zeros() as usize / 8..).unwrap_or_default();
                     break;
                 }
+                rest = behind;
             }
         }
-        self.peek().unwrap_or(END)
+        self.at = self.text.len() - rest.len();
+        rest.first().copied().unwrap_or(END)
     }
 }
 

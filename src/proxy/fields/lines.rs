@@ -205,3 +205,68 @@ impl Field {
         Ok(Self { colon, value, end: value + trimmed.len(), next: value + text.len() + 2 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    /// What is read of `text` as it comes in `pieces`: names and values, and where the head ends, if it
+    /// does.
+    type Found = (Vec<(String, Vec<u8>)>, Option<usize>);
+
+    fn read(text: &str, pieces: &[usize]) -> Result<Found, NoField> {
+        let (mut reader, mut fields) = (LineReader::default(), Vec::new());
+        let mut begun = false;
+        for end in pieces.iter().copied().chain([text.len()]) {
+            let mut bytes = text.as_bytes()[..end].to_vec();
+            begun = begun || reader.first(&bytes)?.is_some();
+            while begun && let Some(next) = reader.next(&mut bytes)? {
+                let Next::Field(name, value) = next else {
+                    return Ok((fields, Some(reader.at())));
+                };
+                fields.push((String::from_utf8(name.to_vec()).unwrap(), value.to_vec()));
+            }
+        }
+        Ok((fields, None))
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_is_the_same_however_it_is_cut(
+            lines in prop::collection::vec("[aB_]{0,9}(:|: |)[cd \t]{0,9}(\r\n|\r\n|\r\n|\n|\r|\u{1})", 0..6),
+            mut pieces in prop::collection::vec(0..90_usize, 0..6),
+        ) {
+            let text = format!("first\r\n{}", lines.concat());
+            pieces.retain(|end| *end <= text.len());
+            pieces.sort_unstable();
+            let whole = read(&text, &[]);
+            prop_assert_eq!(read(&text, &pieces), whole.clone(), "{:?}", text);
+            let each: Vec<_> = (0..text.len()).collect();
+            prop_assert_eq!(read(&text, &each), whole, "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn what_a_line_lacks_is_told_once_its_end_has_come() {
+        let fault = |text: &str| read(&format!("first\r\n{text}"), &[]).map_err(|NoField(why)| why);
+        for (line, lacks) in [
+            ("a : b", "the name of a field has a blank before, in or behind it, or none"),
+            (" a: b", "the name of a field has a blank before, in or behind it, or none"),
+            (": b", "the name of a field has a blank before, in or behind it, or none"),
+            ("ab", "a line is no field: it has no colon"),
+            ("a: b\u{7f}c", "the value of a field has a control character"),
+        ] {
+            assert_eq!(fault(&format!("{line}\r\nc: d\r\n")), Err(lacks), "{line:?}");
+            assert_eq!(fault(line), Ok((Vec::new(), None)), "{line:?}");
+            assert_eq!(fault(&format!("{line}\n")), Err(BARE.0), "{line:?}");
+            assert_eq!(fault(&format!("{line}\r ")), Err(LONE.0), "{line:?}");
+        }
+        let (fields, end) = fault("A:b\r\nC: \t d\t e \r\n\r\nf: g\r\n").unwrap();
+        let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        assert_eq!((fields, end), (vec![field("a", "b"), field("c", "d\t e")], Some(26)));
+        assert_eq!(read("first\n", &[]), Err(BARE));
+        assert_eq!(read("fi\rst", &[]), Err(LONE));
+    }
+}

@@ -5,6 +5,7 @@ use crate::partner::IdentitySource;
 use crate::proxy::headers::{is_guarded, nominated, stays_here};
 
 use http::header::{self, HeaderName};
+use memchr::memchr;
 
 impl Fields {
     /// Those that go on: none that is about one connection, says something that only a trusted hop may
@@ -14,6 +15,7 @@ impl Fields {
             let mut fields = identity.iter().filter_map(IdentitySource::field);
             fields.any(|field| field.as_str().as_bytes() == name)
         };
+        let may_have_twins = memchr(b'_', &self.text).is_some();
         let request_id_is = |name: &[u8]| request_id.as_str().as_bytes() == name;
         let ends_here = |name: &[u8]| {
             let is_ours = matches!(name, b"content-length" | b"host") || request_id_is(name);
@@ -21,7 +23,7 @@ impl Fields {
                 return true;
             }
             // Some servers read `If_Match` as `If-Match`.
-            name.contains(&b'_') && {
+            may_have_twins && name.contains(&b'_') && {
                 let hyphen = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
                 let twin: Vec<u8> = name.iter().map(hyphen).collect();
                 stays_here(&twin) || identifies(&twin) || is_guarded(&twin, request_id)

@@ -1,6 +1,7 @@
 //! The value of a field: what may stand there.
 
 use crate::proxy::octets::is_value;
+use crate::proxy::request::RequestId;
 
 use http::HeaderValue;
 
@@ -33,6 +34,13 @@ impl<'v> FieldValue<'v> {
 impl<'v> From<&'v HeaderValue> for FieldValue<'v> {
     fn from(value: &'v HeaderValue) -> Self {
         Self(value.as_bytes())
+    }
+}
+
+/// An id has nothing but letters, digits, dots, hyphens and underscores.
+impl<'v> From<&'v RequestId> for FieldValue<'v> {
+    fn from(id: &'v RequestId) -> Self {
+        Self(id.as_str().as_bytes())
     }
 }
 

@@ -143,6 +143,10 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
 
 /// Whether `given` is one of `accepted`, with no parameter but a charset that says UTF-8.
 fn is_accepted(given: FieldValue<'_>, accepted: &[String]) -> bool {
+    // As nearly everybody writes it.
+    if accepted.iter().any(|known| known.as_bytes() == given.as_bytes()) {
+        return true;
+    }
     let Some(text) = given.as_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();

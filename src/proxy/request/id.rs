@@ -66,13 +66,6 @@ impl RequestId {
     }
 }
 
-/// Nothing else may be one, and so it is always a field value.
-impl<'i> From<&'i RequestId> for FieldValue<'i> {
-    fn from(id: &'i RequestId) -> Self {
-        Self::of(&id.0).unwrap_or(Self::EMPTY)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,8 @@ impl Ended {
                 .optional(name!("partner"), trail.partner.get().map(|partner| &*partner.id))
                 .optional(name!("route"), route.map(|route| &*route.id))
                 .plain(name!("method"), known_method(&trail.method).unwrap_or("other"))
-                .optional(name!("path"), route.map(|route| &*route.template))
+                // It has a normal form.
+                .optional_plain(name!("path"), route.map(|route| &*route.template))
                 .optional_number(name!("status"), self.status.map(|status| status.as_u16().into()))
                 .optional_plain(name!("decision"), trail.decision.get().map(Decision::as_str))
                 .list(name!("codes"), codes.iter().map(|(code, _)| code.slug()))

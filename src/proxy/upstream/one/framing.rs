@@ -28,12 +28,16 @@ impl Told {
     pub(super) fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Unsound> {
         match name {
             b"connection" => {
-                let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-                let is = |word: &[u8], known: &[u8]| word.eq_ignore_ascii_case(known);
-                self.closes |= words.clone().any(|word| is(word, b"close"));
-                // Whatever else it names is a field, which is about this connection as well.
-                let mut words = words.into_iter();
-                return Ok(!words.all(|word| is(word, b"close") || is(word, b"keep-alive")));
+                let mut names_fields = false;
+                for word in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                    if word.eq_ignore_ascii_case(b"close") {
+                        self.closes = true;
+                    } else if !word.eq_ignore_ascii_case(b"keep-alive") {
+                        // Whatever else it names is a field, which is about this connection as well.
+                        names_fields = true;
+                    }
+                }
+                return Ok(names_fields);
             }
             b"transfer-encoding" => {
                 if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
