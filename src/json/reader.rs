@@ -93,15 +93,19 @@ impl<'a> Reader<'a> {
     /// Reads the value that comes next.
     #[inline(always)] // Most values are strings, and are made where they are wanted.
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Failed> {
-        if self.is_at(b'"') {
-            self.count()?;
-            return Ok(Value::String(self.string()?));
-        }
-        self.other_value()
+        if self.is_at(b'"') { Ok(Value::String(self.text()?)) } else { self.other_value() }
     }
 
+    /// Reads the string that comes next.
+    #[inline(always)]
+    pub(crate) fn text(&mut self) -> Result<Cow<'a, str>, Failed> {
+        self.count()?;
+        self.string()
+    }
+
+    /// Reads the value that comes next, which is no string.
     #[inline(never)]
-    fn other_value(&mut self) -> Result<Value<'a>, Failed> {
+    pub(crate) fn other_value(&mut self) -> Result<Value<'a>, Failed> {
         match self.peek() {
             Some(b'{') => {
                 let mut members = Vec::new();
@@ -109,7 +113,12 @@ impl<'a> Reader<'a> {
                     if members.capacity() == 0 {
                         members = Vec::with_capacity(4);
                     }
-                    members.push((name, reader.value()?));
+                    // What was just put together is not read at once: it is put where it stays.
+                    if reader.is_at(b'"') {
+                        members.push((name, Value::String(reader.text()?)));
+                    } else {
+                        members.push((name, reader.other_value()?));
+                    }
                     Ok(())
                 })?;
                 self.refuse_twins(members.iter().map(|(name, _)| &**name))?;

@@ -31,10 +31,7 @@ impl<'a> Patch<'a> {
             // Most patches are read without moving their ops to where there is more room.
             let mut ops = Vec::with_capacity((bytes.len() / OP_LENGTH).min(bounds.items));
             reader.array(|reader, index| {
-                if let Some(op) = read_op(index, reader, unknown, &mut violations)? {
-                    ops.push(op);
-                }
-                Ok(())
+                read_op(index, reader, unknown, &mut violations, &mut ops)
             })?;
             Ok(Ok(ops))
         });
@@ -87,47 +84,8 @@ pub fn unreadable_body(unreadable: Unreadable, bounds: Bounds) -> Violation {
     }
 }
 
-/// The members of an op, as far as they are what they have to be.
-#[derive(Default)]
-struct Members<'a> {
-    op: Option<Text<'a>>,
-    path: Option<Text<'a>>,
-    from: Option<Text<'a>>,
-    value: Option<Value<'a>>,
-    others: Vec<Cow<'a, str>>,
-}
-
 /// What stands where a string has to: that string, or of which type it is.
 type Text<'a> = Result<Cow<'a, str>, &'static str>;
-
-impl<'a> Members<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Failed> {
-        let mut members = Self::default();
-        reader.object(|reader, name| {
-            let text = match &*name {
-                "op" => &mut members.op,
-                "path" => &mut members.path,
-                "from" => &mut members.from,
-                "value" => return once(&mut members.value, reader.value()?, reader),
-                _ => {
-                    members.others.push(name);
-                    return reader.value().map(drop);
-                }
-            };
-            let found = match reader.value()? {
-                Value::String(text) => Ok(text),
-                other @ (Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Array(_)
-                | Value::Object(_)) => Err(other.kind()),
-            };
-            once(text, found, reader)
-        })?;
-        reader.refuse_twins(members.others.iter().map(|name| &**name))?;
-        Ok(members)
-    }
-}
 
 /// Keeps a member, unless there has been one of that name.
 fn once<T>(member: &mut Option<T>, found: T, reader: &mut Reader<'_>) -> Result<(), Failed> {
@@ -138,68 +96,81 @@ fn once<T>(member: &mut Option<T>, found: T, reader: &mut Reader<'_>) -> Result<
     Ok(())
 }
 
-/// Reads one op, or reports everything that is wrong with it.
+/// Reads one op and adds it to `ops`, or reports everything that is wrong with it.
+///
+/// Each part of an op is put together where it stays: what was just written is not read at once to be
+/// written elsewhere, for which a processor has to wait.
 fn read_op<'a>(
     index: usize,
     reader: &mut Reader<'a>,
     unknown: UnknownMembers,
     violations: &mut Violations,
-) -> Result<Option<Op<'a>>, Failed> {
-    if reader.is_at(b'{') {
-        let members = Members::read(reader)?;
-        return Ok(made_of(index, members, unknown, violations));
-    }
-    let found = reader.value()?.kind();
-    let message = format!("an op is an object, but this one is of type {found}");
-    violations.push(Violation::new(Code::PatchNotArray, message).op(index));
-    Ok(None)
-}
-
-/// The op that has these members.
-fn made_of<'a>(
-    index: usize,
-    members: Members<'a>,
-    unknown: UnknownMembers,
-    violations: &mut Violations,
-) -> Option<Op<'a>> {
+    ops: &mut Vec<Op<'a>>,
+) -> Result<(), Failed> {
     let before = violations.len();
     let mut report = |violation: Violation| violations.push(violation.op(index));
-    let Members { op, path, mut from, mut value, others } = members;
+    if !reader.is_at(b'{') {
+        let found = reader.value()?.kind();
+        let message = format!("an op is an object, but this one is of type {found}");
+        report(Violation::new(Code::PatchNotArray, message));
+        return Ok(());
+    }
+    let (mut op, mut path, mut from, mut value) = (None, None, None, None);
+    let mut others: Vec<Cow<'_, str>> = Vec::new();
+    reader.object(|reader, name| match &*name {
+        "op" => once(&mut op, read_text(reader)?, reader),
+        "path" => once(&mut path, read_text(reader)?, reader),
+        "from" => once(&mut from, read_text(reader)?, reader),
+        "value" if reader.is_at(b'"') => once(&mut value, Value::String(reader.text()?), reader),
+        "value" => once(&mut value, reader.other_value()?, reader),
+        _ => {
+            others.push(name);
+            reader.value().map(drop)
+        }
+    })?;
+    reader.refuse_twins(others.iter().map(|name| &**name))?;
     let name = read_name(op, &mut report);
     let path = read_pointer(path, "path", &mut report);
     let source = match name {
         Some(name) if name.takes_from() => read_pointer(from.take(), "from", &mut report),
         _ => None,
     };
-    let written = match name {
-        Some(name) if name.takes_value() => {
-            if value.is_none() {
-                report(Violation::new(
-                    Code::OpMemberMissing,
-                    format!("`{name}` needs the member `value` (`null` is a value)"),
-                ));
-            }
-            value.take()
+    if let Some(name) = name {
+        if name.takes_value() && value.is_none() {
+            report(Violation::new(
+                Code::OpMemberMissing,
+                format!("`{name}` needs the member `value` (`null` is a value)"),
+            ));
         }
-        _ => None,
-    };
-    if name.is_some() {
-        let untaken = usize::from(from.is_some()) + usize::from(value.is_some());
+        let untaken =
+            usize::from(from.is_some()) + usize::from(value.is_some() && !name.takes_value());
         refuse_others(untaken, &others, unknown, &mut report);
     }
+    let (Some(name), Some(path)) = (name, path) else { return Ok(()) };
     if violations.len() > before {
-        return None;
+        return Ok(());
     }
-    Some(match (name?, path?, source, written) {
-        (OpName::Add, path, _, Some(value)) => Op::Add { path, value },
-        (OpName::Replace, path, _, Some(value)) => Op::Replace { path, value },
-        (OpName::Test, path, _, Some(value)) => Op::Test { path, value },
-        (OpName::Copy, path, Some(from), _) => Op::Copy { from, path },
-        (OpName::Move, path, Some(from), _) => Op::Move { from, path },
-        (OpName::Remove, path, _, _) => Op::Remove { path },
+    match (name, source, value) {
+        (OpName::Add, _, Some(value)) => ops.push(Op::Add { path, value }),
+        (OpName::Replace, _, Some(value)) => ops.push(Op::Replace { path, value }),
+        (OpName::Test, _, Some(value)) => ops.push(Op::Test { path, value }),
+        (OpName::Copy, Some(from), _) => ops.push(Op::Copy { from, path }),
+        (OpName::Move, Some(from), _) => ops.push(Op::Move { from, path }),
+        (OpName::Remove, _, _) => ops.push(Op::Remove { path }),
         // INVARIANT: what an op lacks was reported above, and a reported op has been left.
-        _ => return None,
-    })
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Reads what stands where a string has to.
+#[inline(always)]
+fn read_text<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, Failed> {
+    if reader.is_at(b'"') {
+        reader.text().map(Ok)
+    } else {
+        reader.other_value().map(|other| Err(other.kind()))
+    }
 }
 
 fn read_name(op: Option<Text<'_>>, report: &mut impl FnMut(Violation)) -> Option<OpName> {
