@@ -187,7 +187,16 @@ impl<'a> Patch<'a> {
 
     /// What the ops do to a document, in order.
     pub fn effects(&self) -> impl Iterator<Item = Effect<'_, 'a>> {
-        self.ops.iter().enumerate().flat_map(|(index, op)| effect::of(index, op))
+        let (mut ops, mut second) = (self.ops.iter().enumerate(), None);
+        std::iter::from_fn(move || {
+            if second.is_some() {
+                return second.take();
+            }
+            let (index, op) = ops.next()?;
+            let (first, next) = effect::of(index, op);
+            second = next;
+            Some(first)
+        })
     }
 }
 

@@ -113,12 +113,10 @@ impl<'a> Reader<'a> {
                     if members.capacity() == 0 {
                         members = Vec::with_capacity(4);
                     }
-                    // What was just put together is not read at once: it is put where it stays.
-                    if reader.is_at(b'"') {
-                        members.push((name, Value::String(reader.text()?)));
-                    } else {
-                        members.push((name, reader.other_value()?));
+                    if !reader.is_at(b'"') {
+                        return reader.other_member(name, &mut members);
                     }
+                    members.push((name, Value::String(reader.text()?)));
                     Ok(())
                 })?;
                 self.refuse_twins(members.iter().map(|(name, _)| &**name))?;
@@ -146,6 +144,18 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+
+    /// Reads the value of a member that is no string. (Out of the way of those that are, each is put
+    /// together where it stays: a processor waits for what is written in parts and read in one.)
+    #[inline(never)]
+    fn other_member(
+        &mut self,
+        name: Cow<'a, str>,
+        members: &mut Vec<(Cow<'a, str>, Value<'a>)>,
+    ) -> Result<(), Failed> {
+        members.push((name, self.other_value()?));
+        Ok(())
     }
 
     fn count(&mut self) -> Result<(), Failed> {

@@ -29,10 +29,11 @@ pub struct Effect<'e, 'a> {
     pub value: Option<&'e Value<'a>>,
 }
 
-/// The effects of `op`, in the order they happen.
-pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> impl Iterator<Item = Effect<'e, 'a>> {
+/// The effects of `op`, in the order they happen: there is one, or there are two.
+#[inline]
+pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> (Effect<'e, 'a>, Option<Effect<'e, 'a>>) {
     let effect = |touch, pointer, value| Effect { op: index, touch, pointer, value };
-    let (first, second) = match op {
+    match op {
         Op::Add { path, value } | Op::Replace { path, value } => {
             (effect(Touch::Write, path, Some(value)), None)
         }
@@ -45,8 +46,7 @@ pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> impl Iterator<Item = E
         Op::Open { path } => (effect(Touch::Open, path, None), None),
         Op::Remove { path } | Op::Unset { path } => (effect(Touch::Remove, path, None), None),
         Op::Test { path, .. } => (effect(Touch::Read, path, None), None),
-    };
-    std::iter::once(first).chain(second)
+    }
 }
 
 impl Effect<'_, '_> {
