@@ -146,8 +146,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the value of a member that is no string. (Out of the way of those that are, each is put
-    /// together where it stays: a processor waits for what is written in parts and read in one.)
+    /// Reads the value of a member that is no string, out of the way of those that are.
     #[inline(never)]
     fn other_member(
         &mut self,

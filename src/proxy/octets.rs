@@ -67,14 +67,14 @@ pub fn value_length(bytes: &[u8]) -> usize {
         }
         length += 8;
     }
-    // What is left is the end, less than eight bytes, or begins with a control character, or a tab.
+    // What is left is the end, less than eight bytes, or begins with what was marked.
     let rest = bytes.get(length..).unwrap_or_default();
     let is_odd = |byte: &u8| !matches!(byte, b' '..=b'~' | 0x80.. | b'\t');
     length + rest.iter().position(is_odd).unwrap_or(rest.len())
 }
 
-/// Marks those of eight bytes that are control characters by their highest bit. The lowest mark is exact;
-/// what is marked above it may be an error.
+/// Marks those of eight bytes that are control characters by their highest bit. None is missed; what is
+/// marked may be another, above a control character or a byte of 0xff.
 fn controls(eight: &[u8; 8]) -> u64 {
     let word = u64::from_le_bytes(*eight);
     (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH

@@ -108,6 +108,20 @@ fn what_is_odd_is_told_with_its_place_and_is_no_fault_unless_asked() {
 }
 
 #[test]
+fn a_media_type_that_no_body_can_have_is_a_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = policy(&folder, "    paths: [{ path: /n }]", "");
+    let text = std::fs::read_to_string(&path).expect("a policy");
+    let types = "[application/json, \"application/json;charset=utf-7\", json, a/b/c, text/ ]";
+    file(&folder, "policy.yaml", &text.replace("[application/json]", types));
+    let Finished { code, err, .. } = patchgate(&["check", &path]);
+    assert_eq!(code, 1, "{err}");
+    let what = "a media type is written without parameters";
+    let faults = ["14:37: ", "14:71: ", "14:77: ", "14:84: "];
+    assert_told(&err, &faults.map(|place| (place, what)));
+}
+
+#[test]
 fn a_coding_of_a_body_that_is_not_taken_is_odd() {
     let folder = tempfile::tempdir().expect("a folder");
     let resource = "    paths: [{ path: /n }]";

@@ -18,6 +18,8 @@ use crate::policy::{
     Audience, ErrorForm, LostAnswer, NormalPath, Policy, Route, Routes, Rule, StateSource,
 };
 
+use http::HeaderName;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -236,6 +238,12 @@ impl Reading {
                 "`media_types` is needed where there is a body, as `[application/json-patch+json]`";
             self.errors.push(file.error(at, message));
         }
+        for (index, name) in wanted.media_types.iter().enumerate() {
+            if !is_media_type(name) {
+                let message = "a media type is written without parameters, as `application/json`; of those that callers send, only a charset of UTF-8 is accepted";
+                self.errors.push(file.error(&format!("{at}/media_types/{index}"), message));
+            }
+        }
         let required = wanted.if_match == file::IfMatch::Required;
         let mut rules = vec![Rule::Precondition(Precondition { required })];
         let body = match wanted.body {
@@ -373,4 +381,11 @@ fn op(op: file::Op) -> OpName {
 
 fn some(text: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Whether `name` is the name of a media type (RFC 9110 §8.3.1), and has no parameters.
+fn is_media_type(name: &str) -> bool {
+    // Names of fields are tokens as well.
+    let is_token = |part: &str| HeaderName::from_bytes(part.as_bytes()).is_ok();
+    name.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }

@@ -242,7 +242,7 @@ mod tests {
             pieces.retain(|end| *end <= text.len());
             pieces.sort_unstable();
             let whole = read(&text, &[]);
-            prop_assert_eq!(read(&text, &pieces), whole.clone(), "{:?}", text);
+            prop_assert_eq!(&read(&text, &pieces), &whole, "{:?}", text);
             let each: Vec<_> = (0..text.len()).collect();
             prop_assert_eq!(read(&text, &each), whole, "{:?}", text);
         }

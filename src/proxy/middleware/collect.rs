@@ -143,7 +143,7 @@ fn check_head<B: Body>(routed: &mut Routed<B>) -> Result<(usize, Coding), Reject
 
 /// Whether `given` is one of `accepted`, with no parameter but a charset that says UTF-8.
 fn is_accepted(given: FieldValue<'_>, accepted: &[String]) -> bool {
-    // As nearly everybody writes it.
+    // As nearly everybody writes it. (What is accepted has no parameters.)
     if accepted.iter().any(|known| known.as_bytes() == given.as_bytes()) {
         return true;
     }

@@ -117,5 +117,8 @@ pub(super) fn essence(media_type: &str) -> String {
 /// Whether what has this media type is JSON.
 pub(super) fn is_json(essence: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
-    essence.chars().all(plain) && (essence.ends_with("/json") || essence.ends_with("+json"))
+    let is_one = essence.split('/').count() == 2;
+    is_one
+        && essence.chars().all(plain)
+        && (essence.ends_with("/json") || essence.ends_with("+json"))
 }
