@@ -25,6 +25,8 @@ pub struct Effect<'e, 'a> {
     pub touch: Touch,
     /// Where.
     pub pointer: &'e Pointer<'a>,
+    /// The first byte of the first token there: that of most others tells that they are apart.
+    first: Option<u8>,
     /// What is written; `None` when the patch alone does not tell.
     pub value: Option<&'e Value<'a>>,
 }
@@ -32,7 +34,10 @@ pub struct Effect<'e, 'a> {
 /// The effects of `op`, in the order they happen: there is one, or there are two.
 #[inline]
 pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> (Effect<'e, 'a>, Option<Effect<'e, 'a>>) {
-    let effect = |touch, pointer, value| Effect { op: index, touch, pointer, value };
+    let effect = |touch, pointer: &'e Pointer<'a>, value| {
+        let first = first_of(pointer);
+        Effect { op: index, touch, pointer, first, value }
+    };
     match op {
         Op::Add { path, value } | Op::Replace { path, value } => {
             (effect(Touch::Write, path, Some(value)), None)
@@ -47,6 +52,10 @@ pub(super) fn of<'e, 'a>(index: usize, op: &'e Op<'a>) -> (Effect<'e, 'a>, Optio
         Op::Remove { path } | Op::Unset { path } => (effect(Touch::Remove, path, None), None),
         Op::Test { path, .. } => (effect(Touch::Read, path, None), None),
     }
+}
+
+fn first_of(pointer: &Pointer<'_>) -> Option<u8> {
+    pointer.text().as_bytes().get(1).copied()
 }
 
 impl Effect<'_, '_> {
@@ -73,12 +82,11 @@ impl Effect<'_, '_> {
     /// whose elements the effect may shift: for most pairs they do.
     #[inline]
     fn is_apart(&self, governed: &Pointer<'_>) -> bool {
-        let own = self.pointer.text().as_bytes();
-        match (own.get(1), governed.text().as_bytes().get(1)) {
+        match (self.first, first_of(governed)) {
             // Only a governed element can be shifted by what is beside it.
-            (Some(own_first), Some(first)) => {
-                own_first != first
-                    && (!first.is_ascii_digit() || own.iter().skip(1).any(|byte| *byte == b'/'))
+            (Some(own), Some(first)) => {
+                let is_deep = || self.pointer.text().bytes().skip(1).any(|byte| byte == b'/');
+                own != first && (!first.is_ascii_digit() || is_deep())
             }
             (_, None) | (None, _) => false,
         }
@@ -160,7 +168,8 @@ mod tests {
         for (own, governed) in places.iter().flat_map(|a| places.iter().map(move |b| (a, b))) {
             let (pointer, governed) = (Pointer::parse(*own), Pointer::parse(*governed));
             let (pointer, governed) = (pointer.expect("a pointer"), governed.expect("a pointer"));
-            let effect = Effect { op: 0, touch: Touch::Write, pointer: &pointer, value: None };
+            let (touch, first) = (Touch::Write, first_of(&pointer));
+            let effect = Effect { op: 0, touch, pointer: &pointer, first, value: None };
             if effect.is_apart(&governed) {
                 assert!(
                     !pointer.overlaps(&governed) && !effect.shifts(&governed),

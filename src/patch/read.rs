@@ -150,18 +150,33 @@ fn read_op<'a>(
     if violations.len() > before {
         return Ok(());
     }
-    match (name, source, value) {
-        (OpName::Add, _, Some(value)) => ops.push(Op::Add { path, value }),
-        (OpName::Replace, _, Some(value)) => ops.push(Op::Replace { path, value }),
-        (OpName::Test, _, Some(value)) => ops.push(Op::Test { path, value }),
-        (OpName::Copy, Some(from), _) => ops.push(Op::Copy { from, path }),
-        (OpName::Move, Some(from), _) => ops.push(Op::Move { from, path }),
-        (OpName::Remove, _, _) => ops.push(Op::Remove { path }),
-        // INVARIANT: what an op lacks was reported above, and a reported op has been left.
-        _ => {}
+    reader.make_room(ops)?;
+    match name {
+        OpName::Remove => ops.push(Op::Remove { path }),
+        OpName::Add | OpName::Replace | OpName::Test => {
+            let Some(value) = value else { return Err(reader.fail(UNTOLD)) };
+            if name == OpName::Add {
+                ops.push(Op::Add { path, value });
+            } else if name == OpName::Replace {
+                ops.push(Op::Replace { path, value });
+            } else {
+                ops.push(Op::Test { path, value });
+            }
+        }
+        OpName::Copy | OpName::Move => {
+            let Some(from) = source else { return Err(reader.fail(UNTOLD)) };
+            if name == OpName::Copy {
+                ops.push(Op::Copy { from, path });
+            } else {
+                ops.push(Op::Move { from, path });
+            }
+        }
     }
     Ok(())
 }
+
+/// INVARIANT: what an op lacks has been reported, and a reported op has been left.
+const UNTOLD: Fault = Fault::Syntax("an op lacks a member");
 
 /// Reads what stands where a string has to.
 #[inline(always)]
