@@ -340,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn each_time_is_told_as_it_is_whichever_was_told_before() {
+        for (millis, expected) in [
+            (0, "\"1970-01-01T00:00:00.000Z\""),
+            (951_868_799_999, "\"2000-02-29T23:59:59.999Z\""),
+            (951_868_800_000, "\"2000-03-01T00:00:00.000Z\""),
+            (951_868_800_001, "\"2000-03-01T00:00:00.001Z\""),
+            (951_868_801_001, "\"2000-03-01T00:00:01.001Z\""),
+            (951_868_800_999, "\"2000-03-01T00:00:00.999Z\""),
+            (0, "\"1970-01-01T00:00:00.000Z\""),
+        ] {
+            let mut text = Vec::new();
+            write_time(UNIX_EPOCH + Duration::from_millis(millis), &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn a_line_is_one_flat_json_object() {
         let mut buffer = Vec::new();
         let time = UNIX_EPOCH + Duration::from_millis(1_709_210_096_007);
