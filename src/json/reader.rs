@@ -156,18 +156,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Makes room for another one in `list`. Where room is known to be there, what is added is put together in
-    /// it, and not moved there: a processor waits where it reads in one piece what it has just written in
-    /// several.
+    /// Makes room for another one in `list`. Where room is known to be there, what is added is not moved to it in
+    /// one piece, having just been written in several, for which a processor waits.
     #[inline(always)]
     pub(crate) fn make_room<T>(&mut self, list: &mut Vec<T>) -> Result<(), Failed> {
         if list.len() == list.capacity() {
             grow(list);
-            if list.len() == list.capacity() {
-                return Err(self.fail(Fault::TooMuch));
-            }
         }
-        Ok(())
+        if list.len() < list.capacity() { Ok(()) } else { Err(self.fail(Fault::TooMuch)) }
     }
 
     fn count(&mut self) -> Result<(), Failed> {
