@@ -15,6 +15,7 @@ impl Fields {
             let mut fields = identity.iter().filter_map(IdentitySource::field);
             fields.any(|field| field.as_str().as_bytes() == name)
         };
+        // Hardly any head has one, and then no name has to be looked at for it.
         let may_have_twins = memchr(b'_', &self.text).is_some();
         let request_id_is = |name: &[u8]| request_id.as_str().as_bytes() == name;
         let ends_here = |name: &[u8]| {
