@@ -1,5 +1,6 @@
 //! What the process tells about itself: events for its operator, and the access log.
 
+mod file;
 mod human;
 mod latency;
 pub mod line;
@@ -7,6 +8,7 @@ pub mod metrics;
 mod pipe;
 mod refusals;
 
+use file::{BLOCK, LogFile};
 pub use latency::Latency;
 pub use metrics::Metrics;
 pub use refusals::{Refusal, Refusals};
@@ -17,7 +19,6 @@ use tracing_subscriber::{EnvFilter, reload};
 
 use std::cell::RefCell;
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,8 +28,8 @@ use std::time::Duration;
 
 /// How long a line of the access log may wait to be written.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
-/// How much may wait.
-const FLUSH_OVER: usize = 32 << 10;
+/// How much may wait at a worker.
+const FLUSH_OVER: usize = BLOCK;
 
 /// Sends events to standard error: as JSON, or for people where it is a terminal. `filter` says
 /// which, as `info` or `patchgate=debug,warn`.
@@ -203,7 +204,7 @@ struct Shared {
 
 #[derive(Debug)]
 enum Sink {
-    File(File),
+    File(LogFile),
     Off,
     Pipe { pipe: Pipe, is_terminal: bool },
 }
@@ -216,9 +217,7 @@ impl AccessLog {
     /// When it cannot be opened.
     pub fn open(destination: &Destination) -> io::Result<Self> {
         let sink = match destination {
-            Destination::File(path) => {
-                Sink::File(OpenOptions::new().create(true).append(true).open(path)?)
-            }
+            Destination::File(path) => Sink::File(LogFile::open(path)?),
             Destination::Off => Sink::Off,
             Destination::Stderr => Sink::pipe(io::stderr())?,
             Destination::Stdout => Sink::pipe(io::stdout())?,
@@ -240,14 +239,25 @@ impl AccessLog {
         }))
     }
 
-    /// Writes whole lines in one go, so that those of several workers do not mix.
+    /// Takes whole lines in one go, so that those of several workers do not mix.
     fn write(&self, lines: &[u8]) {
-        let written = match &self.0.sink {
-            Sink::File(file) => (&mut &*file).write_all(lines),
+        self.tell(match &self.0.sink {
+            Sink::File(file) => file.add(lines),
             Sink::Off => Ok(()),
             Sink::Pipe { pipe, is_terminal: true } => pipe.leave(human::lines(lines).as_bytes()),
             Sink::Pipe { pipe, is_terminal: false } => pipe.leave(lines),
-        };
+        });
+    }
+
+    /// Has what was taken written, where that waits for more.
+    fn settle(&self) {
+        if let Sink::File(file) = &self.0.sink {
+            self.tell(file.settle());
+        }
+    }
+
+    /// Tells of writes that fail, ever more seldom.
+    fn tell(&self, written: io::Result<()>) {
         if let Err(error) = written
             && (self.0.lost.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two()
         {
@@ -310,6 +320,7 @@ impl Pending {
             self.log.write(&lines);
             lines.clear();
         }
+        self.log.settle();
     }
 }
 
