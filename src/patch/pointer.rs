@@ -138,14 +138,22 @@ pub fn index(token: &str) -> Option<usize> {
 /// Whether something is escaped in `text`: mostly nothing is, and that is seen eight bytes at a time.
 fn has_tilde(text: &str) -> bool {
     const ONES: u64 = u64::MAX / 0xff;
-    let holds = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'~'));
+    let holds = |word: u64| {
+        let word = word ^ (ONES * u64::from(b'~'));
         word.wrapping_sub(ONES) & !word & (ONES << 7) != 0
     };
-    let (words, _) = text.as_bytes().as_chunks::<8>();
-    match text.as_bytes().last_chunk::<8>() {
-        Some(last) => words.iter().any(holds) || holds(last),
-        None => text.bytes().any(|byte| byte == b'~'),
+    let bytes = text.as_bytes();
+    let (words, _) = bytes.as_chunks::<8>();
+    if let Some(last) = bytes.last_chunk() {
+        return words.iter().any(|word| holds(u64::from_le_bytes(*word)))
+            || holds(u64::from_le_bytes(*last));
+    }
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            holds(u64::from(first) | u64::from(last) << 32)
+        }
+        _ => bytes.contains(&b'~'),
     }
 }
 
@@ -187,6 +195,17 @@ mod tests {
         assert_eq!(tokens("/foo/0"), ["foo", "0"]);
         assert_eq!(tokens("/a~1b/m~0n/~01"), ["a/b", "m~n", "~1"]);
         assert_eq!(tokens("/c%d/ /\u{e9}"), ["c%d", " ", "\u{e9}"]);
+    }
+
+    #[test]
+    fn a_tilde_is_seen_wherever_it_stands() {
+        for length in 0..24 {
+            assert!(Pointer::parse(format!("/{}", "a".repeat(length))).is_ok());
+            for at in 0..length {
+                let text = format!("/{}~{}", "a".repeat(at), "a".repeat(length - at - 1));
+                assert_eq!(Pointer::parse(&*text), Err(Malformed::StrayTilde), "{text}");
+            }
+        }
     }
 
     #[test]
