@@ -239,20 +239,22 @@ impl AccessLog {
         }))
     }
 
-    /// Takes whole lines in one go, so that those of several workers do not mix.
-    fn write(&self, lines: &[u8]) {
+    /// Writes whole lines in one go, so that those of several workers do not mix.
+    fn write(&self, lines: &mut Vec<u8>) {
         self.tell(match &self.0.sink {
             Sink::File(file) => file.add(lines),
             Sink::Off => Ok(()),
             Sink::Pipe { pipe, is_terminal: true } => pipe.leave(human::lines(lines).as_bytes()),
             Sink::Pipe { pipe, is_terminal: false } => pipe.leave(lines),
         });
+        lines.clear();
     }
 
-    /// Has what was taken written, where that waits for more.
-    fn settle(&self) {
-        if let Sink::File(file) = &self.0.sink {
-            self.tell(file.settle());
+    /// The same of more lines than are to wait; some may stay, where that is cheaper.
+    fn write_most(&self, lines: &mut Vec<u8>) {
+        match &self.0.sink {
+            Sink::File(file) => self.tell(file.fill(lines)),
+            Sink::Off | Sink::Pipe { .. } => self.write(lines),
         }
     }
 
@@ -298,8 +300,7 @@ impl LogWriter {
         }
         line(&mut lines);
         if lines.len() > FLUSH_OVER {
-            self.0.log.write(&lines);
-            lines.clear();
+            self.0.log.write_most(&mut lines);
         }
     }
 
@@ -317,10 +318,8 @@ impl Pending {
     fn flush(&self) {
         let mut lines = self.lines.borrow_mut();
         if !lines.is_empty() {
-            self.log.write(&lines);
-            lines.clear();
+            self.log.write(&mut lines);
         }
-        self.log.settle();
     }
 }
 

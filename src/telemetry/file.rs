@@ -1,21 +1,22 @@
 //! The file of the access log, which is written block by block: where a write ends within a block, the file system
-//! takes up that block twice, and that costs half as much again as all the rest.
+//! takes up that block twice, which costs as much again as half of the rest. Every write is of whole lines, so that
+//! whoever takes the file away, or adds to it as well, cuts none.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use memchr::memrchr;
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::iter;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How long a block is.
 pub(super) const BLOCK: usize = 32 << 10;
+/// So much of one is left blank at most.
+const BLANK: usize = 1 << 10;
 
 /// A file to whose end lines are added.
 #[derive(Debug)]
-pub(super) struct LogFile {
-    file: File,
-    /// What comes next in the file, and fills no block yet.
-    rest: Mutex<Vec<u8>>,
-}
+pub(super) struct LogFile(File);
 
 impl LogFile {
     /// Opens the file at `path`.
@@ -24,62 +25,46 @@ impl LogFile {
     ///
     /// When it cannot be opened.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file, rest: Mutex::default() })
+        Ok(Self(OpenOptions::new().create(true).append(true).open(path)?))
     }
 
-    /// Adds whole lines. What fills no block waits for others, or for [`Self::settle`].
+    /// Adds `lines`.
     ///
     /// # Errors
     ///
-    /// When they, and those that waited, cannot all be written; these are lost.
+    /// When not all of them can be written.
     pub(super) fn add(&self, lines: &[u8]) -> io::Result<()> {
-        let mut rest = self.lock();
-        // Others may add to the file, or cut it off, and so its end is asked for each time.
-        let end = usize::try_from(self.file.metadata()?.len() % BLOCK as u64).unwrap_or_default();
-        let whole = (end + rest.len() + lines.len()) / BLOCK * BLOCK;
-        // Less than a block waits, and so a part of `lines` is needed to fill one, or none is full.
-        let filling = whole.saturating_sub(end + rest.len());
-        let Some((now, later)) = lines.split_at_checked(filling) else { return Ok(()) };
-        if filling > 0 {
-            let written = write_both(&self.file, &rest, now);
-            rest.clear();
-            written?;
-        }
-        rest.extend_from_slice(later);
-        Ok(())
+        (&self.0).write_all(lines)
     }
 
-    /// Writes what waits.
+    /// Adds those of `lines`, which are more than a block, that fill the one that the file ends in; all of them where
+    /// too much of it would be left blank. They are taken out of `lines`.
     ///
     /// # Errors
     ///
-    /// When it cannot be written; it is lost.
-    pub(super) fn settle(&self) -> io::Result<()> {
-        let mut rest = self.lock();
-        let written = (&self.file).write_all(&rest);
-        rest.clear();
-        written
+    /// When not all of these can be written.
+    pub(super) fn fill(&self, lines: &mut Vec<u8>) -> io::Result<()> {
+        let length = self.fit(lines).unwrap_or(lines.len());
+        let added = lines.get(..length).map_or(Ok(()), |lines| self.add(lines));
+        lines.drain(..length);
+        added
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Writes both, one behind the other, in one piece wherever the system takes it so.
-fn write_both(mut file: &File, first: &[u8], second: &[u8]) -> io::Result<()> {
-    let mut slices = [IoSlice::new(first), IoSlice::new(second)];
-    let mut left = slices.as_mut_slice();
-    while !left.is_empty() {
-        match file.write_vectored(left) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => IoSlice::advance_slices(&mut left, count),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+    /// Puts blanks into the last of the lines that end in the block that the file does, so that it ends where the
+    /// block does; says where that is.
+    fn fit(&self, lines: &mut Vec<u8>) -> Option<usize> {
+        // Others may add to the file, or cut it off, and so its end is asked for each time.
+        let file = self.0.metadata().ok().filter(Metadata::is_file)?;
+        let room = BLOCK - usize::try_from(file.len() % BLOCK as u64).ok()?;
+        let last = memrchr(b'\n', lines.get(..room)?)?;
+        let blanks = room - last - 1;
+        if blanks > BLANK {
+            return None;
         }
+        // JSON lets them stand behind its last bracket.
+        drop(lines.splice(last..last, iter::repeat_n(b' ', blanks)));
+        Some(room)
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -87,65 +72,120 @@ mod tests {
     use super::*;
 
     use std::fs;
+    use std::thread;
 
-    fn lines(number: usize) -> Vec<u8> {
-        format!("{number:0>width$}\n", width = 1 + number * 7919 % 5000).into_bytes()
+    /// A line that tells who wrote it, and as its which one.
+    fn line(writer: usize, number: usize, most: usize) -> String {
+        let filled = "x".repeat((writer * 31 + number * 7919) % most);
+        format!("{{\"{writer}/{number}\":\"{filled}\"}}\n")
     }
 
-    #[test]
-    fn blocks_are_filled_and_nothing_is_lost_or_mixed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("access.log");
-        fs::write(&path, "before\n").unwrap();
-        let file = LogFile::open(&path).unwrap();
-        let length = || usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
-        let mut expected = b"before\n".to_vec();
-        for number in 0..400 {
-            let added = lines(number);
-            let many = added.repeat(1 + 30 * usize::from(number % 50 == 0));
-            file.add(&many).unwrap();
-            expected.extend_from_slice(&many);
-            if number % 90 == 89 {
-                file.settle().unwrap();
-                assert_eq!(length(), expected.len(), "all of it is written");
-            } else if number % 90 > 30 {
-                assert_eq!(length(), expected.len() / BLOCK * BLOCK, "only whole blocks are");
+    /// Adds such lines as a worker does; now and then all that it has.
+    fn write(file: &LogFile, writer: usize, count: usize, most: usize) {
+        let mut lines = Vec::new();
+        for number in 1..=count {
+            lines.extend_from_slice(line(writer, number, most).as_bytes());
+            if lines.len() > BLOCK {
+                file.fill(&mut lines).unwrap();
+            } else if number % 1000 == 0 || number == count {
+                file.add(&lines).unwrap();
+                lines.clear();
             }
         }
-        file.settle().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), expected);
+        file.add(&lines).unwrap();
     }
 
-    #[test]
-    fn whoever_else_adds_to_it_or_cuts_it_off_changes_no_line() {
+    /// Which lines of `writer` are in `text`, all of whose lines are whole.
+    fn found(text: &str, writer: usize) -> Vec<usize> {
+        assert!(text.is_empty() || text.ends_with('\n'));
+        let objects = text.lines().map(|line| {
+            let object = line.trim_end_matches(' ').strip_prefix("{\"");
+            let object =
+                object.and_then(|object| object.strip_suffix("\"}")).expect("a whole line");
+            let (by, filled) = object.split_once("\":\"").expect("one member");
+            assert!(filled.bytes().all(|byte| byte == b'x'), "a line in a line");
+            by.split_once('/').map(|(by, number)| (by.parse(), number.parse())).expect("a name")
+        });
+        objects.filter(|(by, _)| *by == Ok(writer)).map(|(_, number)| number.unwrap()).collect()
+    }
+
+    fn scratch() -> (tempfile::TempDir, std::path::PathBuf, LogFile) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let file = LogFile::open(&path).unwrap();
-        let own = [&[b'x'; 999][..], b"\n"].concat();
-        for round in 0..200_usize {
-            file.add(&own.repeat(40)).unwrap();
-            match round % 10 {
-                3 => file.settle().unwrap(),
-                5 => fs::write(&path, "").unwrap(),
-                _ => {}
-            }
-            assert!(file.lock().len() < 2 * BLOCK, "what waits is bounded");
-        }
-        let fresh = fs::metadata(&path).unwrap().len() % BLOCK as u64;
-        assert_eq!(fresh, 0);
-        // Behind this line of another's the file ends within a block again.
-        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"other\n").unwrap();
-        file.add(&own.repeat(80)).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().len() % BLOCK as u64, 0);
+        (folder, path, file)
     }
 
     #[test]
-    fn what_cannot_be_written_is_told_and_does_not_wait_for_ever() {
+    fn blocks_are_filled_and_what_fills_none_is_kept() {
+        let (_folder, path, file) = scratch();
+        let mut lines = Vec::new();
+        let mut number = 0;
+        for round in 1..100_usize {
+            while lines.len() <= BLOCK {
+                number += 1;
+                lines.extend_from_slice(line(0, number, 700).as_bytes());
+            }
+            file.fill(&mut lines).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().len() % BLOCK as u64, 0, "a whole block");
+            if round % 10 == 0 {
+                file.add(&lines).unwrap();
+                lines.clear();
+            }
+        }
+        file.add(&lines).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(found(&text, 0).into_iter().eq(1..=number), "each once, in order");
+        let blank = text.bytes().filter(|byte| *byte == b' ').count();
+        assert!(blank * 50 < text.len(), "{blank} of {}", text.len());
+    }
+
+    #[test]
+    fn many_write_at_once_lines_of_any_length_and_none_is_lost_or_cut() {
+        let (_folder, path, file) = scratch();
+        thread::scope(|scope| {
+            for (writer, most) in [700, 100, 5000, 40_000].into_iter().enumerate() {
+                let file = &file;
+                scope.spawn(move || write(file, writer, 1000, most));
+            }
+            // Somebody who knows nothing of blocks.
+            for number in 1..=300 {
+                let mut other = fs::OpenOptions::new().append(true).open(&path).unwrap();
+                other.write_all(line(4, number, 300).as_bytes()).unwrap();
+                thread::yield_now();
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        for (writer, count) in [1000, 1000, 1000, 1000, 300].into_iter().enumerate() {
+            assert!(found(&text, writer).into_iter().eq(1..=count), "all of {writer}, in order");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_copied_and_emptied_while_it_is_written_begins_with_a_whole_line() {
+        let (folder, path, file) = scratch();
+        let copy = folder.path().join("copy");
+        thread::scope(|scope| {
+            let writing = scope.spawn(|| write(&file, 0, 60_000, 700));
+            while !writing.is_finished() {
+                fs::copy(&path, &copy).unwrap();
+                fs::OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
+                // A line that is being written may be there in part, and is lost with what follows.
+                let text = fs::read_to_string(&copy).unwrap();
+                let whole = text.rfind('\n').map_or(0, |last| last + 1);
+                assert!(found(&text[..whole], 0).is_sorted());
+                thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        found(&fs::read_to_string(&path).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_and_taken_out_all_the_same() {
+        let mut lines = line(0, 1, 700).repeat(1000).into_bytes();
         let file = LogFile::open(Path::new("/dev/full")).unwrap();
-        assert!(file.add(&vec![b'x'; BLOCK]).is_err());
-        assert!(file.lock().is_empty());
-        file.add(b"one\n").unwrap();
-        assert!(file.settle().is_err());
-        file.settle().unwrap();
+        assert!(file.fill(&mut lines).is_err());
+        assert!(lines.is_empty(), "what has no blocks takes all");
+        assert!(file.add(b"{}\n").is_err());
     }
 }
