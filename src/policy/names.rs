@@ -56,7 +56,7 @@ impl<T> Names<T> {
     }
 }
 
-/// What tells names apart: their length, and the eight bytes at either end.
+/// How a name begins and ends, and how long it is: eight bytes at either end, which for most are all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ends {
     first: u64,

@@ -9,6 +9,7 @@ use crate::harness::eventually;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -147,6 +148,15 @@ fn look(id: u32) -> (u64, usize, usize) {
     (memory.expect("a number"), count("fd"), count("task"))
 }
 
+/// What was logged is not kept: a day of it would fill the disk.
+fn remove_put_away(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("audit.log.") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 #[test]
 fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
     let minutes: Option<u64> =
@@ -196,6 +206,7 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
     for _ in 0..warm_up.as_secs() {
         gateway.process.signal("HUP");
         std::thread::sleep(Duration::from_secs(1));
+        remove_put_away(folder.path());
     }
     let began = Instant::now();
     let mut samples = Vec::new();
@@ -205,20 +216,14 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
         std::thread::sleep(every * 9 / 10);
         faults += 1;
         fault.store(FAULTS[faults % FAULTS.len()], Ordering::Relaxed);
-        match faults % 4 {
-            0 => gateway.process.signal("HUP"),
-            2 => gateway.process.signal("USR1"),
-            _ => {}
+        gateway.process.signal("HUP");
+        if faults.is_multiple_of(4) {
+            gateway.process.signal("USR1");
         }
         std::thread::sleep(every / 10);
         fault.store(0, Ordering::Relaxed);
         samples.push((began.elapsed(), look(id).0));
-        // What was logged is not kept: a day of it would fill the disk.
-        for entry in fs::read_dir(folder.path()).expect("a folder").flatten() {
-            if entry.file_name().to_string_lossy().starts_with("audit.log.") {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        remove_put_away(folder.path());
     }
     callers.into_iter().for_each(|caller| caller.join().expect("a caller"));
     let events = looking.join().expect("one who looks");
@@ -249,6 +254,8 @@ fn under_load_and_faults_nothing_grows_and_all_is_given_back() {
             && text.lines().any(|line| line == "patchgate_audit_queue 0")
             && !text.lines().any(|line| line == "patchgate_spans_exported_total 0")
             && text.lines().any(|line| line == "patchgate_spans_dropped_total 0")
+            && text.lines().any(|line| line == "patchgate_reloads_total{result=\"refused\"} 0")
+            && !text.lines().any(|line| line == "patchgate_reloads_total{result=\"taken\"} 0")
     });
     gateway.process.signal("TERM");
     assert_eq!(gateway.process.end(), 0);
