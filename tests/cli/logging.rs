@@ -4,6 +4,9 @@
 use super::process::{Gateway, PROGRAM, Process, ask, gateway_file};
 use crate::harness::{Caller, eventually, free_port};
 
+use serde_json::Value;
+
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -135,4 +138,45 @@ fn a_log_that_cannot_be_written_is_counted_and_nobody_else_notices() {
     });
     let event = gateway.process.err.event("the access log cannot be written");
     assert!(event["error"].as_str().is_some_and(|error| error.contains("Broken pipe")), "{event}");
+}
+
+#[test]
+fn a_file_has_each_line_whole_and_once_and_blocks_are_filled_under_load() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("access.log");
+    let keys = format!(
+        "upstream: {{ url: sandbox }}\nworkers: 1\nlimits: {{ tiers: {{ standard: {{}} }} }}\nlog: {{ access: {} }}",
+        path.display()
+    );
+    let gateway = Gateway::run(&gateway_file(&folder, &keys));
+    let (callers, each) = (6, 200);
+    std::thread::scope(|scope| {
+        for name in 0..callers {
+            let address = gateway.address;
+            scope.spawn(move || {
+                let mut caller = Caller::to(address);
+                for number in 0..each {
+                    let reply = caller.ask(format!(
+                        "GET /nowhere HTTP/1.1\r\nHost: a\r\nX-Request-ID: {name}-{number}\r\n\r\n"
+                    ));
+                    assert_eq!(reply.status, 404);
+                }
+            });
+        }
+    });
+    let lines = || std::fs::read_to_string(&path).expect("a log");
+    let count = callers * each;
+    eventually("all are written", || lines().lines().count() >= count);
+    let text = lines();
+    let id = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("a whole line");
+        line["request_id"].as_str().expect("an id").to_owned()
+    };
+    let ids: BTreeSet<_> = text.lines().map(id).collect();
+    assert_eq!((ids.len(), text.lines().count()), (count, count), "each once");
+    // Within 200 ms there are more than a block has room for.
+    let filled = text.lines().filter(|line| line.ends_with(' ')).count();
+    assert!(filled > 0, "none of {} bytes", text.len());
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.process.end(), 0);
 }
