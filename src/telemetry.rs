@@ -1,35 +1,36 @@
 //! What the process tells about itself: events for its operator, and the access log.
 
-mod file;
 mod human;
 mod latency;
 pub mod line;
 pub mod metrics;
-mod pipe;
+mod outlet;
 mod refusals;
 
-use file::{BLOCK, LogFile};
 pub use latency::Latency;
 pub use metrics::Metrics;
 pub use refusals::{Refusal, Refusals};
 
-use pipe::Pipe;
+use outlet::Outlet;
 use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::{EnvFilter, reload};
 
 use std::cell::RefCell;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a line of the access log may wait to be written.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
-/// How much may wait at a worker.
-const FLUSH_OVER: usize = BLOCK;
+/// How much may wait at a worker. A write that ends within a block of the file system takes longer, so there are to be few.
+const FLUSH_OVER: usize = 256 << 10;
+/// How much may wait for whoever reads standard output or standard error, and for a disk.
+const PIPE_ROOM: usize = 1 << 20;
+const FILE_ROOM: usize = 8 << 20;
 
 /// Sends events to standard error: as JSON, or for people where it is a terminal. `filter` says
 /// which, as `info` or `patchgate=debug,warn`.
@@ -43,27 +44,28 @@ const FLUSH_OVER: usize = BLOCK;
 pub fn init(filter: &str) -> Result<Events, InitError> {
     use tracing_subscriber::util::SubscriberInitExt;
     let filter = parse(filter)?;
-    let pipe = Pipe::open("events", io::stderr()).map_err(|error| InitError(error.to_string()))?;
-    let pipe = Arc::new(pipe);
-    let own = Arc::clone(&pipe);
+    // Where events cannot be told, no event can tell it.
+    let outlet = Outlet::open("events", io::stderr(), PIPE_ROOM, |_, _| {});
+    let outlet = Arc::new(outlet.map_err(|error| InitError(error.to_string()))?);
+    let own = Arc::clone(&outlet);
     let writer = move || Said(Arc::clone(&own));
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let taken = |error: TryInitError| InitError(error.to_string());
     let events = if io::stderr().is_terminal() {
         let events = events.with_filter_reloading();
-        let handle = Events::by(events.reload_handle(), &pipe);
+        let handle = Events::by(events.reload_handle(), &outlet);
         events.finish().try_init().map_err(taken)?;
         handle
     } else {
         let events = events.json().flatten_event(true).with_ansi(false).with_filter_reloading();
-        let handle = Events::by(events.reload_handle(), &pipe);
+        let handle = Events::by(events.reload_handle(), &outlet);
         events.finish().try_init().map_err(taken)?;
         handle
     };
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%place, "panicked");
-        pipe.settle();
+        outlet.settle();
     }));
     Ok(events)
 }
@@ -73,11 +75,11 @@ fn parse(filter: &str) -> Result<EnvFilter, InitError> {
 }
 
 /// One event on its way to standard error. One that finds no room is lost, and counted.
-struct Said(Arc<Pipe>);
+struct Said(Arc<Outlet>);
 
 impl Write for Said {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let _ = self.0.leave(event);
+        self.0.leave(&mut event.to_vec());
         Ok(event.len())
     }
 
@@ -89,7 +91,7 @@ impl Write for Said {
 /// Which events are told, while the process runs.
 #[derive(Clone)]
 pub struct Events {
-    pipe: Arc<Pipe>,
+    outlet: Arc<Outlet>,
     get: Arc<dyn Fn() -> String + Send + Sync>,
     set: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
 }
@@ -101,10 +103,10 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    fn by<S: 'static>(handle: reload::Handle<EnvFilter, S>, pipe: &Arc<Pipe>) -> Self {
+    fn by<S: 'static>(handle: reload::Handle<EnvFilter, S>, outlet: &Arc<Outlet>) -> Self {
         let reading = handle.clone();
         Self {
-            pipe: Arc::clone(pipe),
+            outlet: Arc::clone(outlet),
             get: Arc::new(move || reading.with_current(ToString::to_string).unwrap_or_default()),
             set: Arc::new(move |filter| handle.reload(filter)),
         }
@@ -112,12 +114,12 @@ impl Events {
 
     /// How often there was no room for one, or some could not be written.
     pub fn lost(&self) -> u64 {
-        self.pipe.lost()
+        self.outlet.lost()
     }
 
     /// Waits until what was said is written, but not for long.
     pub fn settle(&self) {
-        self.pipe.settle();
+        self.outlet.settle();
     }
 
     /// The filter in force.
@@ -193,20 +195,12 @@ pub enum Destination {
 
 /// The access log: one JSON object a line, one line a request; on a terminal, a line for people.
 #[derive(Clone, Debug)]
-pub struct AccessLog(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    sink: Sink,
-    /// How many writes have failed.
-    lost: AtomicU64,
-}
+pub struct AccessLog(Arc<Sink>);
 
 #[derive(Debug)]
 enum Sink {
-    File(LogFile),
     Off,
-    Pipe { pipe: Pipe, is_terminal: bool },
+    On { outlet: Outlet, is_terminal: bool },
 }
 
 impl AccessLog {
@@ -217,17 +211,23 @@ impl AccessLog {
     /// When it cannot be opened.
     pub fn open(destination: &Destination) -> io::Result<Self> {
         let sink = match destination {
-            Destination::File(path) => Sink::File(LogFile::open(path)?),
+            Destination::File(path) => {
+                let file = File::options().create(true).append(true).open(path)?;
+                Sink::on(file, false, FILE_ROOM)?
+            }
             Destination::Off => Sink::Off,
-            Destination::Stderr => Sink::pipe(io::stderr())?,
-            Destination::Stdout => Sink::pipe(io::stdout())?,
+            Destination::Stderr => Sink::on(io::stderr(), io::stderr().is_terminal(), PIPE_ROOM)?,
+            Destination::Stdout => Sink::on(io::stdout(), io::stdout().is_terminal(), PIPE_ROOM)?,
         };
-        Ok(Self(Arc::new(Shared { sink, lost: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(sink)))
     }
 
-    /// How many writes have failed.
+    /// How many writes have failed, or found no room.
     pub fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
+        match &*self.0 {
+            Sink::Off => 0,
+            Sink::On { outlet, .. } => outlet.lost(),
+        }
     }
 
     /// A writer for one worker.
@@ -239,39 +239,25 @@ impl AccessLog {
         }))
     }
 
-    /// Writes whole lines in one go, so that those of several workers do not mix.
+    /// Has whole lines written in one go, so that those of several workers do not mix. They are taken out.
     fn write(&self, lines: &mut Vec<u8>) {
-        self.tell(match &self.0.sink {
-            Sink::File(file) => file.add(lines),
-            Sink::Off => Ok(()),
-            Sink::Pipe { pipe, is_terminal: true } => pipe.leave(human::lines(lines).as_bytes()),
-            Sink::Pipe { pipe, is_terminal: false } => pipe.leave(lines),
-        });
-        lines.clear();
-    }
-
-    /// The same of more lines than are to wait; some may stay, where that is cheaper.
-    fn write_most(&self, lines: &mut Vec<u8>) {
-        match &self.0.sink {
-            Sink::File(file) => self.tell(file.fill(lines)),
-            Sink::Off | Sink::Pipe { .. } => self.write(lines),
+        let Sink::On { outlet, is_terminal } = &*self.0 else { return lines.clear() };
+        if *is_terminal {
+            *lines = human::lines(lines).into_bytes();
         }
-    }
-
-    /// Tells of writes that fail, ever more seldom.
-    fn tell(&self, written: io::Result<()>) {
-        if let Err(error) = written
-            && (self.0.lost.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two()
-        {
-            tracing::error!(%error, "the access log cannot be written");
-        }
+        outlet.leave(lines);
     }
 }
 
 impl Sink {
-    fn pipe(target: impl Write + IsTerminal + Send + 'static) -> io::Result<Self> {
-        let is_terminal = target.is_terminal();
-        Ok(Self::Pipe { pipe: Pipe::open("access-log", target)?, is_terminal })
+    fn on(target: impl Write + Send + 'static, is_terminal: bool, room: usize) -> io::Result<Self> {
+        // Ever more seldom.
+        let tell = |error: &io::Error, lost: u64| {
+            if lost.is_power_of_two() {
+                tracing::error!(%error, "the access log cannot be written");
+            }
+        };
+        Ok(Self::On { outlet: Outlet::open("access-log", target, room, tell)?, is_terminal })
     }
 }
 
@@ -289,7 +275,7 @@ struct Pending {
 impl LogWriter {
     /// Whether lines go anywhere.
     pub fn is_on(&self) -> bool {
-        !matches!(self.0.log.0.sink, Sink::Off)
+        !matches!(*self.0.log.0, Sink::Off)
     }
 
     /// Adds what `line` writes.
@@ -300,7 +286,7 @@ impl LogWriter {
         }
         line(&mut lines);
         if lines.len() > FLUSH_OVER {
-            self.0.log.write_most(&mut lines);
+            self.0.log.write(&mut lines);
         }
     }
 
@@ -326,8 +312,8 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.flush();
-        if let Sink::Pipe { pipe, .. } = &self.log.0.sink {
-            pipe.settle();
+        if let Sink::On { outlet, .. } = &*self.log.0 {
+            outlet.settle();
         }
     }
 }

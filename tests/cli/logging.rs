@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const TARGET: &str = "/v1.0/engagements/referrals/10000000-0000-4000-8000-000000000003";
 const NOTE: &str = r#"[{"op":"replace","path":"/details/notes","value":"n"}]"#;
 
-/// A gateway, one of whose two outputs is a pipe that the test
+/// A gateway, one of whose outputs is a pipe that the test
 /// holds open and does not read.
 struct Unread {
     process: Process,
@@ -27,7 +27,8 @@ struct Unread {
 }
 
 impl Unread {
-    fn new(output: &str, upstream: &str) -> Self {
+    /// `output` goes there, where the shell is to see to that; else the file of the access log is the pipe.
+    fn new(output: Option<&str>, upstream: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pipe");
         let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo");
@@ -35,13 +36,15 @@ impl Unread {
         // Whoever has both ends waits for nobody.
         let pipe = File::options().read(true).write(true).open(&path).expect("a pipe");
         let [address, admin] = [free_port(), free_port()].map(|port| ([127, 0, 0, 1], port).into());
+        let access = output.map_or_else(|| path.display().to_string(), |_| "stdout".to_owned());
         let keys = format!(
             "upstream: {{ url: \"{upstream}\" }}\nlimits: {{ tiers: {{ standard: {{}} }} }}\n\
-             log: {{ access: stdout }}\nlisten: {address}\n\
+             log: {{ access: {access} }}\nlisten: {address}\n\
              admin: {{ listen: \"{admin}\" }}"
         );
         let mut bash = Command::new("bash");
-        bash.args(["-c", &format!("exec \"$PROGRAM\" run --config \"$CONFIG\" {output}\"$PIPE\"")]);
+        let output = output.map(|output| format!("{output}\"$PIPE\"")).unwrap_or_default();
+        bash.args(["-c", &format!("exec \"$PROGRAM\" run --config \"$CONFIG\" {output}")]);
         bash.env("PROGRAM", PROGRAM).env("CONFIG", gateway_file(&folder, &keys)).env("PIPE", path);
         let process = Process::start(&mut bash);
         eventually("it listens", || TcpStream::connect(admin).is_ok());
@@ -79,7 +82,16 @@ fn counted(admin: SocketAddr, name: &str) -> u64 {
 
 #[test]
 fn an_access_log_that_nobody_reads_keeps_nobody_waiting() {
-    let gateway = Unread::new(">", "sandbox");
+    keeps_nobody_waiting(Unread::new(Some(">"), "sandbox"));
+}
+
+/// As one on a disk that is too busy to take it.
+#[test]
+fn a_file_that_takes_no_lines_keeps_nobody_waiting() {
+    keeps_nobody_waiting(Unread::new(None, "sandbox"));
+}
+
+fn keeps_nobody_waiting(gateway: Unread) {
     // More than the pipe takes, and than may wait.
     let began = Instant::now();
     while gateway.lost() == 0 {
@@ -104,7 +116,7 @@ fn an_access_log_that_nobody_reads_keeps_nobody_waiting() {
 #[test]
 fn events_that_nobody_reads_keep_nobody_waiting() {
     // Each request has a warning, as nobody listens there.
-    let gateway = Unread::new("2>", "http://127.0.0.1:1");
+    let gateway = Unread::new(Some("2>"), "http://127.0.0.1:1");
     gateway.send(1_000, 502);
     let began = Instant::now();
     while counted(gateway.admin, "patchgate_events_lost_total ") == 0 {
@@ -129,7 +141,7 @@ fn a_log_that_cannot_be_written_is_counted_and_nobody_else_notices() {
         "{event}"
     );
     // A pipe whose reader has gone.
-    let Unread { process, address, admin, pipe, .. } = Unread::new(">", "sandbox");
+    let Unread { process, address, admin, pipe, .. } = Unread::new(Some(">"), "sandbox");
     drop(pipe);
     let gateway = Gateway { process, address, admin };
     eventually("it is counted", || {
@@ -141,7 +153,7 @@ fn a_log_that_cannot_be_written_is_counted_and_nobody_else_notices() {
 }
 
 #[test]
-fn a_file_has_each_line_whole_and_once_and_blocks_are_filled_under_load() {
+fn a_file_has_each_line_whole_and_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access.log");
     let keys = format!(
@@ -174,9 +186,6 @@ fn a_file_has_each_line_whole_and_once_and_blocks_are_filled_under_load() {
     };
     let ids: BTreeSet<_> = text.lines().map(id).collect();
     assert_eq!((ids.len(), text.lines().count()), (count, count), "each once");
-    // Within 200 ms there are more than a block has room for.
-    let filled = text.lines().filter(|line| line.ends_with(' ')).count();
-    assert!(filled > 0, "none of {} bytes", text.len());
     gateway.process.signal("TERM");
     assert_eq!(gateway.process.end(), 0);
 }
