@@ -237,7 +237,10 @@ impl<'p> NormalPath<'p> {
 fn has_odd_segment(path: &str) -> bool {
     let is_odd = |segment: &str| matches!(segment, "" | "." | "..");
     // Where no segment is empty or begins with a dot, none has to be looked at.
-    (path.contains("//") || path.contains("/.")) && path.split('/').skip(1).any(is_odd)
+    let pairs = path.bytes().zip(path.bytes().skip(1));
+    let may_be = |one, next| (one == b'/') & matches!(next, b'/' | b'.');
+    pairs.fold(false, |any, (one, next)| any | may_be(one, next))
+        && path.split('/').skip(1).any(is_odd)
 }
 
 /// Some of all bytes, to look up whether one is among them.

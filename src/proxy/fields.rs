@@ -118,7 +118,7 @@ impl Fields {
         write(text);
         let end = text.len();
         text.extend_from_slice(b"\r\n");
-        self.lines.push(Line { start, colon, value, end, is_plain: true });
+        self.lines.push(Line::new(start..colon, value..end, true));
     }
 
     /// Leaves out whatever is there by that name.
@@ -131,7 +131,7 @@ impl Fields {
     /// Leaves out all but those whose name `stays`.
     pub fn retain(&mut self, stays: impl Fn(&[u8]) -> bool) {
         let Self { text, lines } = self;
-        lines.all.retain(|line| stays(text.get(line.start..line.colon).unwrap_or_default()));
+        lines.all.retain(|line| stays(text.get(line.name()).unwrap_or_default()));
     }
 
     /// One after the other.
@@ -154,35 +154,37 @@ impl Fields {
         out: &mut Vec<u8>,
         mut goes: impl FnMut(&'f [u8], FieldValue<'f>) -> bool,
     ) {
-        let (mut from, mut to) = (0, 0);
+        // What is to be written in one piece.
+        let mut piece = 0..0;
         for line in &self.lines.all {
             if !goes(self.name(*line), self.value(*line)) {
                 continue;
             }
-            if line.start == to && line.is_plain {
-                to = line.end + 2;
+            let whole = line.whole();
+            if whole.start == piece.end && line.is_plain {
+                piece.end = whole.end;
                 continue;
             }
-            out.extend_from_slice(self.text.get(from..to).unwrap_or_default());
+            out.extend_from_slice(self.text.get(piece).unwrap_or_default());
             if line.is_plain {
-                (from, to) = (line.start, line.end + 2);
+                piece = whole;
             } else {
                 out.extend_from_slice(self.name(*line));
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(self.value(*line).0);
                 out.extend_from_slice(b"\r\n");
-                (from, to) = (0, 0);
+                piece = 0..0;
             }
         }
-        out.extend_from_slice(self.text.get(from..to).unwrap_or_default());
+        out.extend_from_slice(self.text.get(piece).unwrap_or_default());
     }
 
     fn name(&self, line: Line) -> &[u8] {
-        self.text.get(line.start..line.colon).unwrap_or_default()
+        self.text.get(line.name()).unwrap_or_default()
     }
 
     fn value(&self, line: Line) -> FieldValue<'_> {
-        FieldValue(self.text.get(line.value..line.end).unwrap_or_default())
+        FieldValue(self.text.get(line.value()).unwrap_or_default())
     }
 
     /// As a map, whose values may be printed if they are not `secret`.

@@ -263,7 +263,13 @@ fn is_plain(text: &[u8]) -> bool {
     let is_odd = |byte: &u8| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\');
     let (eights, _) = text.as_chunks::<8>();
     // The last eight are looked at once more, for the ones that are left over.
-    let Some(last) = text.last_chunk::<8>() else { return !text.iter().any(is_odd) };
+    let Some(last) = text.last_chunk::<8>() else {
+        let Some((first, last)) = text.first_chunk::<4>().zip(text.last_chunk::<4>()) else {
+            return !text.iter().any(is_odd);
+        };
+        let word = |four: &[u8; 4]| u64::from(u32::from_ne_bytes(*four));
+        return !may_be_odd(word(first) << 32 | word(last));
+    };
     !eights.iter().chain([last]).any(|eight| may_be_odd(u64::from_ne_bytes(*eight)))
 }
 
@@ -305,9 +311,11 @@ mod tests {
     fn what_is_to_be_escaped_is_found_at_every_place() {
         for byte in 0..=255_u8 {
             let is_odd = byte < 0x20 || [0x7f, b'"', b'\\'].contains(&byte);
-            for at in 0..11 {
-                for around in [b' ', b'~', 0x80, 0xff] {
-                    let mut text = [around; 11];
+            for (length, around) in
+                (1..=11).flat_map(|length| [b' ', b'~', 0x80, 0xff].map(|around| (length, around)))
+            {
+                for at in 0..length {
+                    let mut text = vec![around; length];
                     text[at] = byte;
                     assert_eq!(is_plain(&text), !is_odd, "{byte} at {at} in {around}");
                 }

@@ -4,6 +4,8 @@ use crate::proxy::octets::{lower_token, value_length};
 
 use memchr::memchr;
 
+use std::ops::Range;
+
 /// Room for as many as the gateway adds.
 const OURS: usize = 8;
 
@@ -16,15 +18,41 @@ pub struct Lines {
     pub(super) lengths: u64,
 }
 
-/// Where one stands: its name from `start` to `colon`, its value from `value` to `end`.
+/// Where one stands: its name from `start` to `colon`, its value from `value` to `end`. There is one for each field of each
+/// message under way, so it is small; no text has 4 GiB.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
-    pub(super) start: usize,
-    pub(super) colon: usize,
-    pub(super) value: usize,
-    pub(super) end: usize,
+    start: u32,
+    colon: u32,
+    value: u32,
+    end: u32,
     /// Whether it stands there as it would be written, with one blank, and its end right behind it.
     pub(super) is_plain: bool,
+}
+
+impl Line {
+    /// One whose name and value are there.
+    pub(super) fn new(name: Range<usize>, value: Range<usize>, is_plain: bool) -> Self {
+        let at = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        let (start, colon, value, end) =
+            (at(name.start), at(name.end), at(value.start), at(value.end));
+        Self { start, colon, value, end, is_plain }
+    }
+
+    /// Where its name is.
+    pub(super) fn name(self) -> Range<usize> {
+        self.start as usize..self.colon as usize
+    }
+
+    /// Where its value is.
+    pub(super) fn value(self) -> Range<usize> {
+        self.value as usize..self.end as usize
+    }
+
+    /// Where all of it is, with its end, if that is plain.
+    pub(super) fn whole(self) -> Range<usize> {
+        self.start as usize..self.end as usize + 2
+    }
 }
 
 /// A line of a head is no field.
@@ -53,7 +81,7 @@ impl Lines {
     }
 
     pub(super) fn push(&mut self, line: Line) {
-        self.lengths |= length_bit(line.colon - line.start);
+        self.lengths |= length_bit(line.name().len());
         self.all.push(line);
     }
 }
@@ -132,13 +160,8 @@ impl LineReader {
         };
         let rest = bytes.get(start..).unwrap_or_default();
         self.at += next;
-        self.lines.push(Line {
-            start,
-            colon: start + colon,
-            value: start + value,
-            end: start + end,
-            is_plain: rest.get(colon..value) == Some(b": ") && next == end + 2,
-        });
+        let is_plain = rest.get(colon..value) == Some(b": ") && next == end + 2;
+        self.lines.push(Line::new(start..start + colon, start + value..start + end, is_plain));
         let part = |from: usize, to: usize| rest.get(from..to).unwrap_or_default();
         Ok(Some(Next::Field(part(0, colon), part(value, end))))
     }
